@@ -1,0 +1,1 @@
+//! The `fallgate` command, as a library.

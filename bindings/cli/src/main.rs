@@ -1,0 +1,2 @@
+//! The `fallgate` command.
+fn main() {}

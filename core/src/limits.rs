@@ -1,0 +1,105 @@
+//! Every limit in one place.
+//!
+//! A limit is a count, never a time, so that the same input meets it on every machine (spec 1.3). What exceeds one is
+//! refused: a pack with an error that names its place, a request with a deny that has the reason `limit_exceeded`, a
+//! condition by being indeterminate.
+
+/// Limits on what an engine takes in. The defaults suit a service; a host may set lower ones, or higher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a bundle. Default 64 MiB.
+    pub bundle_bytes_max: usize,
+    /// Rules of a bundle. Default 1,000,000.
+    pub rules_max: usize,
+    /// Actions a bundle declares. Default 10,000.
+    pub actions_max: usize,
+    /// Signals a bundle declares, members of quorums and built-in ones included. Default 1,024.
+    pub signals_max: usize,
+    /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
+    pub slots_max: usize,
+    /// Bytes of one condition. Default 64 KiB.
+    pub condition_bytes_max: usize,
+    /// Nodes of one condition. Default 20,000.
+    pub condition_nodes_max: usize,
+    /// Depth to which one condition may nest; chains of `&&`, `||` and `+` count once. Default 64.
+    pub condition_depth_max: usize,
+    /// Bytes of a compiled regular expression. Default 256 KiB.
+    pub regex_bytes_max: usize,
+    /// Bytes of one Rego module. Default 256 KiB.
+    pub rego_bytes_max: usize,
+    /// Rego modules of a bundle. Default 256.
+    pub rego_modules_max: usize,
+    /// Depth to which literals, calls and blocks of Rego may nest. Default 8 (spec 1.10).
+    pub rego_nesting_max: usize,
+    /// Depth of the graph of Rego rules. Default 32 (spec 1.10).
+    pub rego_rule_depth_max: usize,
+    /// Steps of one Rego evaluation. Default 1,000,000.
+    pub rego_steps_max: u64,
+    /// Bytes of a request. Default 1 MiB.
+    pub request_bytes_max: usize,
+    /// Depth of a request. Default 32.
+    pub request_depth_max: usize,
+    /// Values in a request, at every depth. Default 10,000.
+    pub request_values_max: usize,
+    /// Bytes of an `id`, a `type` or an action's name. Default 1,024.
+    pub id_bytes_max: usize,
+    /// Steps that the conditions of one decision may take in all. Default 100,000.
+    pub steps_max: u32,
+    /// Bytes that the conditions of one decision may build in all. Default 1 MiB.
+    pub arena_bytes_max: usize,
+    /// Cached decisions. Default 10,000. Zero switches the cache off.
+    pub cache_entries_max: usize,
+    /// Bytes of the keys of cached decisions. Default 8 MiB.
+    pub cache_bytes_max: usize,
+    /// Bytes of one key; a decision with a longer one is not cached. Default 4,096.
+    pub cache_key_bytes_max: usize,
+    /// Events not yet polled; beyond, the oldest is dropped and counted. Default 1,024.
+    pub events_max: usize,
+    /// Steps of a drill, repetitions counted. Default 1,000,000.
+    pub drill_steps_max: usize,
+    /// Items of a batch. Default 1,000.
+    pub batch_max: usize,
+}
+
+impl Limits {
+    /// The defaults, as a constant.
+    pub const DEFAULT: Self = Self {
+        bundle_bytes_max: 64 << 20,
+        rules_max: 1_000_000,
+        actions_max: 10_000,
+        signals_max: 1_024,
+        slots_max: 1_024,
+        condition_bytes_max: 64 << 10,
+        condition_nodes_max: 20_000,
+        condition_depth_max: 64,
+        regex_bytes_max: 256 << 10,
+        rego_bytes_max: 256 << 10,
+        rego_modules_max: 256,
+        rego_nesting_max: 8,
+        rego_rule_depth_max: 32,
+        rego_steps_max: 1_000_000,
+        request_bytes_max: 1 << 20,
+        request_depth_max: 32,
+        request_values_max: 10_000,
+        id_bytes_max: 1_024,
+        steps_max: 100_000,
+        arena_bytes_max: 1 << 20,
+        cache_entries_max: 10_000,
+        cache_bytes_max: 8 << 20,
+        cache_key_bytes_max: 4_096,
+        events_max: 1_024,
+        drill_steps_max: 1_000_000,
+        batch_max: 1_000,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Bytes of a name: of a pack, a rule, an action, a signal, a posture. As long as a DNS label, and short enough that a
+/// decision carries its names by value, without an allocation.
+pub const NAME_BYTES_MAX: usize = 63;
