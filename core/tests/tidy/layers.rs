@@ -16,23 +16,28 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer {
         name: "words",
-        modules: &["error", "limits", "time", "value", "value_type", "request", "decision"],
+        modules: &["error", "limits", "reason", "request", "time", "value", "value_type"],
         uses: &[],
     },
     Layer { name: "condition", modules: &["condition"], uses: &["words"] },
     Layer { name: "policy", modules: &["policy"], uses: &["words", "condition"] },
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
-    Layer { name: "state", modules: &["state"], uses: &["words", "condition"] },
-    Layer { name: "engine", modules: &["engine"], uses: &["words", "condition", "policy", "combine", "state"] },
+    Layer { name: "decision", modules: &["decision"], uses: &["words", "condition", "policy", "combine"] },
+    Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
+    Layer {
+        name: "engine",
+        modules: &["engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state"],
+    },
     Layer {
         name: "drill",
         modules: &["drill"],
-        uses: &["words", "condition", "policy", "combine", "state", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine"],
     },
     Layer {
         name: "schemas",
         modules: &["schemas"],
-        uses: &["words", "condition", "policy", "combine", "state", "engine", "drill"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine", "drill"],
     },
 ];
 
@@ -144,7 +149,8 @@ fn an_upward_import_is_found() {
         ("core/src/condition/cel.rs", "use crate::{error::Code, policy::Policy};"),
         ("core/src/condition/cel.rs", "use super::super::policy::Policy;"),
         ("core/src/policy/mod.rs", "use super::engine::Engine;"),
-        ("core/src/state/cache.rs", "use crate::policy::Policy;"),
+        ("core/src/policy/signal.rs", "use crate::decision::Name;"),
+        ("core/src/state/cache.rs", "use crate::engine::Engine;"),
         ("core/src/combine.rs", "use crate::state::Signals;"),
         ("core/src/engine.rs", "use crate::drill::Drill;"),
         ("core/src/engine.rs", "use crate::Engine;"),
