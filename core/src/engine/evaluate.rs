@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use crate::combine::{Tally, Verdict};
 use crate::condition::rego::RegoInput;
 use crate::condition::{Cause, Scope, SignalView, Truth};
-use crate::decision::Obligation;
+use crate::obligation::Obligation;
 use crate::limits::Limits;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;

@@ -21,8 +21,10 @@ pub use explain::{Explanation, RuleTrace};
 
 use crate::combine::Verdict;
 use crate::condition::Status;
-use crate::decision::{self, Decision, DecisionId, Name};
+use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
+use crate::name::{self, Name};
+use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::bundle::Bundle;
 use crate::policy::format::OnFailure;
@@ -147,7 +149,7 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
-        let name = decision::name(bundle.name()).unwrap_or_default();
+        let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         if let Err(error) = admissible(told.active.as_ref(), &bundle, now) {
             let code = error.code();
@@ -507,7 +509,7 @@ fn degraded_verdict(
     action: &ActionSpec,
     need: &Need,
     kept: Option<&Answer>,
-) -> (Verdict, Option<Arc<[decision::Obligation]>>) {
+) -> (Verdict, Option<Arc<[Obligation]>>) {
     let count = |which| evaluation.count(action, which, false, &mut Unwatched);
     match &action.on_failure {
         OnFailure::Deny => (Verdict::deny(Reason::SignalUnavailable), None),

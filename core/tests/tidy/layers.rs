@@ -16,7 +16,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer {
         name: "words",
-        modules: &["error", "limits", "reason", "request", "time", "value", "value_type"],
+        modules: &["error", "limits", "name", "obligation", "reason", "request", "time", "value", "value_type"],
         uses: &[],
     },
     Layer { name: "condition", modules: &["condition"], uses: &["words"] },

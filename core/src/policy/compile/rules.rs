@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{ByName, Compiler, Draft, Pattern, escape};
 use crate::condition::rego::Modules;
 use crate::condition::{Attribute, Entity, Names, Reads, cel};
-use crate::decision::Obligation;
+use crate::obligation::Obligation;
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::policy::format::{self, OneOrMany, Pack, RuleEffect, When};
 use crate::policy::rule::{Clause, Condition, Rule, Scalar, Test};
