@@ -7,6 +7,8 @@
 mod evaluate;
 mod explain;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
