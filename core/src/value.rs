@@ -329,7 +329,9 @@ mod tests {
         assert!(!net.contains("::ffff:10.1.0.1".parse().unwrap()));
         assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
         assert!(Cidr::parse("::/0").unwrap().contains("ffff::1".parse().unwrap()));
-        for text in ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"] {
+        for text in
+            ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"]
+        {
             assert_eq!(Cidr::parse(text), None, "{text}");
         }
     }

@@ -4,16 +4,13 @@ use fallgate::combine::{Tally, Verdict};
 use fallgate::condition::{Cause, Truth};
 use fallgate::{Effect, Reason};
 
-const TRUTHS: [Truth; 4] = [
-    Truth::False,
-    Truth::True,
-    Truth::Indeterminate(Cause::Missing),
-    Truth::Indeterminate(Cause::Signal(3)),
-];
+const TRUTHS: [Truth; 4] =
+    [Truth::False, Truth::True, Truth::Indeterminate(Cause::Missing), Truth::Indeterminate(Cause::Signal(3))];
 
 /// The table of spec 1.3, row by row.
 fn table(rules: &[(Effect, Truth)]) -> Reason {
-    let any = |effect: Effect, test: &dyn Fn(Truth) -> bool| rules.iter().any(|(e, truth)| *e == effect && test(*truth));
+    let any =
+        |effect: Effect, test: &dyn Fn(Truth) -> bool| rules.iter().any(|(e, truth)| *e == effect && test(*truth));
     let is_true = |truth| truth == Truth::True;
     let unknown = |truth| matches!(truth, Truth::Indeterminate(_));
     let not_by_signal = |truth| matches!(truth, Truth::Indeterminate(cause) if !cause.is_signal());

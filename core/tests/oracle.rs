@@ -145,11 +145,8 @@ fn clause(value: Option<&Value>, demand: &Value) -> Kleene {
 /// The table of spec 1.3, and the rule and obligations that go with it.
 fn expected(rules: &[Rule], request: &Value) -> (Reason, Option<String>, Vec<String>) {
     let named = |deny: bool, wanted: Kleene| {
-        let mut names: Vec<String> = rules
-            .iter()
-            .filter(|rule| rule.deny == deny && rule.truth(request) == wanted)
-            .map(Rule::name)
-            .collect();
+        let mut names: Vec<String> =
+            rules.iter().filter(|rule| rule.deny == deny && rule.truth(request) == wanted).map(Rule::name).collect();
         names.sort();
         names
     };
@@ -270,7 +267,8 @@ fn request() -> impl Strategy<Value = Value> {
         }
         ("service", properties)
     });
-    let path = prop_oneof![Just("/"), Just("/a"), Just("/a/b/c"), Just("/a/b/cd"), Just("/b/x"), Just("/bb"), Just("c")];
+    let path =
+        prop_oneof![Just("/"), Just("/a"), Just("/a/b/c"), Just("/a/b/cd"), Just("/b/x"), Just("/bb"), Just("c")];
     let action = prop_oneof![Just("file:read"), Just("file:write"), Just("host:boot")];
     let rank = proptest::option::of(-2..3);
     (prop_oneof![user, service], 0..5, action, any::<bool>(), path, rank).prop_map(

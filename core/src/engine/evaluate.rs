@@ -70,7 +70,9 @@ impl Evaluation<'_> {
     pub(super) fn count(&self, action: &ActionSpec, which: Which, every: bool, watch: &mut impl Watch) -> Counted {
         let mut counted = Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new() };
         for root in &action.roots {
-            let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else { continue };
+            let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
+                continue;
+            };
             index.candidates(self.slots, &mut |number| {
                 let Some(rule) = self.policy.rule(number).filter(|rule| which.counts(rule)) else { return };
                 if every || rule.obligations.is_some() || counted.tally.matters(rule.effect, number) {
@@ -139,8 +141,13 @@ impl Evaluation<'_> {
     /// What the rules behind a verdict oblige the host to: those of all true rules with its effect.
     pub(super) fn obligations(&self, counted: &Counted, verdict: Verdict) -> Option<Arc<[Obligation]>> {
         verdict.rule()?;
-        let of_effect = |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());
-        let mut lists = counted.obliging.iter().filter(of_effect).filter_map(|number| self.policy.rule(*number)?.obligations.as_ref());
+        let of_effect =
+            |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());
+        let mut lists = counted
+            .obliging
+            .iter()
+            .filter(of_effect)
+            .filter_map(|number| self.policy.rule(*number)?.obligations.as_ref());
         match (lists.next(), lists.next()) {
             (None, _) => None,
             (Some(only), None) => Some(Arc::clone(only)),

@@ -98,7 +98,7 @@ fn trace(
     };
     let mut rules = Rules { evaluation: &evaluation, policy, traces: Vec::new() };
     evaluation.count(action, Which::All, true, &mut rules);
-    rules.traces.sort_by(|(a, _), (b, _)| a.cmp(b));
+    rules.traces.sort_by_key(|(a, _)| *a);
     rules.traces.dedup_by(|(a, _), (b, _)| a == b);
     explanation.rules = rules.traces.into_iter().map(|(_, trace)| trace).collect();
     Ok(())

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::reason::Effect;
+use crate::time::Wall;
 use crate::policy::bundle::Trust;
 use crate::state::events::EventKind;
 
@@ -308,7 +310,11 @@ fn readers_see_one_bundle_while_it_is_swapped() {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     let decision = engine.decide_json(&request("read", "staff"), at(1));
-                    let expected = if decision.revision() == 3 { "staff".to_owned() } else { format!("staff-{}", decision.revision()) };
+                    let expected = if decision.revision() == 3 {
+                        "staff".to_owned()
+                    } else {
+                        format!("staff-{}", decision.revision())
+                    };
                     assert_eq!(decision.rule(), Some(expected.as_str()));
                 }
             });

@@ -199,7 +199,12 @@ impl Compiler<'_> {
         if let (Some(from), Some(until)) = (from, until)
             && from >= until
         {
-            self.fault(Code::InvalidWindow, "/valid", "the validity ends before it starts", "let `until` be after `from`");
+            self.fault(
+                Code::InvalidWindow,
+                "/valid",
+                "the validity ends before it starts",
+                "let `until` be after `from`",
+            );
         }
         (from, until)
     }

@@ -167,7 +167,11 @@ impl Schema {
         // An action without a schema of its own has no attributes.
         absent_somewhere |= entity == Entity::Action;
         let slot = self.slot_of(entity, name);
-        known.map(|known| Known { may_be_absent: known.may_be_absent || absent_somewhere, slot: known.slot.or(slot), ..known })
+        known.map(|known| Known {
+            may_be_absent: known.may_be_absent || absent_somewhere,
+            slot: known.slot.or(slot),
+            ..known
+        })
     }
 
     fn slot_of(&self, entity: Entity, name: &str) -> Option<u16> {
