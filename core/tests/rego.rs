@@ -90,7 +90,9 @@ fn the_detail_names_the_rule_and_no_value_of_the_input() {
     let context = map(&[("x", text("hunter2"))]);
     let (truth, detail) = modules.truth(&entry, &RegoInput::new([("context", &context)]));
     assert_eq!(truth, UNKNOWN);
-    assert_eq!(detail.as_deref(), Some("`data.a.allow` failed at a/authz.rego:2:10"));
+    let detail = detail.unwrap();
+    assert!(detail.starts_with("`data.a.allow` failed at a/authz.rego:2:"), "{detail}");
+    assert!(!detail.contains("hunter2"), "{detail}");
 }
 
 #[test]
@@ -215,10 +217,9 @@ fn long_chains_of_rules_are_refused_in_bounded_time_and_stack() {
 
 #[test]
 fn the_deepest_admitted_policy_runs_on_a_small_stack() {
-    // 31 rules, each with six comprehensions in one another, each reading the rule below.
-    let rules: String = (1..31)
-        .map(|n| format!("r{n} := [y | some x in [[[y | some y in [y | some y in [y | some y in r{}]]]]]; some y in x[0]]\n", n - 1))
-        .collect();
+    // 31 rules, each with seven comprehensions in one another, each reading the rule below.
+    let nested = |inner: String| (1..=7).fold(inner, |inner, n| format!("[y{n} | some y{n} in {inner}]"));
+    let rules: String = (1..31).map(|n| format!("r{n} := {}\n", nested(format!("r{}", n - 1)))).collect();
     let module = format!("package a\nr0 := [true]\n{rules}allow := r30[0]");
     on_small_stack(256, || assert_eq!(asked(&module, map(&[])), Truth::True));
 }
@@ -259,7 +260,32 @@ fn built_ins_are_admitted_by_name() {
 }
 
 #[test]
-fn every_allowed_built_in_exists() {
+fn a_panic_of_the_evaluator_is_contained() {
+    // The glob compiler panics on braces this deep; they stand in a string, which the scan does not count.
+    let module = format!("package a\ndefault allow := false\nallow if not glob.match(\"{}\", [], input.context.x)", "{".repeat(500));
+    let modules = load(&module).unwrap();
+    let entry = modules.entry_point("data.a.allow").unwrap();
+    for _ in 0..2 {
+        let context = map(&[("x", text("y"))]);
+        let (truth, detail) = modules.truth(&entry, &RegoInput::new([("context", &context)]));
+        assert!(matches!(truth, Truth::Indeterminate(Cause::Internal | Cause::Rego)), "{truth:?} {detail:?}");
+    }
+}
+
+#[test]
+fn the_built_in_clock_is_the_time_of_the_decision() {
+    let modules = load("package a\nallow := time.now_ns() == 1000000001").unwrap();
+    let entry = modules.entry_point("data.a.allow").unwrap();
+    assert!(entry.reads().reads_now && !entry.reads().reads_signals);
+    let at = |nanos| RegoInput::new([]).with_now(Timestamp::from_nanosecond(nanos).unwrap());
+    assert_eq!(modules.truth(&entry, &at(1_000_000_001)).0, Truth::True);
+    assert_eq!(modules.truth(&entry, &at(1_000_000_002)).0, Truth::False);
+    assert_eq!(modules.truth(&entry, &RegoInput::new([])).0, UNKNOWN);
+    assert!(load("package a\nallow := time[\"now\\u005fns\"]() == 1").is_err());
+}
+
+#[test]
+fn the_allowed_built_ins_exist() {
     for call in ["abs(1) == 1", "count([1]) == 1", "glob.match(\"a*\", [], \"ab\")", "semver.is_valid(\"1.0.0\")",
         "hex.encode(\"a\") == \"61\"", "base64.encode(\"a\") == \"YQ==\"", "regex.match(\"^a+$\", \"aa\")",
         "object.get({\"a\": 1}, \"b\", 2) == 2", "startswith(\"ab\", \"a\")"] {

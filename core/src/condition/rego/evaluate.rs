@@ -28,6 +28,8 @@ pub(super) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
 thread_local! {
     /// How often the evaluation on this thread has looked at its budget.
     static TICKS: Cell<u64> = const { Cell::new(0) };
+    /// What `time.now_ns` gives to the evaluation on this thread; set at the start of each.
+    static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
 /// The evaluator's notion of time, which is a count: one nanosecond for each look, so that the same evaluation meets
@@ -59,6 +61,18 @@ pub(super) fn set_budget(engine: &mut Engine, steps_max: u64) {
     engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: STEPS_PER_TICK });
 }
 
+/// Makes `time.now_ns` the time of the decision, and an error where the wall clock is not to be trusted.
+///
+/// The evaluator hands an extension nothing of the evaluation that calls it, so the time waits on the thread.
+pub(super) fn add_clock(engine: &mut Engine) -> bool {
+    let now_ns = |_: Vec<regorus::Value>| {
+        let nanos = NOW.with(Cell::get).and_then(|now| i64::try_from(now.as_nanosecond()).ok());
+        // A number that is not there: the evaluator's own error, since an undefined value would pass a negation.
+        nanos.map_or(regorus::Value::Undefined, regorus::Value::from).as_i64().map(regorus::Value::from)
+    };
+    engine.add_extension("time.now_ns".into(), 0, Box::new(now_ns)).is_ok()
+}
+
 fn ticks_max(steps_max: u64) -> u64 {
     steps_max.checked_div(u64::from(STEPS_PER_TICK.get())).unwrap_or(0)
 }
@@ -67,6 +81,7 @@ fn ticks_max(steps_max: u64) -> u64 {
 #[derive(Clone, Debug)]
 pub struct RegoInput {
     root: regorus::Value,
+    now: Option<Timestamp>,
 }
 
 impl RegoInput {
@@ -75,13 +90,13 @@ impl RegoInput {
     pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
         let entries: BTreeMap<_, _> =
             entries.into_iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
-        Self { root: regorus::Value::from(entries) }
+        Self { root: regorus::Value::from(entries), now: None }
     }
 
     /// The input that is this document as it stands, for a policy that is asked without a pack.
     #[must_use]
     pub fn document(value: &Value) -> Self {
-        Self { root: to_rego(value) }
+        Self { root: to_rego(value), now: None }
     }
 
     /// The same, with `input.signals.<name>.status` as text and `.ok` as a boolean for each signal.
@@ -98,9 +113,10 @@ impl RegoInput {
         self.with("signals", regorus::Value::from(signals))
     }
 
-    /// The same, with `input.now` as text (RFC 3339). A caller whose wall clock is not to be trusted leaves it out.
+    /// The same, with `input.now` as text (RFC 3339), and `time.now_ns()` as the same instant. A caller whose wall clock is not to be trusted leaves it out.
     #[must_use]
-    pub fn with_now(self, now: Timestamp) -> Self {
+    pub fn with_now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
         self.with("now", regorus::Value::from(now.to_string()))
     }
 
@@ -137,6 +153,7 @@ fn map_to_rego(map: &Map) -> regorus::Value {
 /// anything of another.
 pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &RegoInput) -> (Truth, Option<String>) {
     TICKS.with(|ticks| ticks.set(0));
+    NOW.with(|now| now.set(input.now));
     let evaluated = catch_unwind(AssertUnwindSafe(|| {
         with_stack(|| {
             let mut engine = prepared.clone();

@@ -180,6 +180,9 @@ fn prepare(
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
     evaluate::set_budget(&mut engine, limits.rego_steps_max);
+    if !evaluate::add_clock(&mut engine) {
+        return Err(vec![Diagnostic::new(Code::Unsupported, "/rego", "the Rego evaluator has a clock of its own")]);
+    }
     let mut found = Vec::new();
     for (path, text) in sources {
         if let Err(mistake) = add(&mut engine, path, text) {

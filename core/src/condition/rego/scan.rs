@@ -297,6 +297,9 @@ enum InputState {
 
 impl InputUse {
     fn take(&mut self, token: Token<'_>) {
+        if token == Token::Word("now_ns") {
+            self.reads.reads_now = true;
+        }
         use InputState::{AfterDot, AfterInput, AfterInputBracket, AfterInputDot, Elsewhere};
         self.state = match (self.state, token) {
             (AfterInput, Token::Symbol('.')) => AfterInputDot,
