@@ -46,11 +46,7 @@ pub fn compile_value(text: &str, names: &mut dyn Names, limits: &Limits) -> Resu
     compile_typed(text, names, limits).map(|(program, _)| program)
 }
 
-fn compile_typed(
-    text: &str,
-    names: &mut dyn Names,
-    limits: &Limits,
-) -> Result<(Program, ValueType), Vec<Diagnostic>> {
+fn compile_typed(text: &str, names: &mut dyn Names, limits: &Limits) -> Result<(Program, ValueType), Vec<Diagnostic>> {
     let source = source::parse(text, limits).map_err(|diagnostic| vec![diagnostic])?;
     let stack = limits.condition_depth_max.saturating_add(8).saturating_mul(STACK_PER_LEVEL);
     let mut compiler = Compiler::new(&source, names, limits);
@@ -370,11 +366,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Compiles an operator; nothing where the call is none.
-    pub(super) fn lower_operator(
-        &mut self,
-        expr: &IdedExpr,
-        call: &CallExpr,
-    ) -> Result<Option<Lowered>, Reported> {
+    pub(super) fn lower_operator(&mut self, expr: &IdedExpr, call: &CallExpr) -> Result<Option<Lowered>, Reported> {
         let id = expr.id;
         let lowered = match (call.func_name.as_str(), call.args.as_slice()) {
             (operators::LOGICAL_AND, terms) => self.lower_logic(id, "&&", terms)?,
@@ -394,8 +386,7 @@ impl<'c> Compiler<'c> {
             (operators::NEGATE, [operand]) => {
                 let operand = self.lower(operand)?;
                 if !matches!(operand.value_type, ValueType::Any | ValueType::Int | ValueType::Double) {
-                    let message =
-                        format!("`-` takes an `int` or a `double`, and this is `{}`", operand.value_type);
+                    let message = format!("`-` takes an `int` or a `double`, and this is `{}`", operand.value_type);
                     return Err(self.fail_at(id, Code::TypeMismatch, message));
                 }
                 self.push(id, Node::Negate(operand.node), operand.value_type, &[operand.node])?
@@ -456,11 +447,8 @@ impl<'c> Compiler<'c> {
         for (operator, id, operand) in links.into_iter().rev() {
             let operand = self.lower(operand)?;
             let Some(result) = typing::computed(operator, &value_type, &operand.value_type) else {
-                let message = format!(
-                    "`{}` does not take `{value_type}` and `{}`",
-                    operator.symbol(),
-                    operand.value_type
-                );
+                let message =
+                    format!("`{}` does not take `{value_type}` and `{}`", operator.symbol(), operand.value_type);
                 let diagnostic = Diagnostic::new(Code::TypeMismatch, "", message)
                     .with_span(self.source.token(id))
                     .with_help("convert one of the two, as in `int(x)`, `double(x)` or `string(x)`");
@@ -513,8 +501,7 @@ impl<'c> Compiler<'c> {
             } else {
                 format!("`{symbol}` does not order `{a_type}` and `{b_type}`")
             };
-            let mut diagnostic =
-                Diagnostic::new(Code::TypeMismatch, "", message).with_span(self.source.token(id));
+            let mut diagnostic = Diagnostic::new(Code::TypeMismatch, "", message).with_span(self.source.token(id));
             if *a_type == ValueType::Null || *b_type == ValueType::Null {
                 diagnostic = diagnostic.with_help("to ask whether an attribute is there, write `has(x)`");
             }

@@ -187,11 +187,7 @@ fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
 }
 
 /// The value under a key of a map; nothing where there is no such key.
-pub(super) fn lookup<'a>(
-    map: View<'a>,
-    key: View<'_>,
-    steps_left: &Cell<u32>,
-) -> Result<Option<View<'a>>, Cause> {
+pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -> Result<Option<View<'a>>, Cause> {
     match (map, key) {
         (View::Map(map), View::Str(key)) => Ok(map.get(key).map(View::from)),
         (View::Map(_), _) => Ok(None),

@@ -368,8 +368,6 @@ fn of_address<'a>(function: Function, ip: IpAddr) -> View<'a> {
         Function::IsUnspecified => View::Bool(ip.is_unspecified()),
         Function::IsLinkLocalMulticast => View::Bool(link_local_multicast),
         Function::IsLinkLocalUnicast => View::Bool(link_local),
-        _ => View::Bool(
-            !(broadcast || ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || link_local),
-        ),
+        _ => View::Bool(!(broadcast || ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || link_local)),
     }
 }

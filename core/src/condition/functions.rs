@@ -110,21 +110,11 @@ pub(super) struct Overload {
     pub(super) function: Function,
 }
 
-const fn plain(
-    name: &'static str,
-    parameters: &'static [Kind],
-    result: Kind,
-    function: Function,
-) -> Overload {
+const fn plain(name: &'static str, parameters: &'static [Kind], result: Kind, function: Function) -> Overload {
     Overload { name, method: false, parameters, result, function }
 }
 
-const fn method(
-    name: &'static str,
-    parameters: &'static [Kind],
-    result: Kind,
-    function: Function,
-) -> Overload {
+const fn method(name: &'static str, parameters: &'static [Kind], result: Kind, function: Function) -> Overload {
     Overload { name, method: true, parameters, result, function }
 }
 

@@ -77,11 +77,9 @@ impl Compiler<'_> {
                     .with_help(format!("name an attribute of it, as in `{name}.id`"));
                 Err(self.fail(diagnostic))
             }
-            "posture" => Err(self.fail_at(
-                id,
-                Code::ConditionUnsupported,
-                "postures are not supported by this version",
-            )),
+            "posture" => {
+                Err(self.fail_at(id, Code::ConditionUnsupported, "postures are not supported by this version"))
+            }
             "int" | "uint" | "double" | "string" | "bytes" | "bool" | "list" | "map" | "null_type" | "type" => {
                 let what = format!("the type value `{root}` is");
                 Err(self.unsupported(id, &what))
@@ -252,8 +250,8 @@ impl Compiler<'_> {
                 } else {
                     format!("the pack's data has no {}", quoted(&name))
                 };
-                let mut diagnostic = Diagnostic::new(Code::UnknownAttribute, "", message)
-                    .with_span(self.member_span(expr, &name));
+                let mut diagnostic =
+                    Diagnostic::new(Code::UnknownAttribute, "", message).with_span(self.member_span(expr, &name));
                 diagnostic = diagnostic.with_help(near.map_or_else(
                     || "add it to the pack's `data.json`".to_owned(),
                     |near| format!("did you mean `{near}`?"),

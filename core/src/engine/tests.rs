@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::reason::Effect;
-use crate::time::Wall;
 use crate::policy::bundle::Trust;
+use crate::reason::Effect;
 use crate::state::events::EventKind;
+use crate::time::Wall;
 
 fn at(millis: u64) -> Now {
     Now::new(Monotonic::from_millis(millis), Wall::from_millis(i64::try_from(millis).unwrap()))
