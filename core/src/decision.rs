@@ -3,33 +3,11 @@
 use std::sync::Arc;
 
 use crate::combine::Verdict;
-use crate::limits::NAME_BYTES_MAX;
+use crate::name::Name;
+use crate::obligation::Obligation;
 use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
 use crate::time::{Monotonic, Now};
-
-/// A name by value: copying a decision allocates nothing and touches no shared counter.
-pub type Name = arrayvec::ArrayString<NAME_BYTES_MAX>;
-
-/// A name as a [`Name`]; nothing for a longer one.
-#[must_use]
-pub fn name(text: &str) -> Option<Name> {
-    Name::from(text).ok()
-}
-
-/// What a host must, or may, do along with a decision (AuthZEN's obligations profile).
-///
-/// An enforcement point that cannot fulfil an obligation must deny.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Obligation {
-    /// Which obligation of the pack it is.
-    pub id: Box<str>,
-    /// What kind of thing is to be done.
-    #[serde(rename = "type")]
-    pub obligation_type: Box<str>,
-    /// The particulars.
-    pub properties: serde_json::Value,
-}
 
 /// The identifier of a decision: the wall time and a keyed digest of the request, as a ULID's 26 characters.
 ///
@@ -190,18 +168,12 @@ impl Decision {
         put("cached", self.cached.into());
         put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
         put("expires_in_ms", self.expires_in_ms().into());
-        put("obligations", self.obligations().iter().map(obligation_to_json).collect());
+        put("obligations", self.obligations().iter().map(Obligation::to_json).collect());
         if let Some(detail) = self.detail() {
             put("detail", detail.into());
         }
         serde_json::json!({ "decision": self.is_allow(), "context": context })
     }
-}
-
-fn obligation_to_json(obligation: &Obligation) -> serde_json::Value {
-    serde_json::json!({
-        "id": obligation.id, "type": obligation.obligation_type, "properties": obligation.properties,
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 // The words: every other file uses these.
 pub mod error;
 pub mod limits;
+pub mod name;
+pub mod obligation;
 pub mod reason;
 pub mod request;
 pub mod time;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::evaluate::{Evaluation, Unwatched, Which};
 use super::snapshot::Need;
 use crate::combine::Verdict;
-use crate::decision::Obligation;
+use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::format::OnFailure;
 use crate::reason::{Effect, Reason};

@@ -26,8 +26,9 @@ pub use explain::{Explanation, RuleTrace};
 
 use crate::combine::Verdict;
 use crate::condition::Status;
-use crate::decision::{self, Decision, DecisionId, Name};
+use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
+use crate::name::{self, Name};
 use crate::policy::bundle::Bundle;
 use crate::reason::Reason;
 use crate::request::{Request, RequestError};
@@ -150,7 +151,7 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
-        let name = decision::name(bundle.name()).unwrap_or_default();
+        let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         if let Err(error) = admissible(told.active.as_ref(), &bundle, now) {
             let code = error.code();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::condition::SignalView;
-use crate::decision::Name;
+use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::state::cache::Stamp;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ActivateError;
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::Status;
-use crate::decision::Name;
+use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, CLOCK, Source};

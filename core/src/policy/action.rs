@@ -1,7 +1,7 @@
 //! An action as the policy declares it, with all that its decisions may rest on.
 
 use super::format::OnFailure;
-use crate::decision::Name;
+use crate::name::Name;
 use crate::time::Ttl;
 
 /// A declared action.

@@ -18,9 +18,9 @@ use super::signal::SignalSpec;
 use crate::condition::Reads;
 use crate::condition::rego::Modules;
 use crate::condition::text::parse_timestamp;
-use crate::decision::{self, Name};
 use crate::error::{BundleError, Code, Diagnostic, quoted};
 use crate::limits::{Limits, NAME_BYTES_MAX};
+use crate::name::{self, Name};
 use crate::time::Wall;
 use crate::value::Value;
 
@@ -173,7 +173,7 @@ impl Compiler<'_> {
     fn name(&mut self, pointer: &str, text: &str, also: &str) -> Option<Name> {
         let well_formed = !text.is_empty()
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || also.contains(c));
-        match decision::name(text).filter(|_| well_formed) {
+        match name::name(text).filter(|_| well_formed) {
             Some(name) => Some(name),
             None => {
                 let also: String = also.chars().map(|c| format!(", `{c}`")).collect();

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::condition::program::Program;
 use crate::condition::rego::EntryPoint;
 use crate::condition::{Cause, Truth};
-use crate::decision::{Name, Obligation};
+use crate::name::Name;
+use crate::obligation::Obligation;
 use crate::reason::Effect;
 use crate::value::{Value, View};
 

@@ -1,6 +1,6 @@
 //! A signal as the policy declares it.
 
-use crate::decision::Name;
+use crate::name::Name;
 use crate::time::Ttl;
 
 /// The built-in signal `clock`: failed while the two clocks of the host do not agree.

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::combine::Verdict;
-use crate::decision::Obligation;
+use crate::obligation::Obligation;
 use crate::time::Monotonic;
 
 /// What an answer rests on, besides time: equal stamps mean that nothing of it has changed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::condition::Status;
-use crate::decision::Name;
+use crate::name::Name;
 use crate::state::signals::Observed;
 use crate::time::Now;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{ByName, Compiler, escape};
-use crate::decision;
 use crate::error::{Code, quoted};
+use crate::name::{self, Name};
 use crate::policy::format::{self, Pack};
 use crate::policy::signal::{BUILT_IN, Recovery, SignalSpec, Source};
 
@@ -17,7 +17,7 @@ impl Compiler<'_> {
 
         let mut table = Table::default();
         for name in BUILT_IN {
-            table.add(decision::name(name).unwrap_or_default(), Source::BuiltIn);
+            table.add(name::name(name).unwrap_or_default(), Source::BuiltIn);
         }
         for (name, (signal, pointer)) in &observed {
             let recover = self.recovery(signal, pointer);
@@ -102,7 +102,7 @@ struct Table {
 }
 
 impl Table {
-    fn add(&mut self, name: decision::Name, source: Source) {
+    fn add(&mut self, name: Name, source: Source) {
         // `Limits::signals_max` keeps the count far below this.
         let number = u16::try_from(self.specs.len()).unwrap_or(u16::MAX);
         self.numbers.insert(name.as_str().into(), number);
