@@ -5,11 +5,9 @@
 //! must be from a listed registry, a volume of a listed kind, a security context must say `privileged: false`. So a pod
 //! that says less is not admitted more readily, and no rule needs an exception.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::random::Random;
-use crate::text::Text;
 use crate::{REQUESTS, SEED};
 
 /// The registries that images may come from.
@@ -24,7 +22,13 @@ pub const REGISTRIES: [&str; 4] = [
 pub const LABELS: [&str; 3] = ["app", "team", "tier"];
 
 /// The kinds of volume that a pod may mount.
-pub const VOLUMES: [&str; 5] = ["configMap", "emptyDir", "secret", "projected", "persistentVolumeClaim"];
+pub const VOLUMES: [&str; 5] = [
+    "configMap",
+    "emptyDir",
+    "secret",
+    "projected",
+    "persistentVolumeClaim",
+];
 
 /// The same ten checks in Rego, with the entry point `data.admission.allow`.
 pub const REGO: &str = include_str!("admission.rego");
@@ -35,25 +39,49 @@ pub fn checks() -> [(&'static str, String); 10] {
     let containers = "resource.object.spec.containers";
     let labels = "resource.object.metadata.labels";
     let spec = "resource.object.spec";
-    let registries = REGISTRIES.map(|prefix| format!("c.image.startsWith('{prefix}')")).join(" || ");
-    let present = LABELS.map(|label| format!("has({labels}.{label})")).join(" && ");
+    let registries = REGISTRIES
+        .map(|prefix| format!("c.image.startsWith('{prefix}')"))
+        .join(" || ");
+    let present = LABELS
+        .map(|label| format!("has({labels}.{label})"))
+        .join(" && ");
     let kinds = VOLUMES.map(|kind| format!("has(v.{kind})")).join(" || ");
     [
-        ("registry-allow-list", format!("!{containers}.all(c, {registries})")),
-        ("images-by-digest", format!("!{containers}.all(c, c.image.contains('@sha256:'))")),
-        ("no-privileged-container", format!("{containers}.exists(c, c.securityContext.privileged)")),
+        (
+            "registry-allow-list",
+            format!("!{containers}.all(c, {registries})"),
+        ),
+        (
+            "images-by-digest",
+            format!("!{containers}.all(c, c.image.contains('@sha256:'))"),
+        ),
+        (
+            "no-privileged-container",
+            format!("{containers}.exists(c, c.securityContext.privileged)"),
+        ),
         (
             "no-privilege-escalation",
             format!("{containers}.exists(c, c.securityContext.allowPrivilegeEscalation)"),
         ),
-        ("run-as-non-root", format!("!{spec}.securityContext.runAsNonRoot")),
-        ("read-only-root", format!("!{containers}.all(c, c.securityContext.readOnlyRootFilesystem)")),
+        (
+            "run-as-non-root",
+            format!("!{spec}.securityContext.runAsNonRoot"),
+        ),
+        (
+            "read-only-root",
+            format!("!{containers}.all(c, c.securityContext.readOnlyRootFilesystem)"),
+        ),
         (
             "limits",
-            format!("!{containers}.all(c, has(c.resources.limits.cpu) && has(c.resources.limits.memory))"),
+            format!(
+                "!{containers}.all(c, has(c.resources.limits.cpu) && has(c.resources.limits.memory))"
+            ),
         ),
         ("required-labels", format!("!({present})")),
-        ("no-host-namespace", format!("{spec}.hostNetwork || {spec}.hostPID || {spec}.hostIPC")),
+        (
+            "no-host-namespace",
+            format!("{spec}.hostNetwork || {spec}.hostPID || {spec}.hostIPC"),
+        ),
         ("no-host-path", format!("!{spec}.volumes.all(v, {kinds})")),
     ]
 }
@@ -113,19 +141,26 @@ pub fn requests() -> Vec<Value> {
 }
 
 fn request(random: &mut Random, broken: Option<usize>) -> Value {
-    let app = format!("{}-{}", random.pick(&["ledger", "checkout", "search", "gateway"]), random.below(1_000));
+    let app = format!(
+        "{}-{}",
+        random.pick(&["ledger", "checkout", "search", "gateway"]),
+        random.below(1_000)
+    );
     let namespace = *random.pick(&["payments", "shop", "platform", "research"]);
     let count = 2 + random.below(2);
     let culprit = random.below(count);
-    let containers: Vec<Value> =
-        (0..count).map(|at| container(random, at, broken.filter(|_| at == culprit))).collect();
+    let containers: Vec<Value> = (0..count)
+        .map(|at| container(random, at, broken.filter(|_| at == culprit)))
+        .collect();
     let mut volumes = vec![
         json!({ "name": "config", "configMap": { "name": format!("{app}-config"), "defaultMode": 420 } }),
         json!({ "name": "scratch", "emptyDir": { "sizeLimit": "256Mi" } }),
         json!({ "name": "keys", "secret": { "secretName": format!("{app}-keys"), "defaultMode": 256 } }),
     ];
     if broken == Some(9) {
-        volumes.push(json!({ "name": "host", "hostPath": { "path": "/var/run", "type": "Directory" } }));
+        volumes.push(
+            json!({ "name": "host", "hostPath": { "path": "/var/run", "type": "Directory" } }),
+        );
     }
     let mut labels = json!({
         "app": app, "team": namespace, "tier": "backend", "version": format!("v{}", random.below(100)),
@@ -136,7 +171,11 @@ fn request(random: &mut Random, broken: Option<usize>) -> Value {
     {
         labels.remove(*random.pick(&LABELS));
     }
-    let uid = format!("{:08x}-1f0a-4c3e-9d21-{:012x}", random.below(1 << 32), random.below(1 << 48));
+    let uid = format!(
+        "{:08x}-1f0a-4c3e-9d21-{:012x}",
+        random.below(1 << 32),
+        random.below(1 << 48)
+    );
     let host = broken.filter(|check| *check == 8).map(|_| random.below(3));
     json!({
         "subject": {
@@ -188,11 +227,17 @@ fn request(random: &mut Random, broken: Option<usize>) -> Value {
 
 fn container(random: &mut Random, at: usize, broken: Option<usize>) -> Value {
     let name = ["server", "proxy", "agent"][at];
-    let registry = if broken == Some(0) { "docker.example.org/anyone/" } else { random.pick(&REGISTRIES) };
+    let registry = if broken == Some(0) {
+        "docker.example.org/anyone/"
+    } else {
+        random.pick(&REGISTRIES)
+    };
     let image = if broken == Some(1) {
         format!("{registry}{name}:latest")
     } else {
-        let digest: String = (0..8).map(|_| format!("{:08x}", random.below(1 << 32))).collect();
+        let digest: String = (0..8)
+            .map(|_| format!("{:08x}", random.below(1 << 32)))
+            .collect();
         format!("{registry}{name}:1.{}@sha256:{digest}", random.below(40))
     };
     let mut limits = json!({ "cpu": "500m", "memory": "512Mi" });
@@ -229,186 +274,10 @@ fn container(random: &mut Random, at: usize, broken: Option<usize>) -> Value {
     })
 }
 
-/// What the hand-written floor reads of a request; serde skips the rest of the 5 KB.
-#[derive(Debug, Deserialize)]
-pub struct Review<'a> {
-    #[serde(borrow)]
-    action: Action<'a>,
-    #[serde(borrow)]
-    resource: Resource<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Action<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Resource<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    properties: Properties<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Properties<'a> {
-    #[serde(borrow)]
-    object: Pod<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Pod<'a> {
-    metadata: Metadata,
-    #[serde(borrow)]
-    spec: Spec<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Metadata {
-    labels: Labels,
-}
-
-#[derive(Debug, Deserialize)]
-struct Labels {
-    app: Option<serde::de::IgnoredAny>,
-    team: Option<serde::de::IgnoredAny>,
-    tier: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec<'a> {
-    #[serde(borrow)]
-    containers: Vec<Container<'a>>,
-    volumes: Vec<Volume>,
-    security_context: PodSecurity,
-    host_network: bool,
-    #[serde(rename = "hostPID")]
-    host_pid: bool,
-    #[serde(rename = "hostIPC")]
-    host_ipc: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PodSecurity {
-    run_as_non_root: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Container<'a> {
-    #[serde(borrow)]
-    image: Text<'a>,
-    security_context: ContainerSecurity,
-    resources: Resources,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerSecurity {
-    privileged: bool,
-    allow_privilege_escalation: bool,
-    read_only_root_filesystem: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Resources {
-    limits: Limits,
-}
-
-#[derive(Debug, Deserialize)]
-struct Limits {
-    cpu: Option<serde::de::IgnoredAny>,
-    memory: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Volume {
-    config_map: Option<serde::de::IgnoredAny>,
-    empty_dir: Option<serde::de::IgnoredAny>,
-    secret: Option<serde::de::IgnoredAny>,
-    projected: Option<serde::de::IgnoredAny>,
-    persistent_volume_claim: Option<serde::de::IgnoredAny>,
-}
-
-impl<'a> Review<'a> {
-    /// Reads the request's JSON, borrowing its strings.
-    ///
-    /// # Errors
-    ///
-    /// Where the bytes are no JSON, or lack a member that a check reads.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-
-    /// The floor: the ten checks, by hand.
-    #[must_use]
-    pub fn admitted(&self) -> bool {
-        let Pod { metadata: Metadata { labels }, spec } = &self.resource.properties.object;
-        let sound = |c: &Container<'_>| {
-            REGISTRIES.iter().any(|prefix| c.image.starts_with(prefix))
-                && c.image.contains("@sha256:")
-                && !c.security_context.privileged
-                && !c.security_context.allow_privilege_escalation
-                && c.security_context.read_only_root_filesystem
-                && c.resources.limits.cpu.is_some()
-                && c.resources.limits.memory.is_some()
-        };
-        let listed = |v: &Volume| {
-            v.config_map.is_some()
-                || v.empty_dir.is_some()
-                || v.secret.is_some()
-                || v.projected.is_some()
-                || v.persistent_volume_claim.is_some()
-        };
-        &*self.action.name == "pods:create"
-            && &*self.resource.kind == "pod"
-            && spec.containers.iter().all(sound)
-            && spec.security_context.run_as_non_root
-            && labels.app.is_some()
-            && labels.team.is_some()
-            && labels.tier.is_some()
-            && !(spec.host_network || spec.host_pid || spec.host_ipc)
-            && spec.volumes.iter().all(listed)
-    }
-}
-
-/// The other floor: the ten checks over a generic JSON value, as most webhooks are written.
-#[must_use]
-pub fn admitted_value(request: &Value) -> bool {
-    let object = &request["resource"]["properties"]["object"];
-    let spec = &object["spec"];
-    let stated = |value: &Value, wanted: bool| value.as_bool() == Some(wanted);
-    let sound = |c: &Value| {
-        let image = c["image"].as_str().unwrap_or_default();
-        let security = &c["securityContext"];
-        let limits = &c["resources"]["limits"];
-        REGISTRIES.iter().any(|prefix| image.starts_with(prefix))
-            && image.contains("@sha256:")
-            && stated(&security["privileged"], false)
-            && stated(&security["allowPrivilegeEscalation"], false)
-            && stated(&security["readOnlyRootFilesystem"], true)
-            && !limits["cpu"].is_null()
-            && !limits["memory"].is_null()
-    };
-    request["action"]["name"] == "pods:create"
-        && request["resource"]["type"] == "pod"
-        && spec["containers"].as_array().is_some_and(|containers| containers.iter().all(sound))
-        && stated(&spec["securityContext"]["runAsNonRoot"], true)
-        && LABELS.iter().all(|label| !object["metadata"]["labels"][label].is_null())
-        && ["hostNetwork", "hostPID", "hostIPC"].iter().all(|flag| stated(&spec[flag], false))
-        && spec["volumes"].as_array().is_some_and(|volumes| {
-            volumes.iter().all(|volume| VOLUMES.iter().any(|kind| !volume[kind].is_null()))
-        })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Review, admitted_value, request, requests};
+    use super::{request, requests};
+    use crate::admission_floor::{Review, admitted_value};
     use crate::random::Random;
 
     #[test]
@@ -417,15 +286,26 @@ mod tests {
             for seed in 0..20 {
                 let request = request(&mut Random::seeded(seed), broken);
                 let bytes = serde_json::to_vec(&request).unwrap();
-                assert_eq!(Review::parse(&bytes).unwrap().admitted(), broken.is_none(), "check {broken:?}");
-                assert_eq!(admitted_value(&request), broken.is_none(), "check {broken:?}");
+                assert_eq!(
+                    Review::parse(&bytes).unwrap().admitted(),
+                    broken.is_none(),
+                    "check {broken:?}"
+                );
+                assert_eq!(
+                    admitted_value(&request),
+                    broken.is_none(),
+                    "check {broken:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_request_has_about_five_kilobytes() {
-        let sizes: Vec<usize> = requests().iter().map(|request| request.to_string().len()).collect();
+        let sizes: Vec<usize> = requests()
+            .iter()
+            .map(|request| request.to_string().len())
+            .collect();
         let average = sizes.iter().sum::<usize>() / sizes.len();
         assert!((4_500..6_000).contains(&average), "{average} bytes");
     }

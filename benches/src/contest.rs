@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::REQUESTS;
 
+/// How often each lane is timed, in turn with the others, so that a noisy minute does not fall on one of them alone.
+pub const ROUNDS: usize = 3;
+
 /// The file in a contest's folder that says who took part and on what.
 pub const FACTS: &str = "contest.json";
 
@@ -35,13 +38,24 @@ impl Label {
     /// A label from its four words.
     #[must_use]
     pub fn new(engine: &str, version: &str, variant: &str, timed: &str) -> Self {
-        Self { engine: engine.into(), version: version.into(), variant: variant.into(), timed: timed.into() }
+        Self {
+            engine: engine.into(),
+            version: version.into(),
+            variant: variant.into(),
+            timed: timed.into(),
+        }
     }
 
-    /// The name under which criterion keeps the result.
+    /// The engine and what it is given.
     #[must_use]
-    pub fn id(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}, {}", self.engine, self.variant)
+    }
+
+    /// The name under which criterion keeps the result of a round.
+    #[must_use]
+    pub fn id(&self, round: usize) -> String {
+        format!("{}, {}, round {}", self.engine, self.variant, round + 1)
     }
 }
 
@@ -74,7 +88,10 @@ impl<'a> Contest<'a> {
     /// A contest without lanes.
     #[must_use]
     pub fn new(workload: &str) -> Self {
-        Self { workload: workload.to_owned(), lanes: Vec::new() }
+        Self {
+            workload: workload.to_owned(),
+            lanes: Vec::new(),
+        }
     }
 
     /// Adds an engine: `decide` answers the request of that index, true for allow.
@@ -90,7 +107,11 @@ impl<'a> Contest<'a> {
                 timed(black_box(at))
             });
         };
-        self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
+        self.lanes.push(Lane {
+            label,
+            decide: Box::new(move |at| decide(at)),
+            time: Box::new(time),
+        });
     }
 
     /// Puts every request to every lane.
@@ -102,28 +123,40 @@ impl<'a> Contest<'a> {
     pub fn agree(&self) -> Result<Facts, Box<dyn Error>> {
         let mut allowed = 0;
         for at in 0..REQUESTS {
-            let Some((first, others)) = self.lanes.split_first() else { break };
+            let Some((first, others)) = self.lanes.split_first() else {
+                break;
+            };
             let expected = (first.decide)(at);
             for other in others {
                 let found = (other.decide)(at);
                 if found != expected {
-                    let [this, that] = [expected, found].map(|allows| if allows { "allow" } else { "deny" });
+                    let [this, that] =
+                        [expected, found].map(|allows| if allows { "allow" } else { "deny" });
                     return Err(format!(
                         "{}: request {at}: `{}` says {this} and `{}` says {that}; nothing was timed",
                         self.workload,
-                        first.label.id(),
-                        other.label.id(),
+                        first.label.name(),
+                        other.label.name(),
                     )
                     .into());
                 }
             }
             allowed += usize::from(expected);
         }
-        if allowed < REQUESTS / 20 || allowed > REQUESTS - REQUESTS / 20 {
-            return Err(format!("{}: {allowed} of {REQUESTS} requests are allowed: too one-sided", self.workload).into());
+        if !(REQUESTS / 20..=REQUESTS - REQUESTS / 20).contains(&allowed) {
+            return Err(format!(
+                "{}: {allowed} of {REQUESTS} requests are allowed: too one-sided",
+                self.workload
+            )
+            .into());
         }
         let lanes = self.lanes.iter().map(|lane| lane.label.clone()).collect();
-        Ok(Facts { workload: self.workload.clone(), agreed: REQUESTS, allowed, lanes })
+        Ok(Facts {
+            workload: self.workload.clone(),
+            agreed: REQUESTS,
+            allowed,
+            lanes,
+        })
     }
 }
 
@@ -146,31 +179,47 @@ impl Run {
     pub fn from_arguments(folder: &Path) -> Result<Self, Box<dyn Error>> {
         for variable in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"] {
             if std::env::var_os(variable).is_some_and(|value| value != "0") {
-                return Err(format!("`{variable}` is set, which slows engines that capture errors: set it to 0").into());
+                return Err(format!(
+                    "`{variable}` is set, which slows engines that capture errors: set it to 0"
+                )
+                .into());
             }
         }
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Ok(Self {
             folder: folder.to_owned(),
             timed: arguments.iter().any(|argument| argument == "--bench"),
-            wanted: arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect(),
+            wanted: arguments
+                .into_iter()
+                .filter(|argument| !argument.starts_with('-'))
+                .collect(),
         })
     }
 
     /// Whether the workload was asked for.
     #[must_use]
     pub fn wants(&self, workload: &str) -> bool {
-        self.wanted.is_empty() || self.wanted.iter().any(|wanted| workload.starts_with(wanted.as_str()))
+        self.wanted.is_empty()
+            || self
+                .wanted
+                .iter()
+                .any(|wanted| workload.starts_with(wanted.as_str()))
     }
 
-    /// Lets the lanes agree, then times them one after the other.
+    /// Lets the lanes agree, prints what each one's time holds, then times them in turn, in three rounds.
     ///
     /// # Errors
     ///
     /// Where they do not agree, or where the results cannot be written.
     pub fn hold(&self, contest: &Contest<'_>) -> Result<(), Box<dyn Error>> {
         let facts = contest.agree()?;
-        println!("{}: {} lanes agree on {} requests, {} allowed", facts.workload, facts.lanes.len(), facts.agreed, facts.allowed);
+        println!(
+            "{}: {} lanes agree on {} requests, {} allowed",
+            facts.workload,
+            facts.lanes.len(),
+            facts.agreed,
+            facts.allowed
+        );
         if !self.timed {
             return Ok(());
         }
@@ -179,12 +228,27 @@ impl Run {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => fs::create_dir_all(&folder)?,
         }
-        let mut criterion = Criterion::default().output_directory(&self.folder).without_plots();
+        for Lane { label, .. } in &contest.lanes {
+            println!(
+                "{}: {} {}: timed: {}",
+                facts.workload,
+                label.name(),
+                label.version,
+                label.timed
+            );
+        }
+        let mut criterion = Criterion::default()
+            .output_directory(&self.folder)
+            .without_plots();
         let mut group = criterion.benchmark_group(&contest.workload);
-        group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_millis(1_200));
-        for lane in &contest.lanes {
-            println!("{}: {} {}: timed: {}", contest.workload, lane.label.id(), lane.label.version, lane.label.timed);
-            group.bench_function(lane.label.id(), |bencher| (lane.time)(bencher));
+        group
+            .sample_size(20)
+            .warm_up_time(Duration::from_millis(200))
+            .measurement_time(Duration::from_millis(500));
+        for round in 0..ROUNDS {
+            for Lane { label, time, .. } in &contest.lanes {
+                group.bench_function(label.id(round), |bencher| time(bencher));
+            }
         }
         group.finish();
         fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
@@ -195,7 +259,9 @@ impl Run {
 /// The folder of a run's results, `ours` or `peers`, below the workspace's `target/criterion`.
 #[must_use]
 pub fn results(run: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion").join(run)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/criterion")
+        .join(run)
 }
 
 #[cfg(test)]
@@ -221,6 +287,12 @@ mod tests {
     fn agreeing_on_one_answer_alone_is_refused() {
         let mut contest = Contest::new("W0");
         contest.lane(label("one"), |_| false);
-        assert!(contest.agree().unwrap_err().to_string().ends_with("too one-sided"));
+        assert!(
+            contest
+                .agree()
+                .unwrap_err()
+                .to_string()
+                .ends_with("too one-sided")
+        );
     }
 }

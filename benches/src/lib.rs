@@ -7,12 +7,14 @@
 //! The engines of others live in `benches/peers`, a workspace of its own, because they take minutes to build.
 
 pub mod admission;
+pub mod admission_floor;
 pub mod contest;
 pub mod many_rules;
 pub mod ours;
 pub mod random;
 pub mod report;
 pub mod roles;
+pub mod roles_floor;
 pub mod text;
 
 /// Requests of each workload, every one of which all engines must agree on before anything is timed.

@@ -7,7 +7,7 @@ use std::error::Error;
 use serde_json::Value;
 
 use crate::contest::{Contest, Label};
-use crate::{REQUESTS, admission, many_rules, roles};
+use crate::{REQUESTS, admission, admission_floor, many_rules, roles, roles_floor};
 
 /// A workload's requests in every form that a lane may need.
 #[derive(Debug)]
@@ -23,8 +23,15 @@ pub struct Requests<T> {
 impl<T> Requests<T> {
     fn new(typed: Vec<T>, to_json: impl Fn(&T) -> Value) -> Self {
         let values: Vec<Value> = typed.iter().map(to_json).collect();
-        let bytes = values.iter().map(|value| value.to_string().into_bytes()).collect();
-        Self { typed, values, bytes }
+        let bytes = values
+            .iter()
+            .map(|value| value.to_string().into_bytes())
+            .collect();
+        Self {
+            typed,
+            values,
+            bytes,
+        }
     }
 }
 
@@ -40,7 +47,10 @@ impl Requests<many_rules::Request> {
     /// Those of W3 at a size.
     #[must_use]
     pub fn of_many_rules(rules: usize) -> Self {
-        Self::new(many_rules::Request::seeded(rules), many_rules::Request::to_json)
+        Self::new(
+            many_rules::Request::seeded(rules),
+            many_rules::Request::to_json,
+        )
     }
 }
 
@@ -49,8 +59,15 @@ impl Requests<()> {
     #[must_use]
     pub fn of_admission() -> Self {
         let values = admission::requests();
-        let bytes = values.iter().map(|value| value.to_string().into_bytes()).collect();
-        Self { typed: vec![(); REQUESTS], values, bytes }
+        let bytes = values
+            .iter()
+            .map(|value| value.to_string().into_bytes())
+            .collect();
+        Self {
+            typed: vec![(); REQUESTS],
+            values,
+            bytes,
+        }
     }
 }
 
@@ -68,10 +85,14 @@ pub fn roles_floors<'a>(
     grants: &roles::Grants,
     requests: &'a Requests<roles::Request>,
 ) {
-    let table = roles::Floor::new(kind, grants);
-    contest.lane(floor("prepared", TYPED), move |at| table.decide(&requests.typed[at]));
-    let table = roles::Floor::new(kind, grants);
-    contest.lane(floor("bytes", BYTES), move |at| table.decide_bytes(&requests.bytes[at]));
+    let table = roles_floor::Floor::new(kind, grants);
+    contest.lane(floor("prepared", TYPED), move |at| {
+        table.decide(&requests.typed[at])
+    });
+    let table = roles_floor::Floor::new(kind, grants);
+    contest.lane(floor("bytes", BYTES), move |at| {
+        table.decide_bytes(&requests.bytes[at])
+    });
 }
 
 /// The floors of W3.
@@ -82,8 +103,12 @@ pub fn many_rules_floors<'a>(
 ) {
     let table = std::rc::Rc::new(many_rules::Floor::new(rules));
     let shared = std::rc::Rc::clone(&table);
-    contest.lane(floor("prepared", TYPED), move |at| shared.decide(&requests.typed[at]));
-    contest.lane(floor("bytes", BYTES), move |at| table.decide_bytes(&requests.bytes[at]));
+    contest.lane(floor("prepared", TYPED), move |at| {
+        shared.decide(&requests.typed[at])
+    });
+    contest.lane(floor("bytes", BYTES), move |at| {
+        table.decide_bytes(&requests.bytes[at])
+    });
 }
 
 /// The floors of W4: over typed structs, and over a generic JSON value.
@@ -91,16 +116,23 @@ pub fn many_rules_floors<'a>(
 /// # Errors
 ///
 /// Where a generated request is not what the floor can read.
-pub fn admission_floors<'a>(contest: &mut Contest<'a>, requests: &'a Requests<()>) -> Result<(), Box<dyn Error>> {
-    let reviews: Vec<_> =
-        requests.bytes.iter().map(|bytes| admission::Review::parse(bytes)).collect::<Result<_, _>>()?;
+pub fn admission_floors<'a>(
+    contest: &mut Contest<'a>,
+    requests: &'a Requests<()>,
+) -> Result<(), Box<dyn Error>> {
+    let reviews: Vec<_> = requests
+        .bytes
+        .iter()
+        .map(|bytes| admission_floor::Review::parse(bytes))
+        .collect::<Result<_, _>>()?;
     contest.lane(floor("prepared", TYPED), move |at| reviews[at].admitted());
     contest.lane(floor("bytes", BYTES), |at| {
-        admission::Review::parse(&requests.bytes[at]).is_ok_and(|review| review.admitted())
+        admission_floor::Review::parse(&requests.bytes[at]).is_ok_and(|review| review.admitted())
     });
     let timed = "parsing the AuthZEN JSON into a `serde_json::Value`, and the decision";
     contest.lane(floor("bytes, JSON value", timed), |at| {
-        serde_json::from_slice(&requests.bytes[at]).is_ok_and(|request| admission::admitted_value(&request))
+        serde_json::from_slice(&requests.bytes[at])
+            .is_ok_and(|request| admission_floor::admitted_value(&request))
     });
     Ok(())
 }

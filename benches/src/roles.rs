@@ -7,11 +7,9 @@
 
 use std::net::Ipv4Addr;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::random::Random;
-use crate::text::Text;
 use crate::{REQUESTS, SEED};
 
 /// The actions. The first five read, the others write.
@@ -33,7 +31,8 @@ pub const READS: usize = 5;
 
 /// The types of resource.
 pub const RESOURCES: [&str; 10] = [
-    "document", "folder", "invoice", "payment", "project", "report", "ticket", "account", "device", "site",
+    "document", "folder", "invoice", "payment", "project", "report", "ticket", "account", "device",
+    "site",
 ];
 
 /// The blocked networks of W2: address and prefix length.
@@ -77,7 +76,9 @@ impl Grants {
         let roles = (0..ROLES)
             .map(|role| {
                 let granted = random.distinct(20, ACTIONS.len() * RESOURCES.len());
-                let permissions = granted.into_iter().map(|at| (at / RESOURCES.len(), at % RESOURCES.len()));
+                let permissions = granted
+                    .into_iter()
+                    .map(|at| (at / RESOURCES.len(), at % RESOURCES.len()));
                 (format!("role-{role}"), permissions.collect())
             })
             .collect();
@@ -112,18 +113,30 @@ impl Request {
     fn any(random: &mut Random) -> Self {
         let user = format!("user-{}", random.below(5_000));
         let roles = 1 + random.below(3);
-        let owner =
-            if random.chance(70) { user.clone() } else { format!("user-{}", random.below(5_000)) };
+        let owner = if random.chance(70) {
+            user.clone()
+        } else {
+            format!("user-{}", random.below(5_000))
+        };
         let resource_type = *random.pick(&RESOURCES);
         let ip = if random.chance(15) {
             let (network, length) = *random.pick(&BLOCKED);
             let host = random.below(1 << (32 - length)) as u32;
             Ipv4Addr::from_bits(network.to_bits() | host)
         } else {
-            Ipv4Addr::new(10, random.below(60) as u8, random.below(256) as u8, random.below(256) as u8)
+            Ipv4Addr::new(
+                10,
+                random.below(60) as u8,
+                random.below(256) as u8,
+                random.below(256) as u8,
+            )
         };
         Self {
-            roles: random.distinct(roles, ROLES).into_iter().map(|role| format!("role-{role}")).collect(),
+            roles: random
+                .distinct(roles, ROLES)
+                .into_iter()
+                .map(|role| format!("role-{role}"))
+                .collect(),
             clearance: 1 + random.below(5) as i64,
             action: (*random.pick(&ACTIONS)).to_owned(),
             resource_id: format!("{resource_type}-{}", random.below(100_000)),
@@ -131,7 +144,11 @@ impl Request {
             owner,
             sensitivity: 1 + random.below(4) as i64,
             ip,
-            hour: if random.chance(90) { 8 + random.below(10) } else { random.below(24) } as i64,
+            hour: if random.chance(90) {
+                8 + random.below(10)
+            } else {
+                random.below(24)
+            } as i64,
             subject_id: user,
         }
     }
@@ -172,8 +189,10 @@ pub fn document(kind: Kind, grants: &Grants, cached: bool) -> Value {
         Kind::Roles => json!({}),
         Kind::Attributes => json!({ "owner": "string", "sensitivity": "int" }),
     };
-    let resources: serde_json::Map<String, Value> =
-        RESOURCES.iter().map(|name| ((*name).to_owned(), resource.clone())).collect();
+    let resources: serde_json::Map<String, Value> = RESOURCES
+        .iter()
+        .map(|name| ((*name).to_owned(), resource.clone()))
+        .collect();
     let context = match kind {
         Kind::Roles => json!({}),
         Kind::Attributes => json!({ "ip": "ip", "hour": "int" }),
@@ -205,9 +224,10 @@ fn rules(kind: Kind, grants: &Grants) -> Vec<Value> {
     let owner = "subject.clearance >= resource.sensitivity && resource.owner == subject.id";
     let conditions: &[(&str, std::ops::Range<usize>, Option<&str>)] = match kind {
         Kind::Roles => &[("uses", 0..ACTIONS.len(), None)],
-        Kind::Attributes => {
-            &[("reads", 0..READS, Some(clearance)), ("writes", READS..ACTIONS.len(), Some(owner))]
-        }
+        Kind::Attributes => &[
+            ("reads", 0..READS, Some(clearance)),
+            ("writes", READS..ACTIONS.len(), Some(owner)),
+        ],
     };
     let mut rules = Vec::new();
     for (role, permissions) in &grants.roles {
@@ -241,144 +261,13 @@ fn rules(kind: Kind, grants: &Grants) -> Vec<Value> {
             .map(|(network, length)| format!("cidr('{network}/{length}').containsIP(context.ip)"))
             .collect();
         let (open, close) = BUSINESS;
-        rules.push(json!({ "id": "blocked-networks", "effect": "deny", "when": blocked.join(" || ") }));
+        rules.push(
+            json!({ "id": "blocked-networks", "effect": "deny", "when": blocked.join(" || ") }),
+        );
         rules.push(json!({
             "id": "outside-business-hours", "effect": "deny",
             "when": format!("context.hour < {open} || context.hour >= {close}"),
         }));
     }
     rules
-}
-
-/// The floor: the same policy as a careful programmer would write it by hand, for this one purpose.
-#[derive(Debug)]
-pub struct Floor {
-    kind: Kind,
-    actions: hashbrown::HashMap<&'static str, usize, foldhash::fast::FixedState>,
-    resources: hashbrown::HashMap<&'static str, usize, foldhash::fast::FixedState>,
-    /// A bit for each permission.
-    roles: hashbrown::HashMap<String, u128, foldhash::fast::FixedState>,
-}
-
-/// The request's members that the floor reads from JSON.
-#[derive(Debug, Deserialize)]
-struct Parsed<'a> {
-    #[serde(borrow)]
-    subject: Subject<'a>,
-    #[serde(borrow)]
-    action: Action<'a>,
-    #[serde(borrow)]
-    resource: Resource<'a>,
-    #[serde(borrow, default)]
-    context: Context<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Subject<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    properties: SubjectProperties<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SubjectProperties<'a> {
-    #[serde(borrow)]
-    roles: Vec<Text<'a>>,
-    clearance: Option<i64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Action<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Resource<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    properties: Option<ResourceProperties<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ResourceProperties<'a> {
-    #[serde(borrow)]
-    owner: Option<Text<'a>>,
-    sensitivity: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Context<'a> {
-    #[serde(borrow)]
-    ip: Option<Text<'a>>,
-    hour: Option<i64>,
-}
-
-impl Floor {
-    /// Tables for the grants.
-    #[must_use]
-    pub fn new(kind: Kind, grants: &Grants) -> Self {
-        let numbered = |names: &[&'static str]| names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-        let roles = grants.roles.iter().map(|(role, permissions)| {
-            let bits = permissions.iter().fold(0u128, |bits, (action, resource)| bits | bit(*action, *resource));
-            (role.clone(), bits)
-        });
-        Self { kind, actions: numbered(&ACTIONS), resources: numbered(&RESOURCES), roles: roles.collect() }
-    }
-
-    /// Decides on a request in memory.
-    #[must_use]
-    pub fn decide(&self, request: &Request) -> bool {
-        let roles = request.roles.iter().map(String::as_str);
-        let Some(action) = self.granted(roles, &request.action, &request.resource_type) else { return false };
-        self.kind == Kind::Roles
-            || (request.clearance >= request.sensitivity
-                && (action < READS || request.owner == request.subject_id)
-                && permitted(request.ip, request.hour))
-    }
-
-    /// Decides on an AuthZEN request in JSON.
-    #[must_use]
-    pub fn decide_bytes(&self, bytes: &[u8]) -> bool {
-        serde_json::from_slice(bytes).ok().and_then(|parsed| self.decide_parsed(&parsed)).unwrap_or(false)
-    }
-
-    fn decide_parsed(&self, request: &Parsed<'_>) -> Option<bool> {
-        let roles = request.subject.properties.roles.iter().map(|role| &**role);
-        let action = self.granted(roles, &request.action.name, &request.resource.kind)?;
-        if &*request.subject.kind != "user" {
-            return None;
-        }
-        if self.kind == Kind::Roles {
-            return Some(true);
-        }
-        let resource = request.resource.properties.as_ref()?;
-        let ip = request.context.ip.as_ref()?.parse().ok()?;
-        Some(
-            request.subject.properties.clearance? >= resource.sensitivity?
-                && (action < READS || **resource.owner.as_ref()? == *request.subject.id)
-                && permitted(ip, request.context.hour?),
-        )
-    }
-
-    /// The action's index where one of the roles grants it on the type of resource.
-    fn granted<'a>(&self, roles: impl Iterator<Item = &'a str>, action: &str, resource: &str) -> Option<usize> {
-        let action = *self.actions.get(action)?;
-        let wanted = bit(action, *self.resources.get(resource)?);
-        let mut granted = roles.filter_map(|role| self.roles.get(role));
-        granted.any(|bits| bits & wanted != 0).then_some(action)
-    }
-}
-
-fn bit(action: usize, resource: usize) -> u128 {
-    1 << (action * RESOURCES.len() + resource)
-}
-
-fn permitted(ip: Ipv4Addr, hour: i64) -> bool {
-    let blocked = |(network, length): &(Ipv4Addr, u32)| (ip.to_bits() ^ network.to_bits()) >> (32 - length) == 0;
-    hour >= BUSINESS.0 && hour < BUSINESS.1 && !BLOCKED.iter().any(blocked)
 }
