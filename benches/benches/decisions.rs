@@ -3,17 +3,17 @@
 use std::error::Error;
 
 use fallgate_benches::contest::{Contest, Run, results};
-use fallgate_benches::ours::{self, Requests};
-use fallgate_benches::{many_rules, roles};
+use fallgate_benches::{admission, many_rules, ours, roles};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let run = Run::from_arguments(&results("ours"))?;
     let grants = roles::Grants::seeded();
     for (name, kind) in [("W1", roles::Kind::Roles), ("W2", roles::Kind::Attributes)] {
         if run.wants(name) {
-            let requests = Requests::of_roles(kind);
+            let typed = roles::Request::seeded();
+            let bytes = ours::bytes(&typed, |request| request.to_json(kind));
             let mut contest = Contest::new(name);
-            ours::roles_floors(&mut contest, kind, &grants, &requests);
+            ours::roles(&mut contest, kind, &grants, &typed, &bytes)?;
             run.hold(&contest)?;
         }
     }
@@ -21,16 +21,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = format!("W3 at {size}");
         if run.wants(&name) {
             let rules = many_rules::Rule::seeded(size);
-            let requests = Requests::of_many_rules(size);
+            let typed = many_rules::Request::seeded(size);
+            let bytes = ours::bytes(&typed, many_rules::Request::to_json);
             let mut contest = Contest::new(&name);
-            ours::many_rules_floors(&mut contest, &rules, &requests);
+            ours::many_rules(&mut contest, &rules, &typed, &bytes)?;
             run.hold(&contest)?;
         }
     }
     if run.wants("W4") {
-        let requests = Requests::of_admission();
+        let bytes = ours::bytes(&admission::requests(), Clone::clone);
         let mut contest = Contest::new("W4");
-        ours::admission_floors(&mut contest, &requests)?;
+        ours::admission(&mut contest, &bytes)?;
         run.hold(&contest)?;
     }
     Ok(())

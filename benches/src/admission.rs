@@ -86,16 +86,16 @@ pub fn checks() -> [(&'static str, String); 10] {
     ]
 }
 
-/// Fallgate's bundle with the ten checks as native rules, with cached decisions or without.
+/// Fallgate's bundle with the ten checks as native rules.
 #[must_use]
-pub fn document(cached: bool) -> Value {
+pub fn document() -> Value {
     let mut rules = vec![json!({
         "id": "admit", "effect": "allow", "action": "pods:create", "resource": { "type": "pod" },
     })];
     for (id, when) in checks() {
         rules.push(json!({ "id": id, "effect": "deny", "action": "pods:create", "when": when }));
     }
-    pack("w4-admission", cached, rules)
+    pack("w4-admission", rules)
 }
 
 /// Fallgate's bundle with the ten checks in one Rego module.
@@ -105,16 +105,12 @@ pub fn rego_document() -> Value {
         "id": "admit", "effect": "allow", "action": "pods:create", "resource": { "type": "pod" },
         "when": { "rego": "data.admission.allow" },
     });
-    let mut document = pack("w4-admission-rego", false, vec![admit]);
+    let mut document = pack("w4-admission-rego", vec![admit]);
     document["rego"] = json!({ "admission.rego": REGO });
     document
 }
 
-fn pack(name: &str, cached: bool, rules: Vec<Value>) -> Value {
-    let mut action = json!({ "class": "write" });
-    if cached {
-        action["cache"] = json!({ "allow": "1h", "deny": "1h" });
-    }
+fn pack(name: &str, rules: Vec<Value>) -> Value {
     json!({
         "fallgate": 1,
         "name": name,
@@ -123,7 +119,7 @@ fn pack(name: &str, cached: bool, rules: Vec<Value>) -> Value {
             "subject": { "user": { "groups": ["string"] } },
             "resource": { "pod": { "operation": "string", "namespace": "string", "object": "any" } },
         },
-        "actions": { "pods:create": action },
+        "actions": { "pods:create": { "class": "write" } },
         "rules": rules,
     })
 }

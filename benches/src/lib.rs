@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod admission_floor;
 pub mod contest;
+pub mod engine;
 pub mod many_rules;
 pub mod ours;
 pub mod random;

@@ -62,7 +62,7 @@ fn group(area: usize, at: usize) -> String {
 }
 
 /// A request as a host would hold it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Request {
     pub subject_id: String,

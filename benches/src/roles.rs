@@ -87,7 +87,7 @@ impl Grants {
 }
 
 /// A request as a host would hold it: the hand-written floor's input, and what every engine's own form is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub struct Request {
     pub subject_id: String,
