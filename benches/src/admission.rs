@@ -22,13 +22,7 @@ pub const REGISTRIES: [&str; 4] = [
 pub const LABELS: [&str; 3] = ["app", "team", "tier"];
 
 /// The kinds of volume that a pod may mount.
-pub const VOLUMES: [&str; 5] = [
-    "configMap",
-    "emptyDir",
-    "secret",
-    "projected",
-    "persistentVolumeClaim",
-];
+pub const VOLUMES: [&str; 5] = ["configMap", "emptyDir", "secret", "projected", "persistentVolumeClaim"];
 
 /// The same ten checks in Rego, with the entry point `data.admission.allow`.
 pub const REGO: &str = include_str!("admission.rego");
@@ -39,49 +33,19 @@ pub fn checks() -> [(&'static str, String); 10] {
     let containers = "resource.object.spec.containers";
     let labels = "resource.object.metadata.labels";
     let spec = "resource.object.spec";
-    let registries = REGISTRIES
-        .map(|prefix| format!("c.image.startsWith('{prefix}')"))
-        .join(" || ");
-    let present = LABELS
-        .map(|label| format!("has({labels}.{label})"))
-        .join(" && ");
+    let registries = REGISTRIES.map(|prefix| format!("c.image.startsWith('{prefix}')")).join(" || ");
+    let present = LABELS.map(|label| format!("has({labels}.{label})")).join(" && ");
     let kinds = VOLUMES.map(|kind| format!("has(v.{kind})")).join(" || ");
     [
-        (
-            "registry-allow-list",
-            format!("!{containers}.all(c, {registries})"),
-        ),
-        (
-            "images-by-digest",
-            format!("!{containers}.all(c, c.image.contains('@sha256:'))"),
-        ),
-        (
-            "no-privileged-container",
-            format!("{containers}.exists(c, c.securityContext.privileged)"),
-        ),
-        (
-            "no-privilege-escalation",
-            format!("{containers}.exists(c, c.securityContext.allowPrivilegeEscalation)"),
-        ),
-        (
-            "run-as-non-root",
-            format!("!{spec}.securityContext.runAsNonRoot"),
-        ),
-        (
-            "read-only-root",
-            format!("!{containers}.all(c, c.securityContext.readOnlyRootFilesystem)"),
-        ),
-        (
-            "limits",
-            format!(
-                "!{containers}.all(c, has(c.resources.limits.cpu) && has(c.resources.limits.memory))"
-            ),
-        ),
+        ("registry-allow-list", format!("!{containers}.all(c, {registries})")),
+        ("images-by-digest", format!("!{containers}.all(c, c.image.contains('@sha256:'))")),
+        ("no-privileged-container", format!("{containers}.exists(c, c.securityContext.privileged)")),
+        ("no-privilege-escalation", format!("{containers}.exists(c, c.securityContext.allowPrivilegeEscalation)")),
+        ("run-as-non-root", format!("!{spec}.securityContext.runAsNonRoot")),
+        ("read-only-root", format!("!{containers}.all(c, c.securityContext.readOnlyRootFilesystem)")),
+        ("limits", format!("!{containers}.all(c, has(c.resources.limits.cpu) && has(c.resources.limits.memory))")),
         ("required-labels", format!("!({present})")),
-        (
-            "no-host-namespace",
-            format!("{spec}.hostNetwork || {spec}.hostPID || {spec}.hostIPC"),
-        ),
+        ("no-host-namespace", format!("{spec}.hostNetwork || {spec}.hostPID || {spec}.hostIPC")),
         ("no-host-path", format!("!{spec}.volumes.all(v, {kinds})")),
     ]
 }
@@ -137,26 +101,18 @@ pub fn requests() -> Vec<Value> {
 }
 
 fn request(random: &mut Random, broken: Option<usize>) -> Value {
-    let app = format!(
-        "{}-{}",
-        random.pick(&["ledger", "checkout", "search", "gateway"]),
-        random.below(1_000)
-    );
+    let app = format!("{}-{}", random.pick(&["ledger", "checkout", "search", "gateway"]), random.below(1_000));
     let namespace = *random.pick(&["payments", "shop", "platform", "research"]);
     let count = 2 + random.below(2);
     let culprit = random.below(count);
-    let containers: Vec<Value> = (0..count)
-        .map(|at| container(random, at, broken.filter(|_| at == culprit)))
-        .collect();
+    let containers: Vec<Value> = (0..count).map(|at| container(random, at, broken.filter(|_| at == culprit))).collect();
     let mut volumes = vec![
         json!({ "name": "config", "configMap": { "name": format!("{app}-config"), "defaultMode": 420 } }),
         json!({ "name": "scratch", "emptyDir": { "sizeLimit": "256Mi" } }),
         json!({ "name": "keys", "secret": { "secretName": format!("{app}-keys"), "defaultMode": 256 } }),
     ];
     if broken == Some(9) {
-        volumes.push(
-            json!({ "name": "host", "hostPath": { "path": "/var/run", "type": "Directory" } }),
-        );
+        volumes.push(json!({ "name": "host", "hostPath": { "path": "/var/run", "type": "Directory" } }));
     }
     let mut labels = json!({
         "app": app, "team": namespace, "tier": "backend", "version": format!("v{}", random.below(100)),
@@ -167,11 +123,7 @@ fn request(random: &mut Random, broken: Option<usize>) -> Value {
     {
         labels.remove(*random.pick(&LABELS));
     }
-    let uid = format!(
-        "{:08x}-1f0a-4c3e-9d21-{:012x}",
-        random.below(1 << 32),
-        random.below(1 << 48)
-    );
+    let uid = format!("{:08x}-1f0a-4c3e-9d21-{:012x}", random.below(1 << 32), random.below(1 << 48));
     let host = broken.filter(|check| *check == 8).map(|_| random.below(3));
     json!({
         "subject": {
@@ -223,17 +175,11 @@ fn request(random: &mut Random, broken: Option<usize>) -> Value {
 
 fn container(random: &mut Random, at: usize, broken: Option<usize>) -> Value {
     let name = ["server", "proxy", "agent"][at];
-    let registry = if broken == Some(0) {
-        "docker.example.org/anyone/"
-    } else {
-        random.pick(&REGISTRIES)
-    };
+    let registry = if broken == Some(0) { "docker.example.org/anyone/" } else { random.pick(&REGISTRIES) };
     let image = if broken == Some(1) {
         format!("{registry}{name}:latest")
     } else {
-        let digest: String = (0..8)
-            .map(|_| format!("{:08x}", random.below(1 << 32)))
-            .collect();
+        let digest: String = (0..8).map(|_| format!("{:08x}", random.below(1 << 32))).collect();
         format!("{registry}{name}:1.{}@sha256:{digest}", random.below(40))
     };
     let mut limits = json!({ "cpu": "500m", "memory": "512Mi" });
@@ -282,26 +228,15 @@ mod tests {
             for seed in 0..20 {
                 let request = request(&mut Random::seeded(seed), broken);
                 let bytes = serde_json::to_vec(&request).unwrap();
-                assert_eq!(
-                    Review::parse(&bytes).unwrap().admitted(),
-                    broken.is_none(),
-                    "check {broken:?}"
-                );
-                assert_eq!(
-                    admitted_value(&request),
-                    broken.is_none(),
-                    "check {broken:?}"
-                );
+                assert_eq!(Review::parse(&bytes).unwrap().admitted(), broken.is_none(), "check {broken:?}");
+                assert_eq!(admitted_value(&request), broken.is_none(), "check {broken:?}");
             }
         }
     }
 
     #[test]
     fn a_request_has_about_five_kilobytes() {
-        let sizes: Vec<usize> = requests()
-            .iter()
-            .map(|request| request.to_string().len())
-            .collect();
+        let sizes: Vec<usize> = requests().iter().map(|request| request.to_string().len()).collect();
         let average = sizes.iter().sum::<usize>() / sizes.len();
         assert!((4_500..6_000).contains(&average), "{average} bytes");
     }

@@ -125,10 +125,7 @@ impl<'a> Review<'a> {
     /// The floor: the ten checks, by hand.
     #[must_use]
     pub fn admitted(&self) -> bool {
-        let Pod {
-            metadata: Metadata { labels },
-            spec,
-        } = &self.resource.properties.object;
+        let Pod { metadata: Metadata { labels }, spec } = &self.resource.properties.object;
         let sound = |c: &Container<'_>| {
             REGISTRIES.iter().any(|prefix| c.image.starts_with(prefix))
                 && c.image.contains("@sha256:")
@@ -177,19 +174,11 @@ pub fn admitted_value(request: &Value) -> bool {
     };
     request["action"]["name"] == "pods:create"
         && request["resource"]["type"] == "pod"
-        && spec["containers"]
-            .as_array()
-            .is_some_and(|containers| containers.iter().all(sound))
+        && spec["containers"].as_array().is_some_and(|containers| containers.iter().all(sound))
         && stated(&spec["securityContext"]["runAsNonRoot"], true)
-        && LABELS
-            .iter()
-            .all(|label| !object["metadata"]["labels"][label].is_null())
-        && ["hostNetwork", "hostPID", "hostIPC"]
-            .iter()
-            .all(|flag| stated(&spec[flag], false))
-        && spec["volumes"].as_array().is_some_and(|volumes| {
-            volumes
-                .iter()
-                .all(|volume| VOLUMES.iter().any(|kind| !volume[kind].is_null()))
-        })
+        && LABELS.iter().all(|label| !object["metadata"]["labels"][label].is_null())
+        && ["hostNetwork", "hostPID", "hostIPC"].iter().all(|flag| stated(&spec[flag], false))
+        && spec["volumes"]
+            .as_array()
+            .is_some_and(|volumes| volumes.iter().all(|volume| VOLUMES.iter().any(|kind| !volume[kind].is_null())))
 }

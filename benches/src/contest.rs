@@ -38,12 +38,7 @@ impl Label {
     /// A label from its four words.
     #[must_use]
     pub fn new(engine: &str, version: &str, variant: &str, timed: &str) -> Self {
-        Self {
-            engine: engine.into(),
-            version: version.into(),
-            variant: variant.into(),
-            timed: timed.into(),
-        }
+        Self { engine: engine.into(), version: version.into(), variant: variant.into(), timed: timed.into() }
     }
 
     /// The engine and what it is given.
@@ -88,10 +83,7 @@ impl<'a> Contest<'a> {
     /// A contest without lanes.
     #[must_use]
     pub fn new(workload: &str) -> Self {
-        Self {
-            workload: workload.to_owned(),
-            lanes: Vec::new(),
-        }
+        Self { workload: workload.to_owned(), lanes: Vec::new() }
     }
 
     /// Adds an engine: `decide` answers the request of that index, true for allow.
@@ -107,11 +99,7 @@ impl<'a> Contest<'a> {
                 timed(black_box(at))
             });
         };
-        self.lanes.push(Lane {
-            label,
-            decide: Box::new(move |at| decide(at)),
-            time: Box::new(time),
-        });
+        self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
     }
 
     /// Puts every request to every lane.
@@ -130,8 +118,7 @@ impl<'a> Contest<'a> {
             for other in others {
                 let found = (other.decide)(at);
                 if found != expected {
-                    let [this, that] =
-                        [expected, found].map(|allows| if allows { "allow" } else { "deny" });
+                    let [this, that] = [expected, found].map(|allows| if allows { "allow" } else { "deny" });
                     return Err(format!(
                         "{}: request {at}: `{}` says {this} and `{}` says {that}; nothing was timed",
                         self.workload,
@@ -144,19 +131,12 @@ impl<'a> Contest<'a> {
             allowed += usize::from(expected);
         }
         if !(REQUESTS / 20..=REQUESTS - REQUESTS / 20).contains(&allowed) {
-            return Err(format!(
-                "{}: {allowed} of {REQUESTS} requests are allowed: too one-sided",
-                self.workload
-            )
-            .into());
+            return Err(
+                format!("{}: {allowed} of {REQUESTS} requests are allowed: too one-sided", self.workload).into()
+            );
         }
         let lanes = self.lanes.iter().map(|lane| lane.label.clone()).collect();
-        Ok(Facts {
-            workload: self.workload.clone(),
-            agreed: REQUESTS,
-            allowed,
-            lanes,
-        })
+        Ok(Facts { workload: self.workload.clone(), agreed: REQUESTS, allowed, lanes })
     }
 }
 
@@ -179,31 +159,21 @@ impl Run {
     pub fn from_arguments(folder: &Path) -> Result<Self, Box<dyn Error>> {
         for variable in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"] {
             if std::env::var_os(variable).is_some_and(|value| value != "0") {
-                return Err(format!(
-                    "`{variable}` is set, which slows engines that capture errors: set it to 0"
-                )
-                .into());
+                return Err(format!("`{variable}` is set, which slows engines that capture errors: set it to 0").into());
             }
         }
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Ok(Self {
             folder: folder.to_owned(),
             timed: arguments.iter().any(|argument| argument == "--bench"),
-            wanted: arguments
-                .into_iter()
-                .filter(|argument| !argument.starts_with('-'))
-                .collect(),
+            wanted: arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect(),
         })
     }
 
     /// Whether the workload was asked for.
     #[must_use]
     pub fn wants(&self, workload: &str) -> bool {
-        self.wanted.is_empty()
-            || self
-                .wanted
-                .iter()
-                .any(|wanted| workload.starts_with(wanted.as_str()))
+        self.wanted.is_empty() || self.wanted.iter().any(|wanted| workload.starts_with(wanted.as_str()))
     }
 
     /// Lets the lanes agree, prints what each one's time holds, then times them in turn, in three rounds.
@@ -229,22 +199,11 @@ impl Run {
             _ => fs::create_dir_all(&folder)?,
         }
         for Lane { label, .. } in &contest.lanes {
-            println!(
-                "{}: {} {}: timed: {}",
-                facts.workload,
-                label.name(),
-                label.version,
-                label.timed
-            );
+            println!("{}: {} {}: timed: {}", facts.workload, label.name(), label.version, label.timed);
         }
-        let mut criterion = Criterion::default()
-            .output_directory(&self.folder)
-            .without_plots();
+        let mut criterion = Criterion::default().output_directory(&self.folder).without_plots();
         let mut group = criterion.benchmark_group(&contest.workload);
-        group
-            .sample_size(20)
-            .warm_up_time(Duration::from_millis(200))
-            .measurement_time(Duration::from_millis(500));
+        group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(500));
         for round in 0..ROUNDS {
             for Lane { label, time, .. } in &contest.lanes {
                 group.bench_function(label.id(round), |bencher| time(bencher));
@@ -259,9 +218,7 @@ impl Run {
 /// The folder of a run's results, `ours` or `peers`, below the workspace's `target/criterion`.
 #[must_use]
 pub fn results(run: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../target/criterion")
-        .join(run)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion").join(run)
 }
 
 #[cfg(test)]
@@ -287,12 +244,6 @@ mod tests {
     fn agreeing_on_one_answer_alone_is_refused() {
         let mut contest = Contest::new("W0");
         contest.lane(label("one"), |_| false);
-        assert!(
-            contest
-                .agree()
-                .unwrap_err()
-                .to_string()
-                .ends_with("too one-sided")
-        );
+        assert!(contest.agree().unwrap_err().to_string().ends_with("too one-sided"));
     }
 }

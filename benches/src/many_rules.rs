@@ -46,11 +46,7 @@ impl Rule {
                     allow: random.chance(80),
                     group: group(area, random.below(GROUPS_PER_AREA)),
                     action: random.below(ACTIONS.len()),
-                    prefix: if whole {
-                        format!("/area-{area}/")
-                    } else {
-                        format!("/area-{area}/folder-{folder}/")
-                    },
+                    prefix: if whole { format!("/area-{area}/") } else { format!("/area-{area}/folder-{folder}/") },
                 }
             })
             .collect()
@@ -81,21 +77,14 @@ impl Request {
             .map(|_| {
                 let area = random.below(areas);
                 let elsewhere = (area + 1 + random.below(areas.max(2) - 1)) % areas;
-                let mut groups: Vec<String> = random
-                    .distinct(2, GROUPS_PER_AREA)
-                    .into_iter()
-                    .map(|at| group(area, at))
-                    .collect();
+                let mut groups: Vec<String> =
+                    random.distinct(2, GROUPS_PER_AREA).into_iter().map(|at| group(area, at)).collect();
                 groups.push(group(elsewhere, random.below(GROUPS_PER_AREA)));
                 Self {
                     subject_id: format!("user-{}", random.below(50_000)),
                     groups,
                     action: (*random.pick(&ACTIONS)).to_owned(),
-                    path: format!(
-                        "/area-{area}/folder-{}/file-{}.txt",
-                        random.below(FOLDERS),
-                        random.below(10_000)
-                    ),
+                    path: format!("/area-{area}/folder-{}/file-{}.txt", random.below(FOLDERS), random.below(10_000)),
                 }
             })
             .collect()
@@ -118,8 +107,7 @@ pub fn document(rules: &[Rule], cached: bool) -> Value {
     let actions: serde_json::Map<String, Value> = ACTIONS
         .iter()
         .map(|name| {
-            let mut action =
-                json!({ "class": if *name == "files:read" { "read" } else { "write" } });
+            let mut action = json!({ "class": if *name == "files:read" { "read" } else { "write" } });
             if cached {
                 action["cache"] = json!({ "allow": "1h", "deny": "1h" });
             }
@@ -232,11 +220,7 @@ impl Floor {
     /// Decides on a request in memory.
     #[must_use]
     pub fn decide(&self, request: &Request) -> bool {
-        self.allows(
-            request.groups.iter().map(String::as_str),
-            &request.action,
-            &request.path,
-        )
+        self.allows(request.groups.iter().map(String::as_str), &request.action, &request.path)
     }
 
     /// Decides on an AuthZEN request in JSON.
@@ -245,19 +229,10 @@ impl Floor {
         let Ok(request) = serde_json::from_slice::<Parsed<'_>>(bytes) else {
             return false;
         };
-        let groups = request
-            .subject
-            .properties
-            .groups
-            .iter()
-            .map(|group| &**group);
+        let groups = request.subject.properties.groups.iter().map(|group| &**group);
         &*request.subject.kind == "user"
             && &*request.resource.kind == "file"
-            && self.allows(
-                groups,
-                &request.action.name,
-                &request.resource.properties.path,
-            )
+            && self.allows(groups, &request.action.name, &request.resource.properties.path)
     }
 
     fn allows<'a>(&self, groups: impl Iterator<Item = &'a str>, action: &str, path: &str) -> bool {
@@ -291,31 +266,19 @@ mod tests {
         for size in SIZES {
             let requests = Request::seeded(size);
             let average = matches_on_average(&Rule::seeded(size), &requests[..64]);
-            assert!(
-                (2.0..4.0).contains(&average),
-                "{average} of {size} rules match"
-            );
+            assert!((2.0..4.0).contains(&average), "{average} of {size} rules match");
         }
     }
 
     /// Deny overrides, the path must lie under the prefix, and no group means no access.
     #[test]
     fn the_floor_obeys_the_rules() {
-        let rule = |allow, group: &str, prefix: &str| Rule {
-            allow,
-            group: group.into(),
-            action: 0,
-            prefix: prefix.into(),
-        };
+        let rule =
+            |allow, group: &str, prefix: &str| Rule { allow, group: group.into(), action: 0, prefix: prefix.into() };
         let floor = Floor::new(&[rule(true, "a", "/x/"), rule(false, "b", "/x/secret/")]);
         let decide = |groups: &[&str], action: &str, path: &str| {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-            let request = Request {
-                subject_id: "u".into(),
-                groups,
-                action: action.into(),
-                path: path.into(),
-            };
+            let request = Request { subject_id: "u".into(), groups, action: action.into(), path: path.into() };
             let bytes = serde_json::to_vec(&request.to_json()).unwrap();
             assert_eq!(floor.decide(&request), floor.decide_bytes(&bytes));
             floor.decide(&request)

@@ -20,10 +20,7 @@ const BYTES: &str = "parsing the AuthZEN JSON into a Rust struct, and the decisi
 /// The requests as JSON text.
 #[must_use]
 pub fn bytes<T>(requests: &[T], to_json: impl Fn(&T) -> Value) -> Vec<Vec<u8>> {
-    requests
-        .iter()
-        .map(|request| to_json(request).to_string().into_bytes())
-        .collect()
+    requests.iter().map(|request| to_json(request).to_string().into_bytes()).collect()
 }
 
 /// W1 or W2.
@@ -71,18 +68,14 @@ pub fn many_rules<'a>(
 ///
 /// Where Fallgate refuses the bundle or a request, or where the floor cannot read a request.
 pub fn admission<'a>(contest: &mut Contest<'a>, bytes: &'a [Vec<u8>]) -> Outcome {
-    let reviews: Vec<_> = bytes
-        .iter()
-        .map(|bytes| admission_floor::Review::parse(bytes))
-        .collect::<Result<_, _>>()?;
+    let reviews: Vec<_> = bytes.iter().map(|bytes| admission_floor::Review::parse(bytes)).collect::<Result<_, _>>()?;
     contest.lane(floor("prepared", TYPED), move |at| reviews[at].admitted());
     contest.lane(floor("bytes", BYTES), |at| {
         admission_floor::Review::parse(&bytes[at]).is_ok_and(|review| review.admitted())
     });
     let timed = "parsing the AuthZEN JSON into a `serde_json::Value`, and the decision";
     contest.lane(floor("bytes, JSON value", timed), |at| {
-        serde_json::from_slice(&bytes[at])
-            .is_ok_and(|request| admission_floor::admitted_value(&request))
+        serde_json::from_slice(&bytes[at]).is_ok_and(|request| admission_floor::admitted_value(&request))
     });
     let native = Entry { variant: "", cached: false };
     engine::lanes(contest, native, &admission::document(), bytes)?;
@@ -95,11 +88,7 @@ fn floor(variant: &str, timed: &str) -> Label {
 }
 
 /// Fallgate's lanes, uncached and cached.
-fn fallgate<'a>(
-    contest: &mut Contest<'a>,
-    document: impl Fn(bool) -> Value,
-    bytes: &'a [Vec<u8>],
-) -> Outcome {
+fn fallgate<'a>(contest: &mut Contest<'a>, document: impl Fn(bool) -> Value, bytes: &'a [Vec<u8>]) -> Outcome {
     let uncached = Entry { variant: "", cached: false };
     engine::lanes(contest, uncached, &document(false), bytes)?;
     let cached = Entry { variant: "cached", cached: true };
@@ -107,11 +96,7 @@ fn fallgate<'a>(
 }
 
 /// The floor of a cached decision: a concurrent cache from the whole request to the answer.
-fn kept_answers<'a, K: Clone + Eq + Hash>(
-    contest: &mut Contest<'a>,
-    typed: &'a [K],
-    decide: impl Fn(&K) -> bool,
-) {
+fn kept_answers<'a, K: Clone + Eq + Hash>(contest: &mut Contest<'a>, typed: &'a [K], decide: impl Fn(&K) -> bool) {
     let kept = quick_cache::sync::Cache::new(10_000);
     for request in typed {
         kept.insert(request.clone(), decide(request));

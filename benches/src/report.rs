@@ -47,40 +47,20 @@ pub fn read(folder: &Path) -> Result<Vec<Results>, Box<dyn Error>> {
         let facts: Facts = serde_json::from_slice(&fs::read(contest.join(FACTS))?)?;
         let found = estimates(&contest)?;
         let median = |label: &Label| {
-            let of_round = |round| {
-                found
-                    .iter()
-                    .find(|(name, _)| *name == label.id(round))
-                    .map(|(_, median)| *median)
-            };
+            let of_round = |round| found.iter().find(|(name, _)| *name == label.id(round)).map(|(_, median)| *median);
             let mut medians: Vec<f64> = (0..ROUNDS).filter_map(of_round).collect();
             medians.sort_by(f64::total_cmp);
             let middle = (medians.len() == ROUNDS).then(|| medians[ROUNDS / 2]);
-            middle.ok_or_else(|| {
-                format!(
-                    "{}: no result for `{}`; run the benches again",
-                    facts.workload,
-                    label.name()
-                )
-            })
+            middle.ok_or_else(|| format!("{}: no result for `{}`; run the benches again", facts.workload, label.name()))
         };
         let medians = facts.lanes.iter().map(median).collect::<Result<_, _>>()?;
         results.push(Results { facts, medians });
     }
     if results.is_empty() {
-        return Err(format!(
-            "`{}` has no results; run the benches first",
-            folder.display()
-        )
-        .into());
+        return Err(format!("`{}` has no results; run the benches first", folder.display()).into());
     }
     // `W3 at 1000` comes before `W3 at 10000`, and both after `W2`.
-    results.sort_by_key(|contest| {
-        (
-            contest.facts.workload[..2].to_owned(),
-            contest.facts.workload.len(),
-        )
-    });
+    results.sort_by_key(|contest| (contest.facts.workload[..2].to_owned(), contest.facts.workload.len()));
     Ok(results)
 }
 
@@ -105,24 +85,13 @@ fn estimates(contest: &Path) -> Result<Vec<(String, f64)>, Box<dyn Error>> {
 impl Results {
     /// The median of the engine's lane with that variant.
     fn median(&self, engine: &str, variant: &str) -> Option<f64> {
-        let at = self
-            .facts
-            .lanes
-            .iter()
-            .position(|lane| lane.engine == engine && lane.variant == variant)?;
+        let at = self.facts.lanes.iter().position(|lane| lane.engine == engine && lane.variant == variant)?;
         Some(self.medians[at])
     }
 
     /// What a lane is divided by: the engine's uncached lane that is given the same form of request.
     fn reference(&self, engine: &str, label: &Label) -> Option<f64> {
-        self.median(
-            engine,
-            if label.variant.contains("bytes") {
-                "bytes"
-            } else {
-                "prepared"
-            },
-        )
+        self.median(engine, if label.variant.contains("bytes") { "bytes" } else { "prepared" })
     }
 }
 
@@ -133,28 +102,13 @@ impl Results {
 /// Never in practice: writing to a string.
 pub fn page(results: &[Results], machine: &Machine) -> Result<String, std::fmt::Error> {
     let mut page = String::from(HEAD);
-    let Machine {
-        processor,
-        cores,
-        compiler,
-        date,
-    } = machine;
-    writeln!(
-        page,
-        "Machine: {processor}, {cores} cores; {compiler}; {date}.\n"
-    )?;
-    writeln!(
-        page,
-        "| workload | given | engine | time ÷ floor | time ÷ Fallgate | median |"
-    )?;
+    let Machine { processor, cores, compiler, date } = machine;
+    writeln!(page, "Machine: {processor}, {cores} cores; {compiler}; {date}.\n")?;
+    writeln!(page, "| workload | given | engine | time ÷ floor | time ÷ Fallgate | median |")?;
     writeln!(page, "|---|---|---|--:|--:|--:|")?;
     for contest in results {
         for (label, median) in contest.facts.lanes.iter().zip(&contest.medians) {
-            let ratio = |engine| {
-                contest
-                    .reference(engine, label)
-                    .map_or("–".into(), |by| times(median / by))
-            };
+            let ratio = |engine| contest.reference(engine, label).map_or("–".into(), |by| times(median / by));
             writeln!(
                 page,
                 "| {} | {} | {} {} | {} | {} | {} |",
@@ -177,38 +131,21 @@ pub fn page(results: &[Results], machine: &Machine) -> Result<String, std::fmt::
 
 /// How each lane's cost grows from the smallest W3 to the largest that it ran.
 fn growth(page: &mut String, results: &[Results]) -> std::fmt::Result {
-    let sizes: Vec<&Results> = results
-        .iter()
-        .filter(|contest| contest.facts.workload.starts_with("W3"))
-        .collect();
+    let sizes: Vec<&Results> = results.iter().filter(|contest| contest.facts.workload.starts_with("W3")).collect();
     let Some(smallest) = sizes.first() else {
         return Ok(());
     };
     writeln!(page, "\n## W3: what more rules cost\n")?;
-    writeln!(
-        page,
-        "The goal: 100,000 rules cost at most twice what 100 cost.\n"
-    )?;
-    let names: Vec<&str> = sizes
-        .iter()
-        .map(|contest| &contest.facts.workload[6..])
-        .collect();
+    writeln!(page, "The goal: 100,000 rules cost at most twice what 100 cost.\n")?;
+    let names: Vec<&str> = sizes.iter().map(|contest| &contest.facts.workload[6..]).collect();
     writeln!(page, "| engine | given | {} |", names.join(" | "))?;
     writeln!(page, "|---|---|{}", "--:|".repeat(names.len()))?;
     for (label, first) in smallest.facts.lanes.iter().zip(&smallest.medians) {
         let cells = sizes.iter().map(|contest| {
-            contest
-                .median(&label.engine, &label.variant)
-                .map_or("–".into(), |median| times(median / first))
+            contest.median(&label.engine, &label.variant).map_or("–".into(), |median| times(median / first))
         });
         let cells: Vec<String> = cells.collect();
-        writeln!(
-            page,
-            "| {} | {} | {} |",
-            label.engine,
-            label.variant,
-            cells.join(" | ")
-        )?;
+        writeln!(page, "| {} | {} | {} |", label.engine, label.variant, cells.join(" | "))?;
     }
     Ok(())
 }
@@ -232,10 +169,7 @@ fn timed(page: &mut String, results: &[Results]) -> std::fmt::Result {
     writeln!(page, "\n## What is inside the timed region\n")?;
     let mut seen = Vec::new();
     for label in results.iter().flat_map(|contest| &contest.facts.lanes) {
-        let line = format!(
-            "- {} {}, {}: {}.",
-            label.engine, label.version, label.variant, label.timed
-        );
+        let line = format!("- {} {}, {}: {}.", label.engine, label.version, label.variant, label.timed);
         if !seen.contains(&line) {
             writeln!(page, "{line}")?;
             seen.push(line);
@@ -254,11 +188,7 @@ fn times(ratio: f64) -> String {
 }
 
 fn nanoseconds(median: f64) -> String {
-    if median < 100.0 {
-        format!("{median:.1} ns")
-    } else {
-        format!("{} ns", thousands(median))
-    }
+    if median < 100.0 { format!("{median:.1} ns") } else { format!("{} ns", thousands(median)) }
 }
 
 /// A whole number, its digits in groups of three.
@@ -319,27 +249,11 @@ mod tests {
     #[test]
     fn ratios_stand_before_medians() {
         let label = |engine: &str, variant: &str| Label::new(engine, "1", variant, "the call");
-        let lanes = vec![
-            label("by hand", "prepared"),
-            label("fallgate", "prepared"),
-            label("fallgate", "cached"),
-        ];
-        let facts = Facts {
-            workload: "W3 at 100".into(),
-            agreed: 2_048,
-            allowed: 700,
-            lanes,
-        };
-        let results = [Results {
-            facts,
-            medians: vec![50.0, 100.0, 25.0],
-        }];
-        let machine = Machine {
-            processor: "P".into(),
-            cores: 2,
-            compiler: "rustc 1".into(),
-            date: "2026-01-01".into(),
-        };
+        let lanes = vec![label("by hand", "prepared"), label("fallgate", "prepared"), label("fallgate", "cached")];
+        let facts = Facts { workload: "W3 at 100".into(), agreed: 2_048, allowed: 700, lanes };
+        let results = [Results { facts, medians: vec![50.0, 100.0, 25.0] }];
+        let machine =
+            Machine { processor: "P".into(), cores: 2, compiler: "rustc 1".into(), date: "2026-01-01".into() };
         let page = page(&results, &machine).unwrap();
         assert!(page.contains("Machine: P, 2 cores; rustc 1; 2026-01-01."));
         assert!(page.contains("| W3 at 100 | prepared | by hand 1 | 1.00 | 0.50 | 50.0 ns |"));

@@ -30,10 +30,8 @@ pub const ACTIONS: [&str; 10] = [
 pub const READS: usize = 5;
 
 /// The types of resource.
-pub const RESOURCES: [&str; 10] = [
-    "document", "folder", "invoice", "payment", "project", "report", "ticket", "account", "device",
-    "site",
-];
+pub const RESOURCES: [&str; 10] =
+    ["document", "folder", "invoice", "payment", "project", "report", "ticket", "account", "device", "site"];
 
 /// The blocked networks of W2: address and prefix length.
 pub const BLOCKED: [(Ipv4Addr, u32); 8] = [
@@ -76,9 +74,7 @@ impl Grants {
         let roles = (0..ROLES)
             .map(|role| {
                 let granted = random.distinct(20, ACTIONS.len() * RESOURCES.len());
-                let permissions = granted
-                    .into_iter()
-                    .map(|at| (at / RESOURCES.len(), at % RESOURCES.len()));
+                let permissions = granted.into_iter().map(|at| (at / RESOURCES.len(), at % RESOURCES.len()));
                 (format!("role-{role}"), permissions.collect())
             })
             .collect();
@@ -113,30 +109,17 @@ impl Request {
     fn any(random: &mut Random) -> Self {
         let user = format!("user-{}", random.below(5_000));
         let roles = 1 + random.below(3);
-        let owner = if random.chance(70) {
-            user.clone()
-        } else {
-            format!("user-{}", random.below(5_000))
-        };
+        let owner = if random.chance(70) { user.clone() } else { format!("user-{}", random.below(5_000)) };
         let resource_type = *random.pick(&RESOURCES);
         let ip = if random.chance(15) {
             let (network, length) = *random.pick(&BLOCKED);
             let host = random.below(1 << (32 - length)) as u32;
             Ipv4Addr::from_bits(network.to_bits() | host)
         } else {
-            Ipv4Addr::new(
-                10,
-                random.below(60) as u8,
-                random.below(256) as u8,
-                random.below(256) as u8,
-            )
+            Ipv4Addr::new(10, random.below(60) as u8, random.below(256) as u8, random.below(256) as u8)
         };
         Self {
-            roles: random
-                .distinct(roles, ROLES)
-                .into_iter()
-                .map(|role| format!("role-{role}"))
-                .collect(),
+            roles: random.distinct(roles, ROLES).into_iter().map(|role| format!("role-{role}")).collect(),
             clearance: 1 + random.below(5) as i64,
             action: (*random.pick(&ACTIONS)).to_owned(),
             resource_id: format!("{resource_type}-{}", random.below(100_000)),
@@ -144,11 +127,7 @@ impl Request {
             owner,
             sensitivity: 1 + random.below(4) as i64,
             ip,
-            hour: if random.chance(90) {
-                8 + random.below(10)
-            } else {
-                random.below(24)
-            } as i64,
+            hour: if random.chance(90) { 8 + random.below(10) } else { random.below(24) } as i64,
             subject_id: user,
         }
     }
@@ -189,10 +168,8 @@ pub fn document(kind: Kind, grants: &Grants, cached: bool) -> Value {
         Kind::Roles => json!({}),
         Kind::Attributes => json!({ "owner": "string", "sensitivity": "int" }),
     };
-    let resources: serde_json::Map<String, Value> = RESOURCES
-        .iter()
-        .map(|name| ((*name).to_owned(), resource.clone()))
-        .collect();
+    let resources: serde_json::Map<String, Value> =
+        RESOURCES.iter().map(|name| ((*name).to_owned(), resource.clone())).collect();
     let context = match kind {
         Kind::Roles => json!({}),
         Kind::Attributes => json!({ "ip": "ip", "hour": "int" }),
@@ -224,10 +201,7 @@ fn rules(kind: Kind, grants: &Grants) -> Vec<Value> {
     let owner = "subject.clearance >= resource.sensitivity && resource.owner == subject.id";
     let conditions: &[(&str, std::ops::Range<usize>, Option<&str>)] = match kind {
         Kind::Roles => &[("uses", 0..ACTIONS.len(), None)],
-        Kind::Attributes => &[
-            ("reads", 0..READS, Some(clearance)),
-            ("writes", READS..ACTIONS.len(), Some(owner)),
-        ],
+        Kind::Attributes => &[("reads", 0..READS, Some(clearance)), ("writes", READS..ACTIONS.len(), Some(owner))],
     };
     let mut rules = Vec::new();
     for (role, permissions) in &grants.roles {
@@ -261,9 +235,7 @@ fn rules(kind: Kind, grants: &Grants) -> Vec<Value> {
             .map(|(network, length)| format!("cidr('{network}/{length}').containsIP(context.ip)"))
             .collect();
         let (open, close) = BUSINESS;
-        rules.push(
-            json!({ "id": "blocked-networks", "effect": "deny", "when": blocked.join(" || ") }),
-        );
+        rules.push(json!({ "id": "blocked-networks", "effect": "deny", "when": blocked.join(" || ") }));
         rules.push(json!({
             "id": "outside-business-hours", "effect": "deny",
             "when": format!("context.hour < {open} || context.hour >= {close}"),

@@ -79,25 +79,12 @@ impl Floor {
     /// Tables for the grants.
     #[must_use]
     pub fn new(kind: Kind, grants: &Grants) -> Self {
-        let numbered = |names: &[&'static str]| {
-            names
-                .iter()
-                .enumerate()
-                .map(|(at, name)| (*name, at))
-                .collect()
-        };
+        let numbered = |names: &[&'static str]| names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
         let roles = grants.roles.iter().map(|(role, permissions)| {
-            let bits = permissions.iter().fold(0u128, |bits, (action, resource)| {
-                bits | bit(*action, *resource)
-            });
+            let bits = permissions.iter().fold(0u128, |bits, (action, resource)| bits | bit(*action, *resource));
             (role.clone(), bits)
         });
-        Self {
-            kind,
-            actions: numbered(&ACTIONS),
-            resources: numbered(&RESOURCES),
-            roles: roles.collect(),
-        }
+        Self { kind, actions: numbered(&ACTIONS), resources: numbered(&RESOURCES), roles: roles.collect() }
     }
 
     /// Decides on a request in memory.
@@ -116,10 +103,7 @@ impl Floor {
     /// Decides on an AuthZEN request in JSON.
     #[must_use]
     pub fn decide_bytes(&self, bytes: &[u8]) -> bool {
-        serde_json::from_slice(bytes)
-            .ok()
-            .and_then(|parsed| self.decide_parsed(&parsed))
-            .unwrap_or(false)
+        serde_json::from_slice(bytes).ok().and_then(|parsed| self.decide_parsed(&parsed)).unwrap_or(false)
     }
 
     fn decide_parsed(&self, request: &Parsed<'_>) -> Option<bool> {
@@ -141,12 +125,7 @@ impl Floor {
     }
 
     /// The action's index where one of the roles grants it on the type of resource.
-    fn granted<'a>(
-        &self,
-        roles: impl Iterator<Item = &'a str>,
-        action: &str,
-        resource: &str,
-    ) -> Option<usize> {
+    fn granted<'a>(&self, roles: impl Iterator<Item = &'a str>, action: &str, resource: &str) -> Option<usize> {
         let action = *self.actions.get(action)?;
         let wanted = bit(action, *self.resources.get(resource)?);
         let mut granted = roles.filter_map(|role| self.roles.get(role));
@@ -159,8 +138,6 @@ fn bit(action: usize, resource: usize) -> u128 {
 }
 
 fn permitted(ip: Ipv4Addr, hour: i64) -> bool {
-    let blocked = |(network, length): &(Ipv4Addr, u32)| {
-        (ip.to_bits() ^ network.to_bits()) >> (32 - length) == 0
-    };
+    let blocked = |(network, length): &(Ipv4Addr, u32)| (ip.to_bits() ^ network.to_bits()) >> (32 - length) == 0;
     hour >= BUSINESS.0 && hour < BUSINESS.1 && !BLOCKED.iter().any(blocked)
 }

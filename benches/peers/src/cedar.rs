@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    PolicySet, Request, RestrictedExpression,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    RestrictedExpression,
 };
 use fallgate_benches::contest::{Contest, Label};
 use fallgate_benches::{many_rules, roles};
@@ -27,10 +27,7 @@ pub fn roles<'a>(
     requests: &[roles::Request],
 ) -> Result<(), Failure> {
     let policies = roles_policies(kind, grants)?.parse()?;
-    let prepared = requests
-        .iter()
-        .map(|request| role_request(kind, request))
-        .collect::<Result<_, _>>()?;
+    let prepared = requests.iter().map(|request| role_request(kind, request)).collect::<Result<_, _>>()?;
     lane(contest, policies, prepared);
     Ok(())
 }
@@ -42,15 +39,10 @@ fn roles_policies(kind: roles::Kind, grants: &roles::Grants) -> Result<String, F
             let actions: Vec<String> = permissions
                 .iter()
                 .filter(|(action, _)| range.contains(action))
-                .map(|(action, resource)| {
-                    permission(roles::ACTIONS[*action], roles::RESOURCES[*resource])
-                })
+                .map(|(action, resource)| permission(roles::ACTIONS[*action], roles::RESOURCES[*resource]))
                 .collect();
             let actions = actions.join(", ");
-            writeln!(
-                text,
-                "permit(principal in Role::\"{role}\", action in [{actions}], resource) {condition};"
-            )?;
+            writeln!(text, "permit(principal in Role::\"{role}\", action in [{actions}], resource) {condition};")?;
         }
     }
     if kind == roles::Kind::Attributes {
@@ -59,11 +51,7 @@ fn roles_policies(kind: roles::Kind, grants: &roles::Grants) -> Result<String, F
             .map(|(network, length)| format!("context.ip.isInRange(ip(\"{network}/{length}\"))"))
             .collect();
         let (open, close) = roles::BUSINESS;
-        writeln!(
-            text,
-            "forbid(principal, action, resource) when {{ {} }};",
-            blocked.join(" || ")
-        )?;
+        writeln!(text, "forbid(principal, action, resource) when {{ {} }};", blocked.join(" || "))?;
         writeln!(
             text,
             "forbid(principal, action, resource) when {{ context.hour < {open} || context.hour >= {close} }};"
@@ -76,10 +64,7 @@ fn conditions(kind: roles::Kind) -> Vec<(std::ops::Range<usize>, &'static str)> 
     match kind {
         roles::Kind::Roles => vec![(0..roles::ACTIONS.len(), "")],
         roles::Kind::Attributes => vec![
-            (
-                0..roles::READS,
-                "when { principal.clearance >= resource.sensitivity }",
-            ),
+            (0..roles::READS, "when { principal.clearance >= resource.sensitivity }"),
             (
                 roles::READS..roles::ACTIONS.len(),
                 "when { principal.clearance >= resource.sensitivity && resource.owner == principal }",
@@ -93,36 +78,20 @@ fn permission(action: &str, resource: &str) -> String {
 }
 
 fn role_request(kind: roles::Kind, request: &roles::Request) -> Result<Prepared, Failure> {
-    let parents: HashSet<EntityUid> = request
-        .roles
-        .iter()
-        .map(|role| uid("Role", role))
-        .collect::<Result<_, Failure>>()?;
+    let parents: HashSet<EntityUid> =
+        request.roles.iter().map(|role| uid("Role", role)).collect::<Result<_, Failure>>()?;
     let principal = uid("user", &request.subject_id)?;
     let resource = uid(&request.resource_type, &request.resource_id)?;
     let action = format!("{} {}", request.action, request.resource_type);
-    let (mut of_principal, mut of_resource, mut context) =
-        (HashMap::new(), HashMap::new(), Context::empty());
+    let (mut of_principal, mut of_resource, mut context) = (HashMap::new(), HashMap::new(), Context::empty());
     if kind == roles::Kind::Attributes {
-        of_principal.insert(
-            "clearance".to_owned(),
-            RestrictedExpression::new_long(request.clearance),
-        );
-        of_resource.insert(
-            "sensitivity".to_owned(),
-            RestrictedExpression::new_long(request.sensitivity),
-        );
+        of_principal.insert("clearance".to_owned(), RestrictedExpression::new_long(request.clearance));
+        of_resource.insert("sensitivity".to_owned(), RestrictedExpression::new_long(request.sensitivity));
         let owner = RestrictedExpression::new_entity_uid(uid("user", &request.owner)?);
         of_resource.insert("owner".to_owned(), owner);
         context = Context::from_pairs([
-            (
-                "ip".to_owned(),
-                RestrictedExpression::new_ip(request.ip.to_string()),
-            ),
-            (
-                "hour".to_owned(),
-                RestrictedExpression::new_long(request.hour),
-            ),
+            ("ip".to_owned(), RestrictedExpression::new_ip(request.ip.to_string())),
+            ("hour".to_owned(), RestrictedExpression::new_long(request.hour)),
         ])?;
     }
     let entities = Entities::from_entities(
@@ -132,10 +101,7 @@ fn role_request(kind: roles::Kind, request: &roles::Request) -> Result<Prepared,
         ],
         None,
     )?;
-    Ok((
-        Request::new(principal, uid("Action", &action)?, resource, context, None)?,
-        entities,
-    ))
+    Ok((Request::new(principal, uid("Action", &action)?, resource, context, None)?, entities))
 }
 
 /// Adds the lane for W3: a policy for each rule.
@@ -159,67 +125,36 @@ pub fn many_rules<'a>(
              when {{ resource.path like \"{prefix}*\" }};"
         )?;
     }
-    let prepared = requests
-        .iter()
-        .map(file_request)
-        .collect::<Result<_, _>>()?;
+    let prepared = requests.iter().map(file_request).collect::<Result<_, _>>()?;
     lane(contest, text.parse()?, prepared);
     Ok(())
 }
 
 fn file_request(request: &many_rules::Request) -> Result<Prepared, Failure> {
-    let parents: HashSet<EntityUid> = request
-        .groups
-        .iter()
-        .map(|group| uid("Group", group))
-        .collect::<Result<_, Failure>>()?;
-    let (principal, resource) = (
-        uid("user", &request.subject_id)?,
-        uid("file", &request.path)?,
-    );
+    let parents: HashSet<EntityUid> =
+        request.groups.iter().map(|group| uid("Group", group)).collect::<Result<_, Failure>>()?;
+    let (principal, resource) = (uid("user", &request.subject_id)?, uid("file", &request.path)?);
     let path = RestrictedExpression::new_string(request.path.clone());
     let entities = Entities::from_entities(
         [
             Entity::new(principal.clone(), HashMap::new(), parents)?,
-            Entity::new(
-                resource.clone(),
-                HashMap::from([("path".to_owned(), path)]),
-                HashSet::new(),
-            )?,
+            Entity::new(resource.clone(), HashMap::from([("path".to_owned(), path)]), HashSet::new())?,
         ],
         None,
     )?;
-    Ok((
-        Request::new(
-            principal,
-            uid("Action", &request.action)?,
-            resource,
-            Context::empty(),
-            None,
-        )?,
-        entities,
-    ))
+    Ok((Request::new(principal, uid("Action", &request.action)?, resource, Context::empty(), None)?, entities))
 }
 
 fn uid(kind: &str, id: &str) -> Result<EntityUid, Failure> {
-    Ok(EntityUid::from_type_name_and_id(
-        kind.parse::<EntityTypeName>()?,
-        EntityId::new(id),
-    ))
+    Ok(EntityUid::from_type_name_and_id(kind.parse::<EntityTypeName>()?, EntityId::new(id)))
 }
 
 fn lane(contest: &mut Contest<'_>, policies: PolicySet, prepared: Vec<Prepared>) {
     let authorizer = Authorizer::new();
     let version = cedar_policy::get_sdk_version().to_string();
     let timed = "the call; policies parsed, request and entities built before";
-    contest.lane(
-        Label::new("cedar-policy", &version, "prepared", timed),
-        move |at| {
-            let (request, entities) = &prepared[at];
-            authorizer
-                .is_authorized(request, &policies, entities)
-                .decision()
-                == Decision::Allow
-        },
-    );
+    contest.lane(Label::new("cedar-policy", &version, "prepared", timed), move |at| {
+        let (request, entities) = &prepared[at];
+        authorizer.is_authorized(request, &policies, entities).decision() == Decision::Allow
+    });
 }

@@ -42,10 +42,8 @@ impl Policy {
                 entry_point: "data.roles.allow",
             },
             roles::Kind::Attributes => {
-                let blocked: Vec<String> = roles::BLOCKED
-                    .iter()
-                    .map(|(network, length)| format!("{network}/{length}"))
-                    .collect();
+                let blocked: Vec<String> =
+                    roles::BLOCKED.iter().map(|(network, length)| format!("{network}/{length}")).collect();
                 let mut reads = json!({});
                 for action in &roles::ACTIONS[..roles::READS] {
                     reads[*action] = json!(true);
@@ -83,11 +81,7 @@ impl Policy {
     /// W4: the very module that Fallgate's Rego pack holds.
     #[must_use]
     pub fn admission() -> Self {
-        Self {
-            module: admission::REGO,
-            data: json!({}),
-            entry_point: "data.admission.allow",
-        }
+        Self { module: admission::REGO, data: json!({}), entry_point: "data.admission.allow" }
     }
 
     fn engine(&self) -> Result<Engine, Failure> {
@@ -105,9 +99,7 @@ impl Policy {
             .map_err(|error| format!("regorus VM: {error}"))?;
         let mut machine = RegoVM::new_with_policy(compiled);
         machine.load_program(program);
-        machine
-            .set_data(engine.get_data())
-            .map_err(|error| format!("regorus VM: {error}"))?;
+        machine.set_data(engine.get_data()).map_err(|error| format!("regorus VM: {error}"))?;
         machine.set_strict_builtin_errors(true);
         machine.set_max_instructions(INSTRUCTIONS_MAX);
         Ok(machine)
@@ -118,14 +110,9 @@ impl Policy {
     /// # Errors
     ///
     /// Where the module does not load, or an input is no JSON.
-    pub fn lanes<'a>(
-        &self,
-        contest: &mut Contest<'a>,
-        requests: &'a [Vec<u8>],
-    ) -> Result<(), Failure> {
-        let parse = |bytes: &Vec<u8>| -> Result<Value, Failure> {
-            Ok(Value::from_json_str(std::str::from_utf8(bytes)?)?)
-        };
+    pub fn lanes<'a>(&self, contest: &mut Contest<'a>, requests: &'a [Vec<u8>]) -> Result<(), Failure> {
+        let parse =
+            |bytes: &Vec<u8>| -> Result<Value, Failure> { Ok(Value::from_json_str(std::str::from_utf8(bytes)?)?) };
         let inputs: std::rc::Rc<Vec<Value>> =
             std::rc::Rc::new(requests.iter().map(parse).collect::<Result<_, Failure>>()?);
         let label = |engine, variant, timed| Label::new(engine, VERSION, variant, timed);
@@ -144,10 +131,9 @@ impl Policy {
         });
         let rule = self.entry_point;
         let engine = RefCell::new(self.engine()?);
-        contest.lane(
-            label("regorus interpreter", "prepared", prepared),
-            move |at| interpret(&mut engine.borrow_mut(), rule, inputs[at].clone()),
-        );
+        contest.lane(label("regorus interpreter", "prepared", prepared), move |at| {
+            interpret(&mut engine.borrow_mut(), rule, inputs[at].clone())
+        });
         let engine = RefCell::new(self.engine()?);
         contest.lane(label("regorus interpreter", "bytes", bytes), move |at| {
             let input = parse(&requests[at]);
@@ -159,10 +145,7 @@ impl Policy {
 
 fn run(machine: &mut RegoVM, input: Value) -> bool {
     machine.set_input(input);
-    matches!(
-        machine.execute_entry_point_by_index(0),
-        Ok(Value::Bool(true))
-    )
+    matches!(machine.execute_entry_point_by_index(0), Ok(Value::Bool(true)))
 }
 
 fn interpret(engine: &mut Engine, rule: &str, input: Value) -> bool {

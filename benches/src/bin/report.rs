@@ -24,14 +24,10 @@ fn main() -> ExitCode {
 
 fn write(run: &str, date: &str, file: &str) -> Result<(), Box<dyn Error>> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
-    let named = processors
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let named = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let compiler = Command::new("rustc").arg("--version").output()?;
     let machine = Machine {
-        processor: named
-            .map_or("an unnamed processor", |(_, name)| name)
-            .to_owned(),
+        processor: named.map_or("an unnamed processor", |(_, name)| name).to_owned(),
         cores: std::thread::available_parallelism()?.get(),
         compiler: String::from_utf8(compiler.stdout)?.trim().to_owned(),
         date: date.to_owned(),
