@@ -1,5 +1,13 @@
 //! Rego, contained (spec 1.10): what a rule's result counts as, and what is refused before it can do harm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -70,7 +78,10 @@ fn an_error_is_never_the_truth_of_its_negation() {
     assert_eq!(asked(negated, map(&[("x", text("7"))])), UNKNOWN);
     assert_eq!(asked(negated, map(&[("x", text("3"))])), Truth::True);
     assert_eq!(asked(negated, map(&[("x", text("three"))])), UNKNOWN);
-    assert_eq!(asked("package a\nbad if to_number(input.context.x) > 5\nallow if not bad", map(&[("x", text("x"))])), UNKNOWN);
+    assert_eq!(
+        asked("package a\nbad if to_number(input.context.x) > 5\nallow if not bad", map(&[("x", text("x"))])),
+        UNKNOWN
+    );
     assert_eq!(asked("package a\nallow if not regex.match(input.context.x, \"a\")", map(&[("x", text("("))])), UNKNOWN);
     assert_eq!(asked("package a\nallow if not 1 / input.context.x == 1", map(&[("x", Value::Int(0))])), UNKNOWN);
 }
@@ -119,7 +130,8 @@ fn numbers_cross_exactly() {
 
 #[test]
 fn signals_and_the_time_are_read_and_declared() {
-    let modules = load("package a\nallow if {\n  input.signals.idp.ok\n  input.now == \"1970-01-01T00:00:01Z\"\n}").unwrap();
+    let modules =
+        load("package a\nallow if {\n  input.signals.idp.ok\n  input.now == \"1970-01-01T00:00:01Z\"\n}").unwrap();
     let entry = modules.entry_point("data.a.allow").unwrap();
     assert!(entry.reads().reads_now && entry.reads().reads_signals);
     let view = |status| SignalView { status, observed_at: None };
@@ -135,11 +147,14 @@ fn signals_and_the_time_are_read_and_declared() {
 
 #[test]
 fn an_entry_point_is_a_rule_that_can_be_boolean() {
-    let modules = load("package a\nallow if input.x\nname := \"x\"\ndeny contains \"m\" if input.x\nf(x) := x\n").unwrap();
+    let modules =
+        load("package a\nallow if input.x\nname := \"x\"\ndeny contains \"m\" if input.x\nf(x) := x\n").unwrap();
     let mistake = modules.entry_point("data.a.alow").unwrap_err();
     assert_eq!(mistake.code, Code::RegoEntryPoint);
     assert_eq!(mistake.help.as_deref(), Some("did you mean `data.a.allow`?"));
-    for path in ["data", "data.a", "a.allow", "data.a.name", "data.a.deny", "data.a.f", "", "data.a.allow.x", "data.b.allow"] {
+    for path in
+        ["data", "data.a", "a.allow", "data.a.name", "data.a.deny", "data.a.f", "", "data.a.allow.x", "data.b.allow"]
+    {
         assert_eq!(modules.entry_point(path).unwrap_err().code, Code::RegoEntryPoint, "{path}");
     }
 }
@@ -160,11 +175,14 @@ fn older_syntax_is_read_too() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // The test is of the time that it takes.
 fn deep_literals_are_refused_before_they_are_parsed() {
     for (open, close) in [("[", "]"), ("{", "}"), ("(", ")"), ("{\"a\": ", "}"), ("f(", ")")] {
         for depth in [9, 30, 10_000] {
             // A line break every few levels, since a line has its own limit.
-            let nested = |part: &str| (0..depth).map(|n| format!("{part}{}", if n % 50 == 0 { "\n" } else { "" })).collect::<String>();
+            let nested = |part: &str| {
+                (0..depth).map(|n| format!("{part}{}", if n % 50 == 0 { "\n" } else { "" })).collect::<String>()
+            };
             let module = format!("package a\nallow := {}1{}", nested(open), nested(close));
             let start = Instant::now();
             let mistake = refused(&module);
@@ -204,10 +222,12 @@ fn long_chains_of_rules_are_refused_in_bounded_time_and_stack() {
         for length in [32, 600, 10_000] {
             assert_eq!(refused(&chain(length)).code, Code::LimitExceeded);
         }
-        let rules: Vec<String> = (0..10).map(|part| {
-            let rules = (0..10_000).map(|n| part * 10_000 + n).map(|n| format!("r{} := r{n}\n", n + 1));
-            format!("package a\n{}", rules.collect::<String>())
-        }).collect();
+        let rules: Vec<String> = (0..10)
+            .map(|part| {
+                let rules = (0..10_000).map(|n| part * 10_000 + n).map(|n| format!("r{} := r{n}\n", n + 1));
+                format!("package a\n{}", rules.collect::<String>())
+            })
+            .collect();
         let names: Vec<String> = (0..10).map(|part| format!("{part}.rego")).collect();
         let mut texts: Vec<(&str, &str)> = names.iter().zip(&rules).map(|(name, text)| (&**name, &**text)).collect();
         texts.push(("root.rego", "package a\nr0 := 1"));
@@ -222,6 +242,24 @@ fn the_deepest_admitted_policy_runs_on_a_small_stack() {
     let rules: String = (1..31).map(|n| format!("r{n} := {}\n", nested(format!("r{}", n - 1)))).collect();
     let module = format!("package a\nr0 := [true]\n{rules}allow := r30[0]");
     on_small_stack(256, || assert_eq!(asked(&module, map(&[])), Truth::True));
+}
+
+#[test]
+fn the_deepest_admitted_expression_is_loaded_asked_and_dropped_on_a_small_stack() {
+    let chained = (0..7).fold("1".to_owned(), |inner, _| format!("({inner}{})", " +\n0".repeat(60)));
+    let module = format!("package a\nallow := {chained} == 1");
+    let elses: String = (0..2_000).map(|n| format!(" else := false if input.context.x == {n}\n")).collect();
+    let long = format!("package a\nallow if input.context.x == \"\"{elses}");
+    on_small_stack(128, || {
+        for module in [&module, &long] {
+            if let Ok(modules) = load(module) {
+                let entry = modules.entry_point("data.a.allow").unwrap();
+                let context = map(&[("x", Value::Int(1_999))]);
+                let expected = if module == &long { Truth::False } else { Truth::True };
+                assert_eq!(modules.truth(&entry, &RegoInput::new([("context", &context)])).0, expected);
+            }
+        }
+    });
 }
 
 #[test]
@@ -261,14 +299,15 @@ fn built_ins_are_admitted_by_name() {
 
 #[test]
 fn a_panic_of_the_evaluator_is_contained() {
-    // The glob compiler panics on braces this deep; they stand in a string, which the scan does not count.
-    let module = format!("package a\ndefault allow := false\nallow if not glob.match(\"{}\", [], input.context.x)", "{".repeat(500));
+    // The glob compiler panics on braces this deep; they stand in a string, which the scan does not count as nesting.
+    let braces = format!("{}\n{}", "{".repeat(500), "}".repeat(500));
+    let module = format!("package a\ndefault allow := false\nallow if not glob.match(`{braces}`, [], input.context.x)");
     let modules = load(&module).unwrap();
     let entry = modules.entry_point("data.a.allow").unwrap();
     for _ in 0..2 {
         let context = map(&[("x", text("y"))]);
         let (truth, detail) = modules.truth(&entry, &RegoInput::new([("context", &context)]));
-        assert!(matches!(truth, Truth::Indeterminate(Cause::Internal | Cause::Rego)), "{truth:?} {detail:?}");
+        assert_eq!(truth, Truth::Indeterminate(Cause::Internal), "{detail:?}");
     }
 }
 
@@ -286,9 +325,17 @@ fn the_built_in_clock_is_the_time_of_the_decision() {
 
 #[test]
 fn the_allowed_built_ins_exist() {
-    for call in ["abs(1) == 1", "count([1]) == 1", "glob.match(\"a*\", [], \"ab\")", "semver.is_valid(\"1.0.0\")",
-        "hex.encode(\"a\") == \"61\"", "base64.encode(\"a\") == \"YQ==\"", "regex.match(\"^a+$\", \"aa\")",
-        "object.get({\"a\": 1}, \"b\", 2) == 2", "startswith(\"ab\", \"a\")"] {
+    for call in [
+        "abs(1) == 1",
+        "count([1]) == 1",
+        "glob.match(\"a*\", [], \"ab\")",
+        "semver.is_valid(\"1.0.0\")",
+        "hex.encode(\"a\") == \"61\"",
+        "base64.encode(\"a\") == \"YQ==\"",
+        "regex.match(\"^a+$\", \"aa\")",
+        "object.get({\"a\": 1}, \"b\", 2) == 2",
+        "startswith(\"ab\", \"a\")",
+    ] {
         assert_eq!(asked(&format!("package a\nallow if {call}"), map(&[])), Truth::True, "{call}");
     }
 }
@@ -296,7 +343,11 @@ fn the_allowed_built_ins_exist() {
 #[test]
 fn what_would_replace_a_fact_is_refused() {
     for with in ["input as {}", "data.b.x as 1", "count as 5", "input.x as 1"] {
-        assert_eq!(refused(&format!("package a\nx := 1\nallow if x == 1 with {with}")).code, Code::RegoRefused, "{with}");
+        assert_eq!(
+            refused(&format!("package a\nx := 1\nallow if x == 1 with {with}")).code,
+            Code::RegoRefused,
+            "{with}"
+        );
     }
     let data = map(&[("a", map(&[("allow", Value::Bool(true))]))]);
     let overlapping = load_with(&[("a.rego", "package a\ndefault allow := false")], Some(&data)).unwrap_err();
@@ -338,7 +389,9 @@ fn the_budget_is_a_count_and_meets_the_same_step_each_time() {
 #[test]
 fn a_lone_module_decides_on_any_document() {
     let module = "package app.authz\ndefault allow := false\nallow if input.user == \"alice\"";
-    let ask = |input: &Value| evaluate("authz.rego", module, "data.app.authz.allow", input, None, &Limits::DEFAULT).unwrap().0;
+    let ask = |input: &Value| {
+        evaluate("authz.rego", module, "data.app.authz.allow", input, None, &Limits::DEFAULT).unwrap().0
+    };
     assert_eq!(ask(&map(&[("user", text("alice"))])), Truth::True);
     assert_eq!(ask(&map(&[("user", text("bob"))])), Truth::False);
     assert!(evaluate("authz.rego", module, "data.app.authz.alow", &Value::Null, None, &Limits::DEFAULT).is_err());

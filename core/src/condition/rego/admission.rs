@@ -43,9 +43,13 @@ pub(super) fn admit(
     for ((module, package), pointer) in modules.iter().zip(&packages).zip(pointers) {
         if let Some(name) = overlap(package, data) {
             found.push(
-                Diagnostic::new(Code::RegoRefused, pointer, format!("the data has {} where this package is", quoted(&name)))
-                    .with_span(span_of(&module.package.span))
-                    .with_help("data would shadow the rules; rename the one or the other"),
+                Diagnostic::new(
+                    Code::RegoRefused,
+                    pointer,
+                    format!("the data has {} where this package is", quoted(&name)),
+                )
+                .with_span(span_of(&module.package.span))
+                .with_help("data would shadow the rules; rename the one or the other"),
             );
         }
         let aliases = aliases(module);
@@ -161,7 +165,10 @@ impl Graph {
             let (message, code) = if *open > 0 {
                 (format!("the rule {} rests on itself, or on rules that do", quoted(&node.name)), Code::RegoRefused)
             } else if *depth > depth_max {
-                let message = format!("the rule {} rests on rules {depth} deep; at most {depth_max} are taken", quoted(&node.name));
+                let message = format!(
+                    "the rule {} rests on rules {depth} deep; at most {depth_max} are taken",
+                    quoted(&node.name)
+                );
                 (message, Code::LimitExceeded)
             } else {
                 continue;
@@ -190,7 +197,8 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn refuse(&mut self, span: &Span, message: String, help: String) {
-        self.found.push(Diagnostic::new(Code::RegoRefused, self.pointer, message).with_span(span_of(span)).with_help(help));
+        self.found
+            .push(Diagnostic::new(Code::RegoRefused, self.pointer, message).with_span(span_of(span)).with_help(help));
     }
 
     fn rule(&mut self, rule: &Rule) {
@@ -248,7 +256,11 @@ impl Visit<'_> {
 
     fn expr(&mut self, expr: &Expr) {
         match expr {
-            Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. } | Expr::Bool { .. } | Expr::Null { .. } => {}
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => {}
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
                 self.reference(expr);
                 self.indexes(expr);
@@ -329,8 +341,10 @@ impl Visit<'_> {
         };
         if nodes.is_empty() && !in_data {
             let name = path.join(".");
-            let help = nearest(&name, self.graph.rules.keys().map(String::as_str))
-                .map_or_else(|| "declare the rule, or put the entry in the data".into(), |near| format!("did you mean `data.{near}`?"));
+            let help = nearest(&name, self.graph.rules.keys().map(String::as_str)).map_or_else(
+                || "declare the rule, or put the entry in the data".into(),
+                |near| format!("did you mean `data.{near}`?"),
+            );
             self.refuse(span, format!("there is no rule and no data at {}", quoted(&format!("data.{name}"))), help);
         }
         self.edges.extend(nodes);
@@ -353,14 +367,19 @@ impl Visit<'_> {
                 _ => None,
             })
         };
-        let own = [Some(local), imported].into_iter().flatten().find(|full| self.graph.functions.contains(&full.join(".")));
+        let own =
+            [Some(local), imported].into_iter().flatten().find(|full| self.graph.functions.contains(&full.join(".")));
         if let Some(full) = own {
             self.edges.extend(self.graph.under(&full));
             return;
         }
         // The scan knows `time.now_ns` by its plain name, so a built-in must be called by that.
         if matches!(function, Expr::RefBrack { .. }) {
-            self.refuse(span, format!("the function {} is called through brackets", quoted(&name)), "call a built-in by its plain name".into());
+            self.refuse(
+                span,
+                format!("the function {} is called through brackets", quoted(&name)),
+                "call a built-in by its plain name".into(),
+            );
             return;
         }
         match builtins::admission(&name) {
@@ -385,8 +404,10 @@ impl Visit<'_> {
             Admission::Refused(reason) => self.refuse(span, format!("the built-in `{name}` is refused"), reason.into()),
             Admission::Unknown => {
                 let known = builtins::ALLOWED.iter().copied().chain(self.graph.functions.iter().map(String::as_str));
-                let help = nearest(&name, known)
-                    .map_or_else(|| "declare it, or import the package that has it".into(), |near| format!("did you mean `{near}`?"));
+                let help = nearest(&name, known).map_or_else(
+                    || "declare it, or import the package that has it".into(),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 self.refuse(span, format!("there is no function {}", quoted(&name)), help);
             }
         }

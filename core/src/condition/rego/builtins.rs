@@ -17,14 +17,67 @@ pub(super) enum Admission {
 
 /// Built-ins whose result is bounded by their arguments and which answer as OPA does.
 pub(super) const ALLOWED: &[&str] = &[
-    "abs", "array.reverse", "array.slice", "base64.decode", "base64.encode", "base64.is_valid", "base64url.decode",
-    "base64url.encode", "base64url.encode_no_pad", "bits.and", "bits.negate", "bits.or", "bits.xor", "ceil", "contains",
-    "count", "endswith", "floor", "hex.decode", "hex.encode", "indexof", "intersection", "is_array", "is_boolean",
-    "is_null", "is_number", "is_object", "is_set", "is_string", "lower", "max", "min", "object.filter", "object.get",
-    "object.keys", "object.remove", "object.subset", "object.union", "regex.is_valid", "regex.match", "round",
-    "semver.compare", "semver.is_valid", "sort", "split", "startswith", "strings.any_prefix_match",
-    "strings.any_suffix_match", "strings.reverse", "substring", "sum", "to_number", "trim", "trim_left", "trim_prefix",
-    "trim_right", "trim_space", "trim_suffix", "type_name", "union", "upper",
+    "abs",
+    "array.reverse",
+    "array.slice",
+    "base64.decode",
+    "base64.encode",
+    "base64.is_valid",
+    "base64url.decode",
+    "base64url.encode",
+    "base64url.encode_no_pad",
+    "bits.and",
+    "bits.negate",
+    "bits.or",
+    "bits.xor",
+    "ceil",
+    "contains",
+    "count",
+    "endswith",
+    "floor",
+    "hex.decode",
+    "hex.encode",
+    "indexof",
+    "intersection",
+    "is_array",
+    "is_boolean",
+    "is_null",
+    "is_number",
+    "is_object",
+    "is_set",
+    "is_string",
+    "lower",
+    "max",
+    "min",
+    "object.filter",
+    "object.get",
+    "object.keys",
+    "object.remove",
+    "object.subset",
+    "object.union",
+    "regex.is_valid",
+    "regex.match",
+    "round",
+    "semver.compare",
+    "semver.is_valid",
+    "sort",
+    "split",
+    "startswith",
+    "strings.any_prefix_match",
+    "strings.any_suffix_match",
+    "strings.reverse",
+    "substring",
+    "sum",
+    "to_number",
+    "trim",
+    "trim_left",
+    "trim_prefix",
+    "trim_right",
+    "trim_space",
+    "trim_suffix",
+    "type_name",
+    "union",
+    "upper",
 ];
 
 /// What the list says about a built-in.
@@ -40,22 +93,43 @@ pub(super) fn admission(name: &str) -> Admission {
         "numbers.range" | "numbers.range_step" => {
             Admission::Refused("two small numbers make a list of any size; keep the list in data")
         }
-        "concat" | "array.concat" | "replace" | "strings.replace_n" | "object.union_n" | "product" | "bits.lsh"
-        | "bits.rsh" | "format_int" | "regex.replace" | "regex.split" | "regex.find_n"
-        | "regex.find_all_string_submatch_n" | "strings.count" | "indexof_n" | "strings.render_template" => {
+        "concat"
+        | "array.concat"
+        | "replace"
+        | "strings.replace_n"
+        | "object.union_n"
+        | "product"
+        | "bits.lsh"
+        | "bits.rsh"
+        | "format_int"
+        | "regex.replace"
+        | "regex.split"
+        | "regex.find_n"
+        | "regex.find_all_string_submatch_n"
+        | "strings.count"
+        | "indexof_n"
+        | "strings.render_template" => {
             Admission::Refused("its result can be far larger than its arguments, and no budget reaches inside it")
         }
         // An extension of this engine: the time of the decision.
         "time.now_ns" => Admission::Allowed,
-        "glob.quote_meta" | "regex.template_match" | "regex.globs_match" => {
-            Admission::Refused("it does not answer as OPA does in every case; use `regex.match`")
-        }
+        "glob.quote_meta" | "regex.template_match" | "regex.globs_match" => Admission::Refused(
+            "it makes or expands patterns under no budget; use `regex.match` or a literal `glob.match`",
+        ),
         _ => match name.split_once('.').map_or("", |(family, _)| family) {
-            "http" => Admission::Refused("it would call the network while deciding; bring the fact as an attribute or a signal"),
+            "http" => Admission::Refused(
+                "it would call the network while deciding; bring the fact as an attribute or a signal",
+            ),
             "net" => Admission::Refused("it resolves names or expands networks; compare addresses in a CEL condition"),
-            "opa" | "rego" => Admission::Refused("it reads what is outside the request; bring the fact as an attribute or as data"),
-            "rand" | "uuid" => Admission::Refused("it is random, and a decision must not be; bring the value as an attribute"),
-            "time" => Admission::Refused("it depends on a clock or a zone table that is not built in; use a CEL condition on `now`"),
+            "opa" | "rego" => {
+                Admission::Refused("it reads what is outside the request; bring the fact as an attribute or as data")
+            }
+            "rand" | "uuid" => {
+                Admission::Refused("it is random, and a decision must not be; bring the value as an attribute")
+            }
+            "time" => Admission::Refused(
+                "it depends on a clock or a zone table that is not built in; use a CEL condition on `now`",
+            ),
             "io" | "crypto" => Admission::Refused("it checks credentials, which the caller does before it asks"),
             "json" | "yaml" | "graph" | "graphql" | "units" | "urlquery" | "providers" => {
                 Admission::Refused("its work or its result is not bounded by a budget, or it is not built in")
@@ -79,6 +153,18 @@ pub(super) fn asks_for_width(format: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_built_in_of_the_evaluator_is_allowed_or_refused_with_a_reason() {
+        let known = &regorus::unstable::BUILTINS;
+        for name in ALLOWED {
+            assert!(known.contains_key(name), "{name}");
+        }
+        for name in known.keys().filter(|name| !name.starts_with("__builtin_")) {
+            assert_ne!(admission(name), Admission::Unknown, "{name}");
+        }
+        assert_eq!(admission("__builtin_sets.union"), Admission::Unknown);
+    }
 
     #[test]
     fn a_format_with_a_width_is_seen() {

@@ -143,7 +143,8 @@ pub(super) fn to_rego(value: &Value) -> regorus::Value {
 }
 
 fn map_to_rego(map: &Map) -> regorus::Value {
-    let entries: BTreeMap<_, _> = map.iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
+    let entries: BTreeMap<_, _> =
+        map.iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
     regorus::Value::from(entries)
 }
 

@@ -54,10 +54,7 @@ impl RegoReads {
     pub const ALL: Self = Self { reads_now: true, reads_signals: true };
 
     const fn or(self, other: Self) -> Self {
-        Self {
-            reads_now: self.reads_now || other.reads_now,
-            reads_signals: self.reads_signals || other.reads_signals,
-        }
+        Self { reads_now: self.reads_now || other.reads_now, reads_signals: self.reads_signals || other.reads_signals }
     }
 }
 
@@ -72,6 +69,14 @@ impl EntryPoint {
     #[must_use]
     pub const fn reads(&self) -> RegoReads {
         self.reads
+    }
+}
+
+impl Drop for Modules {
+    /// The syntax tree is dropped by recursion, as deep as it nests, so that takes a stack of its own too.
+    fn drop(&mut self) {
+        let prepared = std::mem::take(&mut self.prepared);
+        evaluate::with_stack(|| drop(prepared));
     }
 }
 
@@ -116,11 +121,14 @@ impl Modules {
         };
         match self.rules.get(name) {
             Some(Gives::Value) => Ok(EntryPoint { path: path.into(), reads: self.reads }),
-            Some(Gives::Never(what)) => Err(refused(format!("the Rego rule {} is {what}, not a boolean", quoted(path)))
-                .with_help("ask for a rule that is `true` or `false`, such as `denied := count(deny) > 0`")),
+            Some(Gives::Never(what)) => {
+                Err(refused(format!("the Rego rule {} is {what}, not a boolean", quoted(path)))
+                    .with_help("ask for a rule that is `true` or `false`, such as `denied := count(deny) > 0`"))
+            }
             None => {
                 let mistake = refused(format!("there is no Rego rule {}", quoted(path)));
-                let askable = self.rules.iter().filter(|(_, gives)| **gives == Gives::Value).map(|(name, _)| name.as_str());
+                let askable =
+                    self.rules.iter().filter(|(_, gives)| **gives == Gives::Value).map(|(name, _)| name.as_str());
                 Err(match nearest(name, askable) {
                     Some(near) => mistake.with_help(format!("did you mean `data.{near}`?")),
                     None => mistake.with_help("write `data.`, the package and the rule"),

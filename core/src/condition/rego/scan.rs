@@ -75,7 +75,10 @@ fn check_characters(text: &str) -> Result<(), ScanError> {
                 lines = lines.saturating_add(1);
                 columns = 0;
                 if lines > LINES_MAX {
-                    return Err(ScanError::limit(span, format!("the module has more than {LINES_MAX} lines; split it")));
+                    return Err(ScanError::limit(
+                        span,
+                        format!("the module has more than {LINES_MAX} lines; split it"),
+                    ));
                 }
                 continue;
             }
@@ -225,13 +228,19 @@ impl Nesting {
                 if self.open.len() > self.depth_max {
                     return Err(ScanError::limit(
                         span,
-                        format!("brackets nest deeper than {}; name the inner part as a rule of its own", self.depth_max),
+                        format!(
+                            "brackets nest deeper than {}; name the inner part as a rule of its own",
+                            self.depth_max
+                        ),
                     ));
                 }
                 let exponent = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
                 self.cost = self.cost.saturating_add(1_u64.checked_shl(exponent).unwrap_or(u64::MAX));
                 if self.cost > OPENER_COST_MAX {
-                    return Err(ScanError::limit(span, "the module nests too much in all; split it, or move tables to data".into()));
+                    return Err(ScanError::limit(
+                        span,
+                        "the module nests too much in all; split it, or move tables to data".into(),
+                    ));
                 }
                 self.chain = 0;
                 false
@@ -251,7 +260,9 @@ impl Nesting {
                 self.lengthen(&span)?;
                 false
             }
-            Token::Word("in" | "not" | "if" | "with" | "as" | "some" | "every" | "else" | "contains" | "import" | "package") => {
+            Token::Word(
+                "in" | "not" | "if" | "with" | "as" | "some" | "every" | "else" | "contains" | "import" | "package",
+            ) => {
                 self.chain = 0;
                 false
             }
@@ -271,7 +282,9 @@ impl Nesting {
         if self.chain > CHAIN_MAX {
             return Err(ScanError::limit(
                 span.clone(),
-                format!("the expression chains more than {CHAIN_MAX} operators; name a part of it as a rule of its own"),
+                format!(
+                    "the expression chains more than {CHAIN_MAX} operators; name a part of it as a rule of its own"
+                ),
             ));
         }
         Ok(())
