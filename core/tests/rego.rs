@@ -359,6 +359,11 @@ fn a_misspelt_rule_or_entry_of_the_data_is_refused() {
     let mistake = refused("package a\ndeny if input.x\nallow if not data.a.denny");
     assert_eq!(mistake.help.as_deref(), Some("did you mean `data.a.deny`?"));
     assert!(load("package a\ndeny if input.x\nallow if not denny").is_err());
+    let beside = map(&[("a", map(&[("c", Value::Int(1))]))]);
+    let module = |name: &str| format!("package a.b\ndeny if input.x\nallow if not data.a.{name}");
+    assert!(load_with(&[("a.rego", &module("b.denny"))], Some(&beside)).is_err());
+    assert!(load_with(&[("a.rego", &module("b.deny"))], Some(&beside)).is_ok());
+    assert!(load_with(&[("a.rego", &module("c"))], Some(&beside)).is_ok());
     let data = map(&[("roles", map(&[("admin", Value::Bool(true))]))]);
     let module = "package a\nallow if data.roles[input.context.role]";
     assert!(load(module).is_err());

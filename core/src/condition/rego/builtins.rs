@@ -130,7 +130,7 @@ pub(super) fn admission(name: &str) -> Admission {
             "time" => Admission::Refused(
                 "it depends on a clock or a zone table that is not built in; use a CEL condition on `now`",
             ),
-            "io" | "crypto" => Admission::Refused("it checks credentials, which the caller does before it asks"),
+            "io" | "crypto" => Admission::Refused("it is not built in; check credentials and signatures before asking"),
             "json" | "yaml" | "graph" | "graphql" | "units" | "urlquery" | "providers" => {
                 Admission::Refused("its work or its result is not bounded by a budget, or it is not built in")
             }
