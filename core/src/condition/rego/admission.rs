@@ -124,6 +124,11 @@ impl Graph {
         self.by_path.get(&key).copied()
     }
 
+    /// The packages that have rules, some several times.
+    fn packages(&self) -> impl Iterator<Item = &[String]> {
+        self.by_path.keys().filter_map(|key| key.split_last().map(|(_, package)| package))
+    }
+
     /// The nodes that a path under `data` may read: the rule it leads to or through, or all rules below it.
     fn under(&self, path: &[String]) -> Vec<usize> {
         self.by_path
@@ -339,7 +344,9 @@ impl Visit<'_> {
             (Some(first), Some(Value::Map(map))) => map.get(first).is_some(),
             _ => false,
         };
-        if nodes.is_empty() && !in_data {
+        // Data never overlaps a package, so what lies in a package and is no rule is a misspelling.
+        let in_package = self.graph.packages().any(|package| path.starts_with(package));
+        if nodes.is_empty() && (in_package || !in_data) {
             let name = path.join(".");
             let help = nearest(&name, self.graph.rules.keys().map(String::as_str)).map_or_else(
                 || "declare the rule, or put the entry in the data".into(),

@@ -113,9 +113,9 @@ pub(super) fn admission(name: &str) -> Admission {
         }
         // An extension of this engine: the time of the decision.
         "time.now_ns" => Admission::Allowed,
-        "glob.quote_meta" | "regex.template_match" | "regex.globs_match" => {
-            Admission::Refused("it does not answer as OPA does in every case; use `regex.match`")
-        }
+        "glob.quote_meta" | "regex.template_match" | "regex.globs_match" => Admission::Refused(
+            "it makes or expands patterns under no budget; use `regex.match` or a literal `glob.match`",
+        ),
         _ => match name.split_once('.').map_or("", |(family, _)| family) {
             "http" => Admission::Refused(
                 "it would call the network while deciding; bring the fact as an attribute or a signal",
@@ -130,7 +130,7 @@ pub(super) fn admission(name: &str) -> Admission {
             "time" => Admission::Refused(
                 "it depends on a clock or a zone table that is not built in; use a CEL condition on `now`",
             ),
-            "io" | "crypto" => Admission::Refused("it checks credentials, which the caller does before it asks"),
+            "io" | "crypto" => Admission::Refused("it is not built in; check credentials and signatures before asking"),
             "json" | "yaml" | "graph" | "graphql" | "units" | "urlquery" | "providers" => {
                 Admission::Refused("its work or its result is not bounded by a budget, or it is not built in")
             }
@@ -153,6 +153,18 @@ pub(super) fn asks_for_width(format: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_built_in_of_the_evaluator_is_allowed_or_refused_with_a_reason() {
+        let known = &regorus::unstable::BUILTINS;
+        for name in ALLOWED {
+            assert!(known.contains_key(name), "{name}");
+        }
+        for name in known.keys().filter(|name| !name.starts_with("__builtin_")) {
+            assert_ne!(admission(name), Admission::Unknown, "{name}");
+        }
+        assert_eq!(admission("__builtin_sets.union"), Admission::Unknown);
+    }
 
     #[test]
     fn a_format_with_a_width_is_seen() {

@@ -72,6 +72,14 @@ impl EntryPoint {
     }
 }
 
+impl Drop for Modules {
+    /// The syntax tree is dropped by recursion, as deep as it nests, so that takes a stack of its own too.
+    fn drop(&mut self) {
+        let prepared = std::mem::take(&mut self.prepared);
+        evaluate::with_stack(|| drop(prepared));
+    }
+}
+
 impl Modules {
     /// Checks, parses and prepares modules, given as path and text, with the data that they read.
     ///
