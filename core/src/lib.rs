@@ -28,6 +28,9 @@ pub mod engine;
 
 pub mod drill;
 
+#[cfg(feature = "schema")]
+pub mod schemas;
+
 pub use decision::Decision;
 pub use engine::{Config, Engine};
 pub use reason::{Effect, Reason};

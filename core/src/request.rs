@@ -121,7 +121,8 @@ impl Request {
         let Value::Map(mut members) = value else {
             return Err(RequestError::Member { member: "", expected: "a JSON object" });
         };
-        let subject = party(members.remove("subject"), "subject", ["subject.type", "subject.id", "subject.properties"])?;
+        let subject =
+            party(members.remove("subject"), "subject", ["subject.type", "subject.id", "subject.properties"])?;
         let action = action(members.remove("action"))?;
         let resource =
             party(members.remove("resource"), "resource", ["resource.type", "resource.id", "resource.properties"])?;
@@ -397,7 +398,17 @@ mod tests {
     #[test]
     fn bytes_with_two_meanings_or_none_are_refused() {
         let hostile = [
-            "", " ", "null", "5", "[]", "{} {}", "{", "{\"subject\":", "\u{feff}{}", "{\"a\":1,}", "NaN",
+            "",
+            " ",
+            "null",
+            "5",
+            "[]",
+            "{} {}",
+            "{",
+            "{\"subject\":",
+            "\u{feff}{}",
+            "{\"a\":1,}",
+            "NaN",
             r#"{"subject":{"type":"user","id":"a","id":"b"},"action":{"name":"x"},"resource":{"type":"r","id":"1"}}"#,
             r#"{"subject":{"type":"user","id":"a","properties":{"r":1,"\u0072":2}},"action":{"name":"x"},"resource":{"type":"r","id":"1"}}"#,
             r#"{"subject":{"type":"user","id":"\ud800"},"action":{"name":"x"},"resource":{"type":"r","id":"1"}}"#,
@@ -433,8 +444,10 @@ mod tests {
 
     #[test]
     fn numbers_cross_exactly() {
-        let value = parse_strict(b"[9007199254740993, 18446744073709551615, -9223372036854775808, 0.5]", &Limits::DEFAULT);
-        let expected = [Value::Int(9_007_199_254_740_993), Value::UInt(u64::MAX), Value::Int(i64::MIN), Value::Double(0.5)];
+        let value =
+            parse_strict(b"[9007199254740993, 18446744073709551615, -9223372036854775808, 0.5]", &Limits::DEFAULT);
+        let expected =
+            [Value::Int(9_007_199_254_740_993), Value::UInt(u64::MAX), Value::Int(i64::MIN), Value::Double(0.5)];
         assert_eq!(value, Ok(Value::List(expected.to_vec())));
     }
 

@@ -252,60 +252,6 @@ pub fn parse_ip(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Reads a duration as CEL's `duration()` does: `1h30m`, `-1.5s`, `250ms`; units `h`, `m`, `s`, `ms`, `us`, `ns`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<SignedDuration> {
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(SignedDuration::ZERO);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut nanos: i128 = 0;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-        let (number, unit) = rest.split_at(digits);
-        let letters = unit.bytes().take_while(u8::is_ascii_lowercase).count();
-        let (unit, after) = unit.split_at(letters);
-        let per_unit: i128 = match unit {
-            "h" => 3_600_000_000_000,
-            "m" => 60_000_000_000,
-            "s" => 1_000_000_000,
-            "ms" => 1_000_000,
-            "us" => 1_000,
-            "ns" => 1,
-            _ => return None,
-        };
-        nanos = nanos.checked_add(scaled(number, per_unit)?)?;
-        rest = after;
-    }
-    let nanos = if negative { nanos.checked_neg()? } else { nanos };
-    let secs = i64::try_from(nanos.checked_div_euclid(1_000_000_000)?).ok()?;
-    let rest = i32::try_from(nanos.checked_rem_euclid(1_000_000_000)?).ok()?;
-    SignedDuration::from_secs(secs).checked_add(SignedDuration::from_nanos(i64::from(rest)))
-}
-
-/// A decimal number of units in nanoseconds; what is finer than a nanosecond is cut off.
-fn scaled(number: &str, per_unit: i128) -> Option<i128> {
-    const DIGITS_MAX: usize = 20;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || whole.len() > DIGITS_MAX || fraction.contains('.') {
-        return None;
-    }
-    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let mut nanos = whole.checked_mul(per_unit)?;
-    let mut place = per_unit;
-    for digit in fraction.bytes() {
-        place = place.checked_div(10)?;
-        nanos = nanos.checked_add(i128::from(digit.checked_sub(b'0')?).checked_mul(place)?)?;
-    }
-    Some(nanos)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,21 +275,10 @@ mod tests {
         assert!(!net.contains("::ffff:10.1.0.1".parse().unwrap()));
         assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
         assert!(Cidr::parse("::/0").unwrap().contains("ffff::1".parse().unwrap()));
-        for text in ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"] {
+        for text in
+            ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"]
+        {
             assert_eq!(Cidr::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn durations_read_as_in_cel() {
-        let nanos = |text| parse_duration(text).map(|duration| duration.as_nanos());
-        assert_eq!(nanos("1h30m"), Some(5_400_000_000_000));
-        assert_eq!(nanos("-1.5s"), Some(-1_500_000_000));
-        assert_eq!(nanos("0"), Some(0));
-        assert_eq!(nanos("1.5h"), Some(5_400_000_000_000));
-        assert_eq!(nanos("1s1ns"), Some(1_000_000_001));
-        for text in ["", "-", "1", "s", "1x", "1.2.3s", "1 s", ".s", "99999999999999999999h", "1S"] {
-            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

@@ -169,7 +169,11 @@ impl Drill {
                 let help = "put the steps in order, or say `backwards: true`";
                 return Err(Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/at"), message).with_help(help));
             }
-            let span = step.every.unwrap_or_default().as_nanos().saturating_mul(u64::from(step.repeat.unwrap_or(1).saturating_sub(1)));
+            let span = step
+                .every
+                .unwrap_or_default()
+                .as_nanos()
+                .saturating_mul(u64::from(step.repeat.unwrap_or(1).saturating_sub(1)));
             before = Ttl::from_nanos(step.at.as_nanos().saturating_add(span));
             if let Some(wall) = &step.wall {
                 instant(wall).ok_or_else(|| not_a_timestamp(&format!("/steps/{at}/wall"), wall))?;
@@ -267,7 +271,9 @@ impl Stage {
         if let Some(expect) = &step.expect {
             match &decision {
                 Some(decision) => failures.extend(expect::decision_failures(expect, decision)),
-                None if expects_a_decision(expect) => failures.push("the step expects a decision and asks for none".into()),
+                None if expects_a_decision(expect) => {
+                    failures.push("the step expects a decision and asks for none".into())
+                }
                 None => {}
             }
             failures.extend(expect::signal_failures(expect, &self.engine));

@@ -8,15 +8,15 @@ use bumpalo::Bump;
 use crate::combine::{Tally, Verdict};
 use crate::condition::rego::RegoInput;
 use crate::condition::{Cause, Scope, SignalView, Truth};
-use crate::obligation::Obligation;
 use crate::limits::Limits;
+use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
 use crate::policy::rule::{Condition, Rule};
 use crate::reason::Effect;
-use crate::request::Request;
+use crate::request::{Party, Request};
 use crate::time::Now;
-use crate::value::{Timestamp, View};
+use crate::value::{Map, Timestamp, Value, View};
 
 /// Which rules count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,9 @@ impl Evaluation<'_> {
     pub(super) fn count(&self, action: &ActionSpec, which: Which, every: bool, watch: &mut impl Watch) -> Counted {
         let mut counted = Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new() };
         for root in &action.roots {
-            let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else { continue };
+            let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
+                continue;
+            };
             index.candidates(self.slots, &mut |number| {
                 let Some(rule) = self.policy.rule(number).filter(|rule| which.counts(rule)) else { return };
                 if every || rule.obligations.is_some() || counted.tally.matters(rule.effect, number) {
@@ -120,8 +122,26 @@ impl Evaluation<'_> {
         }
     }
 
+    /// What Rego sees of it all: the request as AuthZEN has it, every signal, and the time where it is to be trusted.
     fn input(&self) -> RegoInput {
-        RegoInput
+        let text = |text: &str| Value::String(text.into());
+        let party = |party: &Party| {
+            let mut map = Map::default();
+            map.insert("type", text(&party.party_type));
+            map.insert("id", text(&party.id));
+            map.insert("properties", Value::Map(party.properties.clone()));
+            Value::Map(map)
+        };
+        let mut action = Map::default();
+        action.insert("name", text(&self.request.action.name));
+        action.insert("properties", Value::Map(self.request.action.properties.clone()));
+        let (subject, action, resource) =
+            (party(&self.request.subject), Value::Map(action), party(&self.request.resource));
+        let context = Value::Map(self.request.context.clone());
+        let entries = [("subject", &subject), ("action", &action), ("resource", &resource), ("context", &context)];
+        let names = self.policy.signals.iter().map(|spec| spec.name.as_str());
+        let input = RegoInput::new(entries).with_signals(names.zip(self.signals.iter().copied()));
+        if self.clock_ok { input.with_now(self.now.wall.as_timestamp()) } else { input }
     }
 
     /// What a condition may read.
@@ -139,8 +159,13 @@ impl Evaluation<'_> {
     /// What the rules behind a verdict oblige the host to: those of all true rules with its effect.
     pub(super) fn obligations(&self, counted: &Counted, verdict: Verdict) -> Option<Arc<[Obligation]>> {
         verdict.rule()?;
-        let of_effect = |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());
-        let mut lists = counted.obliging.iter().filter(of_effect).filter_map(|number| self.policy.rule(*number)?.obligations.as_ref());
+        let of_effect =
+            |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());
+        let mut lists = counted
+            .obliging
+            .iter()
+            .filter(of_effect)
+            .filter_map(|number| self.policy.rule(*number)?.obligations.as_ref());
         match (lists.next(), lists.next()) {
             (None, _) => None,
             (Some(only), None) => Some(Arc::clone(only)),

@@ -10,12 +10,17 @@ use serde::Serialize;
 use super::evaluate::{Evaluation, Watch, Which};
 use super::snapshot::Snapshot;
 use crate::condition::{Cause, Status, Truth};
+use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::compile::Policy;
 use crate::policy::rule::Condition;
 use crate::reason::Effect;
 use crate::request::Request;
 use crate::time::Now;
+use crate::value::View;
+
+/// How many sub-expressions of one rule are shown.
+const EXPRESSIONS_MAX: usize = 1_000;
 
 /// Why a decision is what it is.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -98,7 +103,7 @@ fn trace(
     };
     let mut rules = Rules { evaluation: &evaluation, policy, traces: Vec::new() };
     evaluation.count(action, Which::All, true, &mut rules);
-    rules.traces.sort_by(|(a, _), (b, _)| a.cmp(b));
+    rules.traces.sort_by_key(|(a, _)| *a);
     rules.traces.dedup_by(|(a, _), (b, _)| a == b);
     explanation.rules = rules.traces.into_iter().map(|(_, trace)| trace).collect();
     Ok(())
@@ -118,12 +123,16 @@ impl Watch for Rules<'_> {
             && matched != Truth::False
         {
             let arena = Bump::new();
-            program.explain(&self.evaluation.scope(&arena), &mut |span, value| {
+            let scope = self.evaluation.scope(&arena);
+            // The value of the whole is in the rule's truth already.
+            let _whole = program.explain(&scope, &mut |span, value| {
                 let shown = match value {
-                    Ok(value) => program.shown(value),
+                    Ok(value) => shown(value),
                     Err(cause) => self.cause(cause),
                 };
-                expressions.push((span.start, span.end, shown));
+                if expressions.len() < EXPRESSIONS_MAX {
+                    expressions.push((span.start, span.end, shown));
+                }
             });
         }
         let effect = match rule.effect {
@@ -159,5 +168,26 @@ impl Rules<'_> {
             }
             cause => format!("indeterminate: {}", cause.code()),
         }
+    }
+}
+
+/// A value for people, cut to a length.
+fn shown(value: View<'_>) -> String {
+    match value {
+        View::Null => "null".to_owned(),
+        View::Bool(value) => value.to_string(),
+        View::Int(value) => value.to_string(),
+        View::UInt(value) => format!("{value}u"),
+        View::Double(value) => format!("{value:?}"),
+        View::Str(text) => quoted(text).replace('`', "\""),
+        View::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        View::List(values) => format!("a list of {}", values.len()),
+        View::Items(items) => format!("a list of {}", items.len()),
+        View::Map(map) => format!("a map of {}", map.len()),
+        View::Entries(entries) => format!("a map of {}", entries.len()),
+        View::Timestamp(at) => at.to_string(),
+        View::Duration(span) => format!("{span:?}"),
+        View::Ip(ip) => ip.to_string(),
+        View::Cidr(cidr) => format!("{}/{}", cidr.address(), cidr.prefix()),
     }
 }

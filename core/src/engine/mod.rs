@@ -4,9 +4,14 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
+mod degraded;
 mod evaluate;
 mod explain;
+mod lives;
 mod snapshot;
+#[cfg(test)]
+mod tests;
+mod told;
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
@@ -24,22 +29,19 @@ use crate::condition::Status;
 use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
 use crate::name::{self, Name};
-use crate::obligation::Obligation;
-use crate::policy::action::ActionSpec;
 use crate::policy::bundle::Bundle;
-use crate::policy::format::OnFailure;
-use crate::policy::signal::Source;
-use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestError, Terms};
-use crate::state::cache::{Answer, Cache};
+use crate::reason::Reason;
+use crate::request::{Request, RequestError};
+use crate::state::cache::Cache;
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::events::{Event, EventKind, Events};
-use crate::state::signals::{Held, Observation, Observed};
-use crate::time::{Monotonic, Now, Ttl, Wall};
-use crate::value::Timestamp;
-use evaluate::{Counted, Evaluation, Unwatched, Which};
-use snapshot::{Active, Need, Snapshot, Told, in_validity};
+use crate::state::signals::{Observation, Observed};
+use crate::time::{Monotonic, Now, Ttl};
+use evaluate::{Evaluation, Unwatched, Which};
+use lives::Lives;
+use snapshot::{Active, Snapshot};
+use told::{Told, admissible, carried};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
 #[derive(Clone, Debug)]
@@ -344,7 +346,7 @@ impl Engine {
         };
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, obligations) = degraded_verdict(&evaluation, action, need, kept.as_ref());
+            let (verdict, obligations) = degraded::verdict(&evaluation, action, need, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.obligations = obligations;
             return decision.settled(verdict, policy);
@@ -362,7 +364,7 @@ impl Engine {
         decision.obligations = evaluation.obligations(&counted, verdict);
         // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
-            let lives = Lives::of(&snapshot, action, need, &counted, terms, now);
+            let lives = Lives::of(&snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
             if let Some(answer) = lives.answer(verdict, &decision, action, need) {
                 self.cache.keep(&key, answer);
@@ -443,55 +445,6 @@ impl Engine {
     }
 }
 
-impl Told {
-    fn observe(&mut self, observation: &Observation, reading: Monotonic, now: Now) -> Observed {
-        let Some(active) = &self.active else { return Observed::UnknownSignal };
-        let policy = active.bundle.policy();
-        let Some(number) = policy.signal(&observation.signal) else { return Observed::UnknownSignal };
-        let Some(Source::Observed { ttl, recover }) = policy.signals.get(usize::from(number)).map(|spec| &spec.source)
-        else {
-            return Observed::NotObservable;
-        };
-        // Rounded down, while `now` is rounded up: an observation looks older than it is, never younger.
-        let here = if reading.rounded_up() < now.monotonic { now.monotonic } else { reading };
-        let observed_at = observation.observed_at.unwrap_or(here).rounded_down();
-        let at = usize::from(number);
-        if self.held.len() <= at {
-            self.held.resize(policy.signals.len(), Held::default());
-        }
-        match self.held.get_mut(at) {
-            Some(held) => held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover),
-            None => Observed::UnknownSignal,
-        }
-    }
-}
-
-/// Whether a bundle may take the place of the active one.
-fn admissible(active: Option<&Active>, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
-    let Some(active) = active else { return Ok(()) };
-    if active.bundle.name() != bundle.name() {
-        return Err(ActivateError::OtherName);
-    }
-    let (offered, highest) = (bundle.revision(), active.bundle.revision());
-    if offered < highest {
-        return Err(ActivateError::OlderRevision { offered, highest });
-    }
-    if !in_validity(bundle.policy(), now) && in_validity(active.bundle.policy(), now) {
-        return Err(ActivateError::OutsideValidity);
-    }
-    Ok(())
-}
-
-/// What was held of each signal that the new bundle declares too, by its new number.
-fn carried(active: Option<&Active>, held: &[Held], bundle: &Bundle) -> Vec<Held> {
-    let before = active.map(|active| active.bundle.policy());
-    let carry = |name: &Name| {
-        let number = before?.signal(name)?;
-        held.get(usize::from(number)).copied()
-    };
-    bundle.policy().signals.iter().map(|spec| carry(&spec.name).unwrap_or_default()).collect()
-}
-
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.
 fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now: Now) -> Result<(), Reason> {
     if policy.valid_until.is_some_and(|until| !snapshot.clock_ok || until <= now.wall) {
@@ -501,110 +454,6 @@ fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now
         return Err(Reason::PolicyNotYetValid);
     }
     Ok(())
-}
-
-/// Gate 6, where a required signal is not ok: the four ways of spec 1.6.
-fn degraded_verdict(
-    evaluation: &Evaluation<'_>,
-    action: &ActionSpec,
-    need: &Need,
-    kept: Option<&Answer>,
-) -> (Verdict, Option<Arc<[Obligation]>>) {
-    let count = |which| evaluation.count(action, which, false, &mut Unwatched);
-    match &action.on_failure {
-        OnFailure::Deny => (Verdict::deny(Reason::SignalUnavailable), None),
-        OnFailure::Minimal => {
-            let counted = count(Which::Minimal);
-            let verdict = counted.tally.verdict_minimal();
-            (verdict, evaluation.obligations(&counted, verdict))
-        }
-        OnFailure::Allow(_) => {
-            let counted = count(Which::Deny);
-            let verdict = counted.tally.verdict_fail_open();
-            (verdict, evaluation.obligations(&counted, verdict))
-        }
-        OnFailure::ServeCached(_) => {
-            // Only what the action requires may have changed since: every other fact must be as it was.
-            let earlier = kept.filter(|answer| {
-                answer.verdict.reason().effect() == Effect::Allow
-                    && answer.stamp.activation == need.stamp.activation
-                    && answer.stamp.read == need.stamp.read
-                    && evaluation.now.monotonic < answer.stale_until
-            });
-            let counted = count(Which::Deny);
-            let verdict = counted.tally.verdict_stale(earlier.and_then(|answer| answer.verdict.rule()));
-            let obligations = match verdict.reason().effect() {
-                Effect::Allow => earlier.and_then(|answer| answer.obligations.clone()),
-                Effect::Deny => evaluation.obligations(&counted, verdict),
-            };
-            (verdict, obligations)
-        }
-    }
-}
-
-/// How long an answer may live: until the first of the facts that it rests on ends.
-struct Lives {
-    now: Monotonic,
-    /// The end of every fact but the required signals' freshness.
-    facts: Monotonic,
-    /// The end of the required signals' freshness.
-    required: Monotonic,
-}
-
-impl Lives {
-    fn of(
-        snapshot: &Snapshot,
-        action: &ActionSpec,
-        need: &Need,
-        counted: &Counted,
-        terms: Terms,
-        now: Now,
-    ) -> Self {
-        let wall = now.wall.as_timestamp();
-        let bundle_end = snapshot.active.as_ref().and_then(|active| active.bundle.policy().valid_until);
-        let at_wall = |at: Timestamp| i64::try_from(at.as_nanosecond()).map_or(Monotonic::NEVER, |at| reached(now, Wall::from_nanos(at)));
-        let ends = [
-            Some(need.read_until),
-            bundle_end.map(|end| reached(now, end)),
-            counted.boundary.map(|boundary| if boundary <= wall { now.monotonic } else { at_wall(boundary) }),
-            terms.expires_at.map(at_wall),
-        ];
-        let _ = action;
-        let facts = ends.into_iter().flatten().min().unwrap_or(Monotonic::NEVER);
-        Self { now: now.monotonic, facts, required: need.required_until }
-    }
-
-    /// Until when the answer may be used again; the time of the decision for not at all.
-    fn answer_expires_at(&self, verdict: Verdict, action: &ActionSpec) -> Monotonic {
-        let ttl = match verdict.reason() {
-            Reason::AllowedByRule => action.allow_ttl,
-            Reason::DeniedByRule | Reason::NoMatchingRule => action.deny_ttl,
-            // What could not be established is never kept: the next request may know more.
-            _ => None,
-        };
-        ttl.map_or(self.now, |ttl| self.now.after(ttl).min(self.facts).min(self.required))
-    }
-
-    fn answer(&self, verdict: Verdict, decision: &Decision, action: &ActionSpec, need: &Need) -> Option<Answer> {
-        let stale_until = match (&action.on_failure, verdict.reason()) {
-            (OnFailure::ServeCached(serve), Reason::AllowedByRule) => self.now.after(serve.max_stale).min(self.facts),
-            _ => self.now,
-        };
-        (decision.expires_at > self.now).then(|| Answer {
-            verdict,
-            obligations: decision.obligations.clone(),
-            decided_at: self.now,
-            expires_at: decision.expires_at,
-            stale_until,
-            stamp: need.stamp,
-        })
-    }
-}
-
-/// When, on the monotonic clock, the wall clock reaches `at`; now, for a time that has passed.
-fn reached(now: Now, at: Wall) -> Monotonic {
-    let span = at.as_nanos().saturating_sub(now.wall.as_nanos());
-    u64::try_from(span).map_or(now.monotonic, |span| now.monotonic.after(Ttl::from_nanos(span)).rounded_down().max(now.monotonic))
 }
 
 /// A text cut to the length of a name.

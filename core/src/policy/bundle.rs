@@ -12,7 +12,15 @@ use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 10] = [
-    "postures", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute",
+    "postures",
+    "approvers",
+    "overrides",
+    "audit",
+    "rollout",
+    "slo",
+    "breaker",
+    "heartbeat",
+    "absolute",
     "accepts_information_loss",
 ];
 
@@ -96,7 +104,8 @@ impl Bundle {
         let Trust::UnsignedForDevelopment = trust;
         let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         let bytes = serde_json_canonicalizer::to_vec(document).map_err(|_| {
-            Diagnostic::new(Code::Syntax, "", "the document has no canonical form").with_help("leave out numbers beyond a double")
+            Diagnostic::new(Code::Syntax, "", "the document has no canonical form")
+                .with_help("leave out numbers beyond a double")
         })?;
         if bytes.len() > limits.bundle_bytes_max {
             let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
@@ -145,7 +154,10 @@ impl Bundle {
 }
 
 /// A mistake in the form of a document, with its place and the field that may have been meant.
-pub(crate) fn misfit(error: &serde_path_to_error::Error<serde_json::Error>, document: &serde_json::Value) -> Diagnostic {
+pub(crate) fn misfit(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    document: &serde_json::Value,
+) -> Diagnostic {
     let mut pointer = pointer_of(error.path());
     let text = error.inner().to_string();
     let words: Vec<&str> = text.split('`').collect();
@@ -164,7 +176,8 @@ pub(crate) fn misfit(error: &serde_path_to_error::Error<serde_json::Error>, docu
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
         };
-        return Diagnostic::new(Code::UnknownField, pointer, format!("unknown field {}", quoted(field))).with_help(help);
+        return Diagnostic::new(Code::UnknownField, pointer, format!("unknown field {}", quoted(field)))
+            .with_help(help);
     }
     if text.starts_with("missing field") {
         let message = format!("the field {} is missing", quoted(field));

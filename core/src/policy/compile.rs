@@ -17,11 +17,12 @@ use super::schema::Schema;
 use super::signal::SignalSpec;
 use crate::condition::Reads;
 use crate::condition::rego::Modules;
-use crate::name::{self, Name};
+use crate::condition::text::parse_timestamp;
 use crate::error::{BundleError, Code, Diagnostic, quoted};
 use crate::limits::{Limits, NAME_BYTES_MAX};
+use crate::name::{self, Name};
 use crate::time::Wall;
-use crate::value::{Timestamp, Value};
+use crate::value::Value;
 
 type ByName = HashMap<Box<str>, u16, foldhash::fast::FixedState>;
 
@@ -187,7 +188,7 @@ impl Compiler<'_> {
         let Some(valid) = &pack.valid else { return (None, None) };
         let mut instant = |pointer: &str, text: &Option<String>| {
             let text = text.as_ref()?;
-            let wall = text.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+            let wall = parse_timestamp(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
             if wall.is_none() {
                 let message = format!("{} is not a timestamp", quoted(text));
                 self.fault(Code::InvalidValue, pointer, message, "write RFC 3339, as in 2026-01-01T00:00:00Z");
@@ -199,7 +200,12 @@ impl Compiler<'_> {
         if let (Some(from), Some(until)) = (from, until)
             && from >= until
         {
-            self.fault(Code::InvalidWindow, "/valid", "the validity ends before it starts", "let `until` be after `from`");
+            self.fault(
+                Code::InvalidWindow,
+                "/valid",
+                "the validity ends before it starts",
+                "let `until` be after `from`",
+            );
         }
         (from, until)
     }

@@ -135,9 +135,7 @@ impl Index {
 impl Branch {
     fn valued(&self, scalar: ScalarView<'_>) -> Option<u32> {
         let hash = FixedState::default().hash_one(scalar);
-        self.by_value
-            .find(hash, |(key, _)| hashbrown::Equivalent::equivalent(&scalar, key))
-            .map(|(_, node)| *node)
+        self.by_value.find(hash, |(key, _)| hashbrown::Equivalent::equivalent(&scalar, key)).map(|(_, node)| *node)
     }
 
     fn prefixed(&self, text: &str, mut each: impl FnMut(u32)) {

@@ -113,7 +113,9 @@ impl<'a> ScalarView<'a> {
 /// Calls `each` with the value, or with each item of a list, until it gives `true`; whether it did.
 pub fn any_scalar<'a>(view: View<'a>, mut each: impl FnMut(ScalarView<'a>) -> bool) -> bool {
     match view {
-        View::List(values) => values.iter().any(|value: &Value| ScalarView::of(View::from(value)).is_some_and(&mut each)),
+        View::List(values) => {
+            values.iter().any(|value: &Value| ScalarView::of(View::from(value)).is_some_and(&mut each))
+        }
         View::Items(items) => items.iter().any(|item| ScalarView::of(*item).is_some_and(&mut each)),
         scalar => ScalarView::of(scalar).is_some_and(each),
     }

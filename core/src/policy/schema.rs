@@ -9,10 +9,11 @@ use std::fmt;
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
+use crate::condition::text::{parse_duration, parse_timestamp};
 use crate::condition::{Attribute, Entity};
 use crate::error::{nearest, quoted};
 use crate::request::Request;
-use crate::value::{Cidr, Map, Value, View, parse_duration, parse_ip};
+use crate::value::{Cidr, Map, Value, View, parse_ip};
 use crate::value_type::{Field, ValueType};
 
 /// A slot per attribute that some rule reads; nothing where the request lacks it.
@@ -167,7 +168,11 @@ impl Schema {
         // An action without a schema of its own has no attributes.
         absent_somewhere |= entity == Entity::Action;
         let slot = self.slot_of(entity, name);
-        known.map(|known| Known { may_be_absent: known.may_be_absent || absent_somewhere, slot: known.slot.or(slot), ..known })
+        known.map(|known| Known {
+            may_be_absent: known.may_be_absent || absent_somewhere,
+            slot: known.slot.or(slot),
+            ..known
+        })
     }
 
     fn slot_of(&self, entity: Entity, name: &str) -> Option<u16> {
@@ -349,7 +354,7 @@ pub(super) fn typed<'a>(value: &'a Value, value_type: &ValueType, arena: &'a Bum
         | (ValueType::String, Value::String(_)) => Some(View::from(value)),
         (ValueType::UInt, Value::Int(number)) => u64::try_from(*number).ok().map(View::UInt),
         (ValueType::Double, Value::Int(number)) => exact_double(*number).map(View::Double),
-        (ValueType::Timestamp, Value::String(text)) => text.parse().ok().map(View::Timestamp),
+        (ValueType::Timestamp, Value::String(text)) => parse_timestamp(text).map(View::Timestamp),
         (ValueType::Duration, Value::String(text)) => parse_duration(text).map(View::Duration),
         (ValueType::Ip, Value::String(text)) => parse_ip(text).map(View::Ip),
         (ValueType::Cidr, Value::String(text)) => Cidr::parse(text).map(View::Cidr),

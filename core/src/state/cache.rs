@@ -78,9 +78,8 @@ impl Cache {
     pub fn new(entries_max: usize, bytes_max: usize, seed: u64) -> Self {
         let shards = SHARDS.min(entries_max);
         let each = |total: usize| total.checked_div(shards).unwrap_or(0);
-        let shard = || {
-            Mutex::new(Shard { entries_max: each(entries_max), bytes_max: each(bytes_max), ..Shard::default() })
-        };
+        let shard =
+            || Mutex::new(Shard { entries_max: each(entries_max), bytes_max: each(bytes_max), ..Shard::default() });
         Self { shards: std::iter::repeat_with(shard).take(shards).collect(), seed: FixedState::with_seed(seed) }
     }
 

@@ -54,7 +54,10 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
         // The root names every module: that is what it is for.
         let Some(module) = place.first() else { continue };
         let Some(layer) = layer_of(module) else {
-            findings.push(format!("{}:1: `{module}` has no layer; add it to LAYERS in core/tests/tidy/layers.rs", file.path));
+            findings.push(format!(
+                "{}:1: `{module}` has no layer; add it to LAYERS in core/tests/tidy/layers.rs",
+                file.path
+            ));
             continue;
         };
         for named in paths(&without_tests(&code_only(&file.text))) {
@@ -166,18 +169,22 @@ fn an_upward_import_is_found() {
 fn a_downward_import_passes() {
     let files = [
         file("core/src/lib.rs", "pub mod engine; pub use crate::engine::Engine;"),
-        file("core/src/condition/cel.rs", "use super::program::Program;\npub(crate) fn a() { crate::error::quoted(b) }"),
+        file(
+            "core/src/condition/cel.rs",
+            "use super::program::Program;\npub(crate) fn a() { crate::error::quoted(b) }",
+        ),
         file("core/src/engine.rs", "use crate::{combine, state::signals, policy::Policy};"),
-        file("core/src/value.rs", "/// See [`crate::engine`].\nfn a() {}\n#[cfg(test)]\nmod tests { use crate::engine; }"),
+        file(
+            "core/src/value.rs",
+            "/// See [`crate::engine`].\nfn a() {}\n#[cfg(test)]\nmod tests { use crate::engine; }",
+        ),
     ];
     assert!(check(&files).is_empty(), "{:?}", check(&files));
 }
 
 #[test]
 fn a_circle_is_found() {
-    let files = [
-        file("core/src/value.rs", "use crate::time::Now;"),
-        file("core/src/time.rs", "use crate::value::Value;"),
-    ];
+    let files =
+        [file("core/src/value.rs", "use crate::time::Now;"), file("core/src/time.rs", "use crate::value::Value;")];
     assert_eq!(check(&files).len(), 1);
 }

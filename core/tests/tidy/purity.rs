@@ -23,12 +23,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 /// What is allowed below a refused name: types that do nothing by themselves.
-const ALLOWED: &[&str] = &[
-    "std::net::IpAddr",
-    "std::net::Ipv4Addr",
-    "std::net::Ipv6Addr",
-    "std::net::AddrParseError",
-];
+const ALLOWED: &[&str] = &["std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr", "std::net::AddrParseError"];
 
 /// Modules of which only parts are refused: they are named with the item, so that the item can be seen.
 const NAMED_IN_FULL: &[&str] = &["std", "std::time", "std::net", "core::net"];
@@ -39,10 +34,8 @@ const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 /// What a file of the core names and should not. Unit tests are left out: they may start threads.
 pub(crate) fn forbidden_names(path: &str, text: &str) -> Vec<String> {
     let code = without_tests(&code_only(text));
-    let mut findings: Vec<String> = paths(&code)
-        .iter()
-        .filter_map(|named| Some(format!("{path}:{}: {}", named.line, refusal(named)?)))
-        .collect();
+    let mut findings: Vec<String> =
+        paths(&code).iter().filter_map(|named| Some(format!("{path}:{}: {}", named.line, refusal(named)?))).collect();
     let tokens = tokens(&code);
     for token in tokens.iter().filter(|token| token.text == "unsafe") {
         findings.push(format!("{path}:{}: `unsafe`; the core has none", token.line));

@@ -80,7 +80,8 @@ fn prefixed_end(chars: &[char], start: usize) -> usize {
     let hashes = quote - i;
     match chars.get(quote) {
         Some('"') if raw => {
-            let closes = |j: usize| chars[j] == '"' && chars[j + 1..].iter().take_while(|&&c| c == '#').count() >= hashes;
+            let closes =
+                |j: usize| chars[j] == '"' && chars[j + 1..].iter().take_while(|&&c| c == '#').count() >= hashes;
             (quote + 1..chars.len()).find(|&j| closes(j)).map_or(chars.len(), |j| j + 1 + hashes)
         }
         Some('"' | '\'') if hashes == 0 && !raw => string_end(chars, quote),
@@ -256,7 +257,8 @@ fn groups_are_spread_out() {
 
 #[test]
 fn unfinished_code_is_found() {
-    let text = "fn a() { todo!() }\n// FIX\u{4d}E later\n#[ignore = \"slow\"]\nfn b() { \"todo!()\"; unimplemented!() }";
+    let text =
+        "fn a() { todo!() }\n// FIX\u{4d}E later\n#[ignore = \"slow\"]\nfn b() { \"todo!()\"; unimplemented!() }";
     let found = unfinished("x.rs", text);
     assert_eq!(found.len(), 4, "{found:?}");
     for start in ["x.rs:1: `todo!`", "x.rs:2: ", "x.rs:3: `#[ignore]`", "x.rs:4: `unimplemented!`"] {

@@ -213,7 +213,14 @@ fn a_stray_decision_is_found() {
 
 #[test]
 fn an_incomplete_pack_is_found() {
-    let whole = ["p/a/README.md", "p/a/pack.yaml", "p/a/rules.yaml", "p/a/tests/t.yaml", "p/a/drills/1.yaml", "p/a/drills/2.yaml"];
+    let whole = [
+        "p/a/README.md",
+        "p/a/pack.yaml",
+        "p/a/rules.yaml",
+        "p/a/tests/t.yaml",
+        "p/a/drills/1.yaml",
+        "p/a/drills/2.yaml",
+    ];
     assert!(incomplete_pack("p/a", &whole).is_empty());
     for lost in 0..whole.len() {
         let paths: Vec<&str> = whole.iter().copied().enumerate().filter(|(i, _)| *i != lost).map(|(_, p)| p).collect();

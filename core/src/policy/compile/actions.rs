@@ -69,14 +69,16 @@ impl Compiler<'_> {
             .collect();
         let rego = own.iter().any(|(_, root)| root.rego);
         if rego && action.protected && action.allow_rego.is_none() {
-            let message = format!("the protected action {} is decided by Rego, which cannot be proved safe", quoted(name));
+            let message =
+                format!("the protected action {} is decided by Rego, which cannot be proved safe", quoted(name));
             let help = "write the rule in CEL, or state `allow_rego: \"<why>\"`";
             self.fault(Code::RegoRefused, format!("{pointer}/protected"), message, help);
         }
         if !own.iter().any(|(_, root)| root.allows) && !matches!(on_failure, OnFailure::Allow(_)) {
             let message = format!("no rule allows the action {}", quoted(name));
             self.warnings.push(
-                Diagnostic::new(Code::ActionNeverAllowed, &pointer, message).with_help("add a rule, or drop the action"),
+                Diagnostic::new(Code::ActionNeverAllowed, &pointer, message)
+                    .with_help("add a rule, or drop the action"),
             );
         }
         let slots: BTreeSet<u16> = own.iter().flat_map(|(_, root)| root.slots.iter().copied()).collect();

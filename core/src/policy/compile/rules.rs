@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::{ByName, Compiler, Draft, Pattern, escape};
 use crate::condition::rego::Modules;
 use crate::condition::{Attribute, Entity, Names, Reads, cel};
-use crate::obligation::Obligation;
 use crate::error::{Code, Diagnostic, nearest, quoted};
+use crate::obligation::Obligation;
 use crate::policy::format::{self, OneOrMany, Pack, RuleEffect, When};
 use crate::policy::rule::{Clause, Condition, Rule, Scalar, Test};
 use crate::policy::schema::Schema;
@@ -38,7 +38,7 @@ impl Compiler<'_> {
             let names = RuleNames { schema, signals, data, subjects: None, resources: None };
             drafts.extend(self.rule(&pointer, rule, pack, names, modules));
         }
-        drafts.sort_by(|a, b| a.rule.id.cmp(&b.rule.id));
+        drafts.sort_by_key(|a| a.rule.id);
         drafts
     }
 
@@ -101,7 +101,14 @@ impl Compiler<'_> {
         };
         let obligations: Vec<Obligation> = rule.obligations.iter().map(obligation).collect();
         let obligations = if obligations.is_empty() { None } else { Some(obligations.into()) };
-        let rule = Rule { id: id?, effect, minimal: rule.minimal, clauses: clauses.into(), condition: condition?, obligations };
+        let rule = Rule {
+            id: id?,
+            effect,
+            minimal: rule.minimal,
+            clauses: clauses.into(),
+            condition: condition?,
+            obligations,
+        };
         Some(Draft { rule, patterns, reads, rego })
     }
 
@@ -151,11 +158,8 @@ impl Compiler<'_> {
     fn clauses(&mut self, pointer: &str, rule: &format::Rule, names: &mut RuleNames<'_>) -> Vec<Clause> {
         names.subjects = self.matched_types(pointer, Entity::Subject, rule.subject.as_ref(), names.schema);
         names.resources = self.matched_types(pointer, Entity::Resource, rule.resource.as_ref(), names.schema);
-        let parts = [
-            (Entity::Subject, &rule.subject),
-            (Entity::Resource, &rule.resource),
-            (Entity::Context, &rule.context),
-        ];
+        let parts =
+            [(Entity::Subject, &rule.subject), (Entity::Resource, &rule.resource), (Entity::Context, &rule.context)];
         let mut clauses = Vec::new();
         for (entity, part) in parts {
             for (name, demand) in part.iter().flatten() {
@@ -182,7 +186,8 @@ impl Compiler<'_> {
         };
         for name in &types {
             if let Err(meant) = schema.admits_type(entity, name) {
-                let help = meant.map_or_else(|| "declare it in the schema".to_owned(), |meant| format!("did you mean `{meant}`?"));
+                let help = meant
+                    .map_or_else(|| "declare it in the schema".to_owned(), |meant| format!("did you mean `{meant}`?"));
                 let pointer = format!("{pointer}/{}/type", entity.name());
                 let message = format!("the schema declares no {} of the type {}", entity.name(), quoted(name));
                 self.fault(Code::UnknownAttribute, pointer, message, help);
@@ -202,8 +207,10 @@ impl Compiler<'_> {
         let attribute = match names.attribute(entity, name) {
             Ok(attribute) => attribute,
             Err(meant) => {
-                let help = meant.map_or_else(|| "declare it in the schema".to_owned(), |meant| format!("did you mean `{meant}`?"));
-                let message = format!("the schema declares no attribute `{}.{}`", entity.name(), quoted(name).trim_matches('`'));
+                let help = meant
+                    .map_or_else(|| "declare it in the schema".to_owned(), |meant| format!("did you mean `{meant}`?"));
+                let message =
+                    format!("the schema declares no attribute `{}.{}`", entity.name(), quoted(name).trim_matches('`'));
                 self.fault(Code::UnknownAttribute, pointer, message, help);
                 return None;
             }
@@ -224,7 +231,8 @@ impl Compiler<'_> {
                     Some(Test::Prefix(prefix.as_str().into()))
                 }
                 _ => {
-                    let help = "write a value, a list of values, or `{ prefix: \"text\" }`; all else belongs into `when`";
+                    let help =
+                        "write a value, a list of values, or `{ prefix: \"text\" }`; all else belongs into `when`";
                     self.fault(Code::InvalidValue, pointer, "this is nothing to match with", help);
                     None
                 }
@@ -235,7 +243,12 @@ impl Compiler<'_> {
             one => std::slice::from_ref(one),
         };
         if demands.is_empty() {
-            self.fault(Code::InvalidValue, pointer, "an empty list matches nothing", "name a value, or leave the clause out");
+            self.fault(
+                Code::InvalidValue,
+                pointer,
+                "an empty list matches nothing",
+                "name a value, or leave the clause out",
+            );
             return None;
         }
         let mut scalars = Vec::with_capacity(demands.len());

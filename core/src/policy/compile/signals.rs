@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{ByName, Compiler, escape};
-use crate::name::{self, Name};
 use crate::error::{Code, quoted};
+use crate::name::{self, Name};
 use crate::policy::format::{self, Pack};
 use crate::policy::signal::{BUILT_IN, Recovery, SignalSpec, Source};
 
@@ -30,7 +30,8 @@ impl Compiler<'_> {
             let pointer = format!("/signals/{}", escape(name));
             self.check_quorum(&format!("{pointer}/quorum"), quorum, pack);
             if let Some(name) = self.name(&pointer, name, "") {
-                let members = quorum.of.iter().filter_map(|member| table.numbers.get(member.as_str()).copied()).collect();
+                let members =
+                    quorum.of.iter().filter_map(|member| table.numbers.get(member.as_str()).copied()).collect();
                 let need = usize::try_from(quorum.need).unwrap_or(usize::MAX);
                 table.add(name, Source::Quorum { members, need });
             }

@@ -114,7 +114,11 @@ impl Reader<'_> {
             None => false,
             Some(Json::Bool(optional)) => *optional,
             Some(_) => {
-                self.fault(&format!("{pointer}/optional"), "`optional` is true or false".into(), "write `optional: true`");
+                self.fault(
+                    &format!("{pointer}/optional"),
+                    "`optional` is true or false".into(),
+                    "write `optional: true`",
+                );
                 return None;
             }
         };
@@ -178,7 +182,11 @@ impl Reader<'_> {
                     let declared = self.declaration(&pointer, declaration, depth)?;
                     if matches!(declared.presence, Presence::Default(_)) {
                         let message = "a field inside a record cannot have a default".to_owned();
-                        self.fault(&pointer, message, "make it `optional: true`, or give the whole attribute a default");
+                        self.fault(
+                            &pointer,
+                            message,
+                            "make it `optional: true`, or give the whole attribute a default",
+                        );
                     }
                     let optional = declared.presence == Presence::Optional;
                     fields.insert(name.as_str().into(), Field { value_type: declared.value_type, optional });
