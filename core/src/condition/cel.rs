@@ -426,7 +426,8 @@ impl<'c> Compiler<'c> {
             return Ok(lowered.node);
         }
         let message = format!("`{operator}` takes a `bool`, and this is `{}`", lowered.value_type);
-        Err(self.fail_at(expr.id, Code::TypeMismatch, message))
+        let span = self.program.span(lowered.node);
+        Err(self.fail(Diagnostic::new(Code::TypeMismatch, "", message).with_span(span)))
     }
 
     /// Compiles a chain of `&&` or `||`. Every term is looked at, so that all mistakes come to light at once.
