@@ -92,8 +92,7 @@ impl Compiler<'_> {
             format!("the function {} is not supported by this version", quoted(name))
         };
         let known = OVERLOADS.iter().filter(|overload| overload.method == method).map(|overload| overload.name);
-        let mut diagnostic =
-            Diagnostic::new(Code::ConditionUnsupported, "", message).with_span(self.source.token(id));
+        let mut diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", message).with_span(self.source.token(id));
         if functions::overloads(name, !method).next().is_some() {
             let form = if method { format!("{name}(x)") } else { format!("x.{name}()") };
             diagnostic = diagnostic.with_help(format!("write `{form}`"));

@@ -46,11 +46,7 @@ pub fn compile_value(text: &str, names: &mut dyn Names, limits: &Limits) -> Resu
     compile_typed(text, names, limits).map(|(program, _)| program)
 }
 
-fn compile_typed(
-    text: &str,
-    names: &mut dyn Names,
-    limits: &Limits,
-) -> Result<(Program, ValueType), Vec<Diagnostic>> {
+fn compile_typed(text: &str, names: &mut dyn Names, limits: &Limits) -> Result<(Program, ValueType), Vec<Diagnostic>> {
     let source = source::parse(text, limits).map_err(|diagnostic| vec![diagnostic])?;
     let stack = limits.condition_depth_max.saturating_add(8).saturating_mul(STACK_PER_LEVEL);
     let mut compiler = Compiler::new(&source, names, limits);
@@ -329,16 +325,27 @@ impl<'c> Compiler<'c> {
         let value_type = typing::joined_all(lowered.iter().map(|element| &element.value_type));
         let nodes: Vec<NodeId> = lowered.iter().map(|element| element.node).collect();
         let span = nodes.iter().map(|node| self.program.span(*node)).reduce(|a, b| a.start..b.end);
-        let constant = nodes.iter().all(|node| self.constant(*node).is_some());
-        let added = self.program.constants.len().saturating_sub(constants_before);
+        let indexes: Option<Vec<usize>> = nodes
+            .iter()
+            .map(|node| match self.program.nodes.get(*node as usize) {
+                Some(Node::Constant(index)) => Some(*index as usize),
+                _ => None,
+            })
+            .collect();
         let types = lowered.into_iter().map(|element| element.value_type).collect();
-        let constants = if constant && added == elements.len() {
+        let constants = indexes.map(|indexes| {
+            let mut taken = Vec::with_capacity(indexes.len());
+            for index in indexes {
+                if let Some(constant) = self.program.constants.get_mut(index) {
+                    taken.push(std::mem::replace(constant, Constant::Scalar(View::Null)));
+                }
+            }
+            // No node outside the list names what was added for it.
             self.program.nodes.truncate(nodes_before);
             self.program.spans.truncate(nodes_before);
-            Some(self.program.constants.drain(constants_before..).collect())
-        } else {
-            None
-        };
+            self.program.constants.truncate(constants_before);
+            taken
+        });
         Ok(Elements { constants, nodes, types, value_type, span })
     }
 
@@ -370,11 +377,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Compiles an operator; nothing where the call is none.
-    pub(super) fn lower_operator(
-        &mut self,
-        expr: &IdedExpr,
-        call: &CallExpr,
-    ) -> Result<Option<Lowered>, Reported> {
+    pub(super) fn lower_operator(&mut self, expr: &IdedExpr, call: &CallExpr) -> Result<Option<Lowered>, Reported> {
         let id = expr.id;
         let lowered = match (call.func_name.as_str(), call.args.as_slice()) {
             (operators::LOGICAL_AND, terms) => self.lower_logic(id, "&&", terms)?,
@@ -394,8 +397,7 @@ impl<'c> Compiler<'c> {
             (operators::NEGATE, [operand]) => {
                 let operand = self.lower(operand)?;
                 if !matches!(operand.value_type, ValueType::Any | ValueType::Int | ValueType::Double) {
-                    let message =
-                        format!("`-` takes an `int` or a `double`, and this is `{}`", operand.value_type);
+                    let message = format!("`-` takes an `int` or a `double`, and this is `{}`", operand.value_type);
                     return Err(self.fail_at(id, Code::TypeMismatch, message));
                 }
                 self.push(id, Node::Negate(operand.node), operand.value_type, &[operand.node])?
@@ -457,11 +459,8 @@ impl<'c> Compiler<'c> {
         for (operator, id, operand) in links.into_iter().rev() {
             let operand = self.lower(operand)?;
             let Some(result) = typing::computed(operator, &value_type, &operand.value_type) else {
-                let message = format!(
-                    "`{}` does not take `{value_type}` and `{}`",
-                    operator.symbol(),
-                    operand.value_type
-                );
+                let message =
+                    format!("`{}` does not take `{value_type}` and `{}`", operator.symbol(), operand.value_type);
                 let diagnostic = Diagnostic::new(Code::TypeMismatch, "", message)
                     .with_span(self.source.token(id))
                     .with_help("convert one of the two, as in `int(x)`, `double(x)` or `string(x)`");
@@ -514,8 +513,7 @@ impl<'c> Compiler<'c> {
             } else {
                 format!("`{symbol}` does not order `{a_type}` and `{b_type}`")
             };
-            let mut diagnostic =
-                Diagnostic::new(Code::TypeMismatch, "", message).with_span(self.source.token(id));
+            let mut diagnostic = Diagnostic::new(Code::TypeMismatch, "", message).with_span(self.source.token(id));
             if *a_type == ValueType::Null || *b_type == ValueType::Null {
                 diagnostic = diagnostic.with_help("to ask whether an attribute is there, write `has(x)`");
             }

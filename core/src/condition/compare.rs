@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use crate::value::{Map, Value, View};
+use crate::value::View;
 
 use super::Cause;
 
@@ -178,20 +178,13 @@ pub(super) fn elements(value: View<'_>) -> impl Iterator<Item = View<'_>> {
 
 /// The entries of a map.
 fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
-    let (stored, made): (&[(Box<str>, Value)], &[(View<'_>, View<'_>)]) = match value {
-        View::Map(map) => (Map::entries(map), &[]),
-        View::Entries(entries) => (&[], entries),
-        _ => (&[], &[]),
-    };
+    let stored = if let View::Map(map) = value { map.entries() } else { &[] };
+    let made = if let View::Entries(entries) = value { entries } else { &[] };
     stored.iter().map(|(key, value)| (View::Str(key), View::from(value))).chain(made.iter().copied())
 }
 
 /// The value under a key of a map; nothing where there is no such key.
-pub(super) fn lookup<'a>(
-    map: View<'a>,
-    key: View<'_>,
-    steps_left: &Cell<u32>,
-) -> Result<Option<View<'a>>, Cause> {
+pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -> Result<Option<View<'a>>, Cause> {
     match (map, key) {
         (View::Map(map), View::Str(key)) => Ok(map.get(key).map(View::from)),
         (View::Map(_), _) => Ok(None),

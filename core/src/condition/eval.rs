@@ -36,11 +36,7 @@ impl<'a> Observer<'a> for &mut dyn FnMut(Range<usize>, Outcome<'a>) {
 }
 
 /// Evaluates a program.
-pub(super) fn value<'a>(
-    program: &'a Program,
-    scope: &'a Scope<'a>,
-    observer: &mut impl Observer<'a>,
-) -> Outcome<'a> {
+pub(super) fn value<'a>(program: &'a Program, scope: &'a Scope<'a>, observer: &mut impl Observer<'a>) -> Outcome<'a> {
     let stack = program.depth.saturating_add(2).saturating_mul(STACK_PER_LEVEL);
     let mut evaluation = Evaluation { program, scope, variables: SmallVec::new(), observer };
     stacker::maybe_grow(stack, stack.saturating_mul(2), || evaluation.eval(program.root))
@@ -81,7 +77,11 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
             Node::Or(terms) => self.logic(terms, true),
             Node::Not(operand) => self.boolean(operand).map(|value| View::Bool(!value)),
             Node::Conditional { condition, then, otherwise } => {
-                if self.boolean(condition)? { self.eval(then) } else { self.eval(otherwise) }
+                if self.boolean(condition)? {
+                    self.eval(then)
+                } else {
+                    self.eval(otherwise)
+                }
             }
             Node::Negate(operand) => compute::negated(self.eval(operand)?),
             Node::Chain { first, steps } => self.chain(first, steps),
@@ -231,9 +231,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
                 }
                 Ok(View::Bool(false))
             }
-            View::Map(_) | View::Entries(_) => {
-                Ok(View::Bool(compare::lookup(haystack, needle, steps_left)?.is_some()))
-            }
+            View::Map(_) | View::Entries(_) => Ok(View::Bool(compare::lookup(haystack, needle, steps_left)?.is_some())),
             _ => Err(Cause::WrongType),
         }
     }
@@ -310,13 +308,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         }
     }
 
-    fn walk(
-        &mut self,
-        walk: Walk,
-        range: NodeId,
-        predicate: Option<NodeId>,
-        transform: Option<NodeId>,
-    ) -> Outcome<'a> {
+    fn walk(&mut self, walk: Walk, range: NodeId, predicate: Option<NodeId>, transform: Option<NodeId>) -> Outcome<'a> {
         let range = self.eval(range)?;
         if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Entries(_)) {
             return Err(Cause::WrongType);
@@ -365,11 +357,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         Ok(View::Items(items.into_bump_slice()))
     }
 
-    fn collected(
-        &mut self,
-        predicate: Option<NodeId>,
-        transform: Option<NodeId>,
-    ) -> Result<Option<View<'a>>, Cause> {
+    fn collected(&mut self, predicate: Option<NodeId>, transform: Option<NodeId>) -> Result<Option<View<'a>>, Cause> {
         if let Some(predicate) = predicate
             && !self.boolean(predicate)?
         {

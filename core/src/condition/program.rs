@@ -117,24 +117,65 @@ pub(super) enum Node {
     And(Run),
     Or(Run),
     Not(NodeId),
-    Conditional { condition: NodeId, then: NodeId, otherwise: NodeId },
+    Conditional {
+        condition: NodeId,
+        then: NodeId,
+        otherwise: NodeId,
+    },
     Negate(NodeId),
     /// `first op a op b …`, from left to right.
-    Chain { first: NodeId, steps: Run },
-    Compare { comparison: Comparison, left: NodeId, right: NodeId },
-    In { needle: NodeId, haystack: NodeId },
-    InSet { needle: NodeId, set: u32 },
+    Chain {
+        first: NodeId,
+        steps: Run,
+    },
+    Compare {
+        comparison: Comparison,
+        left: NodeId,
+        right: NodeId,
+    },
+    In {
+        needle: NodeId,
+        haystack: NodeId,
+    },
+    InSet {
+        needle: NodeId,
+        set: u32,
+    },
     /// The field whose name is a constant.
-    Field { operand: NodeId, name: u32 },
-    HasField { operand: NodeId, name: u32 },
-    Index { operand: NodeId, index: NodeId },
+    Field {
+        operand: NodeId,
+        name: u32,
+    },
+    HasField {
+        operand: NodeId,
+        name: u32,
+    },
+    Index {
+        operand: NodeId,
+        index: NodeId,
+    },
     List(Run),
     /// Keys and values in turn.
     Map(Run),
-    Call { function: Function, arguments: Run },
-    Matches { operand: NodeId, regex: u32 },
-    Calendar { field: CalendarField, operand: NodeId, offset_seconds: i32 },
-    Walk { walk: Walk, range: NodeId, predicate: Option<NodeId>, transform: Option<NodeId> },
+    Call {
+        function: Function,
+        arguments: Run,
+    },
+    Matches {
+        operand: NodeId,
+        regex: u32,
+    },
+    Calendar {
+        field: CalendarField,
+        operand: NodeId,
+        offset_seconds: i32,
+    },
+    Walk {
+        walk: Walk,
+        range: NodeId,
+        predicate: Option<NodeId>,
+        transform: Option<NodeId>,
+    },
 }
 
 /// A condition, checked and compiled. Evaluating it needs a [`Scope`] and no more.

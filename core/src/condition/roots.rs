@@ -29,7 +29,11 @@ fn entity(name: &str) -> Option<Entity> {
 enum DataPath {
     Found(Value),
     /// The name that is not there, where it stands, and the nearest that is.
-    Missing { name: String, span: Range<usize>, near: Option<String> },
+    Missing {
+        name: String,
+        span: Range<usize>,
+        near: Option<String>,
+    },
 }
 
 impl Compiler<'_> {
@@ -78,11 +82,9 @@ impl Compiler<'_> {
                     .with_help(format!("name an attribute of it, as in `{name}.id`"));
                 Err(self.fail(diagnostic))
             }
-            "posture" => Err(self.fail_at(
-                id,
-                Code::ConditionUnsupported,
-                "postures are not supported by this version",
-            )),
+            "posture" => {
+                Err(self.fail_at(id, Code::ConditionUnsupported, "postures are not supported by this version"))
+            }
             "int" | "uint" | "double" | "string" | "bytes" | "bool" | "list" | "map" | "null_type" | "type" => {
                 let what = format!("the type value `{root}` is");
                 Err(self.unsupported(id, &what))

@@ -76,8 +76,7 @@ fn take_apart(entry: IdedEntryExpr, left: &mut Vec<IdedExpr>) {
 /// Parses a condition.
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Source, Diagnostic> {
     if text.len() > limits.condition_bytes_max || u32::try_from(text.len()).is_err() {
-        let message =
-            format!("a condition of {} bytes, expected at most {}", text.len(), limits.condition_bytes_max);
+        let message = format!("a condition of {} bytes, expected at most {}", text.len(), limits.condition_bytes_max);
         return Err(Diagnostic::new(Code::LimitExceeded, "", message)
             .with_span(0..text.len().min(1))
             .with_help("split it into several rules, or move its constants to the pack's data"));
@@ -109,9 +108,7 @@ fn guard(text: &str, limits: &Limits) -> Result<(), Diagnostic> {
     loop {
         let token: Token = lexer.lex();
         let span = token_span(text, &token);
-        let own = |level: &Level| {
-            level.prefixes.saturating_add(level.suffixes).saturating_add(level.conditionals)
-        };
+        let own = |level: &Level| level.prefixes.saturating_add(level.suffixes).saturating_add(level.conditionals);
         match token.kind {
             TokenKind::TokEnd => return Ok(()),
             TokenKind::TokWhitespace | TokenKind::TokComment => continue,

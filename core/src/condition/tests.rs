@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::error::{Code, Diagnostic, nearest};
 use crate::limits::Limits;
-use crate::value::{Cidr, Map};
+use crate::value::Map;
 use crate::value_type::Field;
 
 /// Every attribute of the tests, by slot.
@@ -66,7 +66,9 @@ impl Names for Declared {
 }
 
 fn map(entries: &[(&str, Value)]) -> Value {
-    Value::Map(Map::from_entries(entries.iter().map(|(name, value)| ((*name).into(), value.clone())).collect()).unwrap())
+    Value::Map(
+        Map::from_entries(entries.iter().map(|(name, value)| ((*name).into(), value.clone())).collect()).unwrap(),
+    )
 }
 
 fn text(text: &str) -> Value {
@@ -283,11 +285,15 @@ fn membership_looks_through_lists_sets_and_keys() {
 
 #[test]
 fn text_functions() {
-    holds("'hello'.startsWith('he') && 'hello'.endsWith('lo') && 'hello'.contains('ell') && 'ÄBc'.lowerAscii() == 'Äbc'");
+    holds(
+        "'hello'.startsWith('he') && 'hello'.endsWith('lo') && 'hello'.contains('ell') && 'ÄBc'.lowerAscii() == 'Äbc'",
+    );
     holds("size('häß') == 3 && 'häß'.size() == 3 && size(b'häß') == 5 && size(subject.roles) == 2 && size({}) == 0");
     holds("subject.id.matches('^al.*e$') && matches('abc', 'b') && !subject.id.matches('^b')");
     holds("int('42') == 42 && uint('7') == 7u && double('1.5') == 1.5 && string(42) == '42' && bool('true')");
-    holds("string(duration('1h1.5s')) == '3601.5s' && string(timestamp('2026-01-02T03:04:05Z')) == '2026-01-02T03:04:05Z'");
+    holds(
+        "string(duration('1h1.5s')) == '3601.5s' && string(timestamp('2026-01-02T03:04:05Z')) == '2026-01-02T03:04:05Z'",
+    );
     holds("int(-1.9) == -1 && uint(1.9) == 1u && string(b'ab') == 'ab' && bytes('ab') == b'ab'");
     assert_eq!(cause("int(subject.id) == 1"), Cause::InvalidArgument);
 }
@@ -298,9 +304,13 @@ fn times_are_read_in_utc_or_at_an_offset() {
     holds("context.time.getFullYear() == 2026 && context.time.getMonth() == 2 && context.time.getDate() == 1");
     holds("context.time.getDayOfMonth() == 0 && context.time.getDayOfWeek() == 0 && context.time.getDayOfYear() == 59");
     holds("context.time.getHours() == 23 && context.time.getMinutes() == 30 && context.time.getSeconds() == 15");
-    holds("context.time.getMilliseconds() == 250 && context.time.getHours('+02:00') == 1 && context.time.getDayOfWeek('02:00') == 1");
+    holds(
+        "context.time.getMilliseconds() == 250 && context.time.getHours('+02:00') == 1 && context.time.getDayOfWeek('02:00') == 1",
+    );
     holds("context.time.getMinutes('-05:45') == 45 && context.time.getHours('UTC') == 23");
-    holds("duration('1h30m').getHours() == 1 && duration('1h30m').getMinutes() == 90 && duration('1.25s').getMilliseconds() == 250");
+    holds(
+        "duration('1h30m').getHours() == 1 && duration('1h30m').getMinutes() == 90 && duration('1.25s').getMilliseconds() == 250",
+    );
     holds("timestamp('2026-01-01T01:00:00+01:00') == timestamp('2026-01-01T00:00:00Z') && timestamp(0) < now");
     holds("now - timestamp('2026-03-01T11:00:00Z') == duration('1h') && duration('-1.5h') == duration('-90m')");
     let (code, about, _) = mistake("now.getHours('Europe/Berlin') > 1");
@@ -312,11 +322,12 @@ fn networks() {
     holds("cidr('10.0.0.0/8').containsIP(context.ip) && !cidr('11.0.0.0/8').containsIP(context.ip)");
     holds("cidr('10.0.0.0/8').containsIP('10.9.9.9') && cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16')");
     holds("!cidr('10.1.0.0/16').containsCIDR(cidr('10.0.0.0/8')) && context.ip == ip('10.1.2.3')");
-    holds("context.ip.family() == 4 && ip('::1').family() == 6 && ip('127.0.0.1').isLoopback() && isIP('::1') && !isIP('x')");
+    holds(
+        "context.ip.family() == 4 && ip('::1').family() == 6 && ip('127.0.0.1').isLoopback() && isIP('::1') && !isIP('x')",
+    );
     holds("isCIDR('10.0.0.0/8') && !isCIDR('10.0.0.1/8') && string(context.ip) == '10.1.2.3' && ip.isCanonical('::1')");
     holds("cidr('10.0.0.0/8').ip() == ip('10.0.0.0') && cidr('10.0.0.0/8').prefixLength() == 8");
     assert_eq!(cause("cidr(subject.id).containsIP(context.ip)"), Cause::InvalidArgument);
-    assert!(matches!(Cidr::parse("10.0.0.0/8"), Some(_)));
 }
 
 #[test]
@@ -341,11 +352,14 @@ fn an_untrusted_clock_is_indeterminate() {
 
 #[test]
 fn reads_name_slots_signals_and_the_clock() {
-    let reads = compile("signals.geo.ok && has(subject.missing) && subject.id == 'x' && subject.id != action.name").reads().clone();
+    let reads = compile("signals.geo.ok && has(subject.missing) && subject.id == 'x' && subject.id != action.name")
+        .reads()
+        .clone();
     assert_eq!(reads, Reads { slots: vec![0, 3, 13], signals: vec![2], clock: ClockUse::None });
     let clock = |text: &str| compile(text).reads().clock.clone();
     let at = |nanos: i32| Timestamp::new(1_767_225_600, nanos).unwrap();
-    let boundaries = |instants: &[Timestamp], every_secs| ClockUse::Boundaries { instants: instants.to_vec(), every_secs };
+    let boundaries =
+        |instants: &[Timestamp], every_secs| ClockUse::Boundaries { instants: instants.to_vec(), every_secs };
     let instant = "timestamp('2026-01-01T00:00:00Z')";
     assert_eq!(clock(&format!("now < {instant}")), boundaries(&[at(0)], 0));
     assert_eq!(clock(&format!("now >= {instant}")), boundaries(&[at(0)], 0));
@@ -541,7 +555,7 @@ impl Tree {
             Self::Leaf(0) => -1,
             Self::Leaf(1) => 1,
             Self::Leaf(_) => 0,
-            Self::Not(a) => -a.rank(),
+            Self::Not(a) => 0_i8.saturating_sub(a.rank()),
             Self::And(a, b) => a.rank().min(b.rank()),
             Self::Or(a, b) => a.rank().max(b.rank()),
         }

@@ -47,15 +47,12 @@ pub(super) fn computed(operator: Operator, a: &ValueType, b: &ValueType) -> Opti
         {
             T::Any
         }
-        (Operator::Remainder, T::Any, T::Any | T::Int | T::UInt)
-        | (Operator::Remainder, T::Int | T::UInt, T::Any) => T::Any,
+        (Operator::Remainder, T::Any, T::Any | T::Int | T::UInt) | (Operator::Remainder, T::Int | T::UInt, T::Any) => {
+            T::Any
+        }
         (_, T::Int, T::Int) => T::Int,
         (_, T::UInt, T::UInt) => T::UInt,
-        (
-            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide,
-            T::Double,
-            T::Double,
-        ) => T::Double,
+        (Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide, T::Double, T::Double) => T::Double,
         (Operator::Add, T::String, T::String) => T::String,
         (Operator::Add, T::Bytes, T::Bytes) => T::Bytes,
         (Operator::Add, T::List(a), T::List(b)) => T::List(Box::new(joined(a, b))),
