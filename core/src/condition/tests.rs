@@ -589,3 +589,21 @@ proptest::proptest! {
         let _ = cel::compile_value(&text, &mut declared(), &Limits::DEFAULT);
     }
 }
+
+#[test]
+fn the_hot_path_builds_nothing() {
+    let text = "subject.id in ['alice', 'bob'] && context.ip in [ip('10.1.2.3'), ip('::1')] && resource.amount + 1 <= \
+                subject.refund_limit && subject.roles.exists(r, r.startsWith('aud')) && has(resource.owner.name) && \
+                resource.owner['name'].contains('b') && now < timestamp('2030-01-01T00:00:00Z') && size(subject.roles) == 2 \
+                && cidr('10.0.0.0/8').containsIP(context.ip) && signals.idp.ok && subject.id in [subject.id, 'x']";
+    let (hot, building) = text.rsplit_once(" && ").unwrap();
+    let built = |text: &str| {
+        let program = compile(text);
+        with_scope(1_000, Some("2026-03-01T12:00:00Z"), |scope| {
+            assert_eq!(program.truth(scope), Truth::True, "{text}");
+            scope.arena.allocated_bytes()
+        })
+    };
+    assert_eq!(built(hot), 0);
+    assert!(built(building) > 0);
+}
