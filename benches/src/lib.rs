@@ -1,1 +1,27 @@
-//! Workloads.
+//! The work that is measured: seeded requests, policies, hand-written floors, and the check that all engines agree.
+//!
+//! Machines are shared and noisy, so only ratios within one run count. That asks for three things, and they are this
+//! crate: the same requests for every engine ([`roles`], [`many_rules`], [`admission`]), a floor written by hand for
+//! each workload, and no timing before every engine gave the same answer to every request ([`contest`]).
+//!
+//! The engines of others live in `benches/peers`, a workspace of its own, because they take minutes to build.
+
+pub mod admission;
+pub mod admission_floor;
+pub mod contest;
+pub mod engine;
+pub mod many_rules;
+pub mod ours;
+pub mod random;
+pub mod report;
+pub mod roles;
+pub mod roles_floor;
+pub mod text;
+
+/// Requests of each workload, every one of which all engines must agree on before anything is timed.
+///
+/// A power of two, so that the timed loop walks round them with a mask.
+pub const REQUESTS: usize = 2_048;
+
+/// The seed of every generator.
+pub const SEED: u64 = 0xfa11_6a7e;

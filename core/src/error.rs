@@ -1,6 +1,6 @@
 //! Errors of the policy's author: what is wrong with a pack or a bundle, where, and how to repair it.
 //!
-//! `decide` has no errors: what is wrong with a request is a reason to deny ([`crate::decision::Reason`]).
+//! `decide` has no errors: what is wrong with a request is a reason to deny ([`crate::reason::Reason`]).
 
 use std::fmt;
 use std::ops::Range;
@@ -129,6 +129,10 @@ codes! {
     SignalCycle = "signal_cycle",
     /// A validity that ends before it starts.
     InvalidWindow = "invalid_window",
+    /// A warning: no allow rule can match the action.
+    ActionNeverAllowed = "action_never_allowed",
+    /// A warning: the action declares to fail open.
+    FailOpenDeclared = "fail_open_declared",
     /// The bundle's signature or provenance does not satisfy the trust configuration.
     Untrusted = "untrusted",
 }

@@ -27,6 +27,28 @@ pub enum Value {
     Map(Map),
 }
 
+impl From<&serde_json::Value> for Value {
+    fn from(json: &serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(number), _, _) => Self::Int(number),
+                (None, Some(number), _) => Self::UInt(number),
+                (None, None, number) => number.map_or(Self::Null, Self::Double),
+            },
+            serde_json::Value::String(text) => Self::String(text.as_str().into()),
+            serde_json::Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
+            serde_json::Value::Object(members) => {
+                let mut entries: Vec<_> =
+                    members.iter().map(|(name, value)| (name.as_str().into(), Self::from(value))).collect();
+                entries.sort_by(|(a, _): &(Box<str>, Self), (b, _)| a.cmp(b));
+                Self::Map(Map { entries })
+            }
+        }
+    }
+}
+
 /// A map from names to values, kept in byte order of the names, each name once.
 ///
 /// Invariant: `entries` is sorted by name and has no name twice, so that a look-up is a binary search and two maps with
@@ -253,7 +275,9 @@ mod tests {
         assert!(!net.contains("::ffff:10.1.0.1".parse().unwrap()));
         assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
         assert!(Cidr::parse("::/0").unwrap().contains("ffff::1".parse().unwrap()));
-        for text in ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"] {
+        for text in
+            ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"]
+        {
             assert_eq!(Cidr::parse(text), None, "{text}");
         }
     }

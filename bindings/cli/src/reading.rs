@@ -107,8 +107,11 @@ impl Reader {
             Some("json") => true,
             Some("yaml") => false,
             _ => {
-                return Err(Finding::unreadable(format!("{} is neither YAML nor JSON by its name", quoted(&shown(path))))
-                    .help("name it `.yaml` or `.json`"));
+                return Err(Finding::unreadable(format!(
+                    "{} is neither YAML nor JSON by its name",
+                    quoted(&shown(path))
+                ))
+                .help("name it `.yaml` or `.json`"));
             }
         };
         let id = self.read(path)?;
@@ -123,7 +126,8 @@ impl Reader {
     #[must_use]
     pub fn follow(&self, from: &Path, reference: &str) -> Option<PathBuf> {
         let below = from.strip_prefix(&self.folder).ok()?;
-        let mut inside: Vec<Component<'_>> = below.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+        let mut inside: Vec<Component<'_>> =
+            below.components().filter(|part| matches!(part, Component::Normal(_))).collect();
         for part in Path::new(reference).components() {
             match part {
                 Component::CurDir => {}

@@ -33,12 +33,25 @@ impl References {
     /// # Errors
     ///
     /// A reference that is not well formed, leads outside or in a circle, and every mistake in the file that it names.
-    pub fn resolve(&mut self, reader: &mut Reader, path: &Path, parsed: &mut Parsed, depth: usize) -> Result<(), Finding> {
+    pub fn resolve(
+        &mut self,
+        reader: &mut Reader,
+        path: &Path,
+        parsed: &mut Parsed,
+        depth: usize,
+    ) -> Result<(), Finding> {
         let folder = path.parent().unwrap_or(path).to_owned();
         self.walk(reader, &folder, &mut parsed.value, &mut parsed.node, depth)
     }
 
-    fn walk(&mut self, reader: &mut Reader, folder: &Path, value: &mut Value, node: &mut Node, depth: usize) -> Result<(), Finding> {
+    fn walk(
+        &mut self,
+        reader: &mut Reader,
+        folder: &Path,
+        value: &mut Value,
+        node: &mut Node,
+        depth: usize,
+    ) -> Result<(), Finding> {
         let inner = depth.saturating_add(1);
         if let Some(target) = target(value, node)? {
             let place = node.member(REF).map_or(node.value, |member| member.value);

@@ -70,7 +70,10 @@ pub fn to_json(finding: &Finding, files: &[SourceFile]) -> Value {
 }
 
 /// The places of each file, in the order of the finding; the first of all is the primary one.
-fn by_file<'a>(finding: &'a Finding, files: &'a [SourceFile]) -> Vec<(&'a SourceFile, Vec<(AnnotationKind, &'a Place)>)> {
+fn by_file<'a>(
+    finding: &'a Finding,
+    files: &'a [SourceFile],
+) -> Vec<(&'a SourceFile, Vec<(AnnotationKind, &'a Place)>)> {
     let mut groups: Vec<(usize, &SourceFile, Vec<(AnnotationKind, &Place)>)> = Vec::new();
     let mut kind = AnnotationKind::Primary;
     for place in &finding.places {
@@ -86,7 +89,10 @@ fn by_file<'a>(finding: &'a Finding, files: &'a [SourceFile]) -> Vec<(&'a Source
 }
 
 /// The lines that hold the places, cut out of the file so that a long one costs nothing.
-fn snippet<'a>(file: &'a SourceFile, places: &[(AnnotationKind, &'a Place)]) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+fn snippet<'a>(
+    file: &'a SourceFile,
+    places: &[(AnnotationKind, &'a Place)],
+) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
     let lines = places.iter().map(|(_, place)| file.line_column(place.span.range().start).0);
     let (first, last) = (lines.clone().min()?, lines.max()?);
     let (start, end) = (file.line_start(first), file.line_end(last));

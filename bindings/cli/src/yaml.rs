@@ -154,7 +154,9 @@ impl Composer<'_> {
         match tab {
             Some(tab) => {
                 let tab = line_start.saturating_add(tab);
-                finding.at(Span::new(self.file, tab..tab.saturating_add(1))).help("indent with spaces: YAML takes no tabs there")
+                finding
+                    .at(Span::new(self.file, tab..tab.saturating_add(1)))
+                    .help("indent with spaces: YAML takes no tabs there")
             }
             None => finding.at(place),
         }
@@ -297,7 +299,9 @@ impl Composer<'_> {
             let parsed = scalar_of(Value::String(text.to_owned()), style, span, text.len());
             self.anchors.insert(anchor, parsed);
         }
-        let Some(Open { members: Members::Map { values, nodes, key, .. }, .. }) = self.open.last_mut() else { return Ok(()) };
+        let Some(Open { members: Members::Map { values, nodes, key, .. }, .. }) = self.open.last_mut() else {
+            return Ok(());
+        };
         if values.contains_key(text) {
             let first = nodes.iter().find(|(name, _)| **name == *text).and_then(|(_, node)| node.key);
             return Err(duplicate_key(text, span, first));
@@ -346,9 +350,12 @@ fn scalar_of(value: Value, style: ScalarStyle, span: Span, bytes: usize) -> Pars
 fn refuse_tag(tag: Option<&saphyr_parser::Tag>, span: Span) -> Result<(), Finding> {
     match tag {
         None => Ok(()),
-        Some(tag) => Err(Finding::error(Code::Unsupported, format!("tags such as {} are not supported", quoted(&tag.to_string())))
-            .at(span)
-            .help("drop the tag; put text in quotes")),
+        Some(tag) => Err(Finding::error(
+            Code::Unsupported,
+            format!("tags such as {} are not supported", quoted(&tag.to_string())),
+        )
+        .at(span)
+        .help("drop the tag; put text in quotes")),
     }
 }
 

@@ -1,1 +1,368 @@
-//! eval
+//! A program against one request: strong Kleene logic over borrowed values.
+//!
+//! Every node and every element of a walk costs a step. Nothing is allocated but what a condition builds itself, and
+//! that in the decision's arena, within a limit.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::value::{SignedDuration, View};
+
+use super::compare::{self, charge};
+use super::program::{Comparison, Node, NodeId, Operator, Program, Run, Walk};
+use super::{Cause, Scope, Status, compute};
+
+/// Bytes of stack that one level of the program may take.
+const STACK_PER_LEVEL: usize = 8 << 10;
+
+/// What comes of a sub-expression.
+pub(super) type Outcome<'a> = Result<View<'a>, Cause>;
+
+/// Who is told of each sub-expression that was evaluated.
+pub(super) trait Observer<'a> {
+    fn saw(&mut self, span: impl FnOnce() -> Range<usize>, outcome: Outcome<'a>);
+}
+
+impl Observer<'_> for () {
+    fn saw(&mut self, _: impl FnOnce() -> Range<usize>, _: Outcome<'_>) {}
+}
+
+impl<'a> Observer<'a> for &mut dyn FnMut(Range<usize>, Outcome<'a>) {
+    fn saw(&mut self, span: impl FnOnce() -> Range<usize>, outcome: Outcome<'a>) {
+        self(span(), outcome);
+    }
+}
+
+/// Evaluates a program.
+pub(super) fn value<'a>(program: &'a Program, scope: &'a Scope<'a>, observer: &mut impl Observer<'a>) -> Outcome<'a> {
+    let stack = program.depth.saturating_add(2).saturating_mul(STACK_PER_LEVEL);
+    let mut evaluation = Evaluation { program, scope, variables: SmallVec::new(), observer };
+    stacker::maybe_grow(stack, stack.saturating_mul(2), || evaluation.eval(program.root))
+}
+
+/// The state of one evaluation.
+struct Evaluation<'a, 'o, O> {
+    program: &'a Program,
+    scope: &'a Scope<'a>,
+    /// The variables of the walks around, the outermost first.
+    variables: SmallVec<[View<'a>; 4]>,
+    observer: &'o mut O,
+}
+
+impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
+    fn eval(&mut self, id: NodeId) -> Outcome<'a> {
+        let outcome = match charge(&self.scope.steps_left, 1) {
+            Ok(()) => self.eval_node(id),
+            Err(cause) => Err(cause),
+        };
+        let program = self.program;
+        self.observer.saw(|| program.span(id), outcome);
+        outcome
+    }
+
+    fn eval_node(&mut self, id: NodeId) -> Outcome<'a> {
+        let Some(node) = self.program.nodes.get(id as usize) else { return Err(Cause::Internal) };
+        match *node {
+            Node::Constant(index) => {
+                self.program.constants.get(index as usize).map(|constant| constant.view()).ok_or(Cause::Internal)
+            }
+            Node::Slot(slot) => self.slot(slot).ok_or(Cause::Missing),
+            Node::HasSlot(slot) => Ok(View::Bool(self.slot(slot).is_some())),
+            Node::Variable(index) => self.variables.get(index as usize).copied().ok_or(Cause::Internal),
+            Node::Now => self.scope.wall.map(View::Timestamp).ok_or(Cause::Clock),
+            Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(*node),
+            Node::And(terms) => self.logic(terms, false),
+            Node::Or(terms) => self.logic(terms, true),
+            Node::Not(operand) => self.boolean(operand).map(|value| View::Bool(!value)),
+            Node::Conditional { condition, then, otherwise } => {
+                if self.boolean(condition)? {
+                    self.eval(then)
+                } else {
+                    self.eval(otherwise)
+                }
+            }
+            Node::Negate(operand) => compute::negated(self.eval(operand)?),
+            Node::Chain { first, steps } => self.chain(first, steps),
+            Node::Compare { comparison, left, right } => self.comparison(comparison, left, right),
+            Node::In { needle, haystack } => self.contained(needle, haystack),
+            Node::InSet { needle, set } => self.in_set(needle, set),
+            Node::Field { operand, name } => {
+                let operand = self.eval(operand)?;
+                self.field(operand, name)?.ok_or(Cause::Missing)
+            }
+            Node::HasField { operand, name } => {
+                let operand = self.eval(operand)?;
+                Ok(View::Bool(self.field(operand, name)?.is_some()))
+            }
+            Node::Index { operand, index } => {
+                // Both are evaluated, so that the cause does not depend on which stands first.
+                let (operand, index) = self.pair(operand, index)?;
+                compute::indexed(operand, index, &self.scope.steps_left)
+            }
+            Node::List(items) => self.list(items),
+            Node::Map(entries) => self.map(entries),
+            Node::Call { function, arguments } => self.call(function, arguments),
+            Node::Matches { operand, regex } => {
+                let View::Str(text) = self.eval(operand)? else { return Err(Cause::WrongType) };
+                let Some(regex) = self.program.regexes.get(regex as usize) else { return Err(Cause::Internal) };
+                charge(&self.scope.steps_left, compare::bytes_cost(text.len()))?;
+                Ok(View::Bool(regex.is_match(text)))
+            }
+            Node::Calendar { field, operand, offset_seconds } => {
+                field.read(self.eval(operand)?, offset_seconds).map(View::Int)
+            }
+            Node::Walk { walk, range, predicate, transform } => self.walk(walk, range, predicate, transform),
+        }
+    }
+
+    fn slot(&self, slot: u16) -> Option<View<'a>> {
+        self.scope.slots.get(usize::from(slot)).copied().flatten()
+    }
+
+    fn signal(&self, node: Node) -> Outcome<'a> {
+        let (Node::SignalOk(index) | Node::SignalFailed(index) | Node::SignalAge(index)) = node else {
+            return Err(Cause::Internal);
+        };
+        // A signal that the host does not hold was never observed.
+        let signal = self.scope.signals.get(usize::from(index)).copied().unwrap_or_default();
+        match (node, signal.status) {
+            (Node::SignalOk(_), status) => Ok(View::Bool(status == Status::Ok)),
+            (Node::SignalFailed(_), Status::Unknown) => Err(Cause::Signal(index)),
+            (Node::SignalFailed(_), status) => Ok(View::Bool(status == Status::Failed)),
+            _ => {
+                let observed_at = signal.observed_at.ok_or(Cause::Signal(index))?;
+                let nanos = self.scope.monotonic.nanos_since(observed_at);
+                let nanos = i64::try_from(nanos).map_err(|_| Cause::Arithmetic)?;
+                Ok(View::Duration(SignedDuration::from_nanos(nanos)))
+            }
+        }
+    }
+
+    fn boolean(&mut self, id: NodeId) -> Result<bool, Cause> {
+        match self.eval(id)? {
+            View::Bool(value) => Ok(value),
+            _ => Err(Cause::WrongType),
+        }
+    }
+
+    /// The operands of a strict operation: if either cannot be established, neither can the result.
+    fn pair(&mut self, left: NodeId, right: NodeId) -> Result<(View<'a>, View<'a>), Cause> {
+        match (self.eval(left), self.eval(right)) {
+            (Ok(left), Ok(right)) => Ok((left, right)),
+            (Err(left), Err(right)) => Err(left.join(right)),
+            (Err(cause), _) | (_, Err(cause)) => Err(cause),
+        }
+    }
+
+    /// `&&` where `decisive` is false, `||` where it is true: one decisive term settles it, wherever it stands.
+    fn logic(&mut self, terms: Run, decisive: bool) -> Outcome<'a> {
+        let mut cause: Option<Cause> = None;
+        for term in terms.of(&self.program.children) {
+            match self.boolean(*term) {
+                Ok(value) if value == decisive => return Ok(View::Bool(decisive)),
+                Ok(_) => {}
+                Err(next) => {
+                    cause = Some(cause.map_or(next, |known| known.join(next)));
+                    if self.exhausted() {
+                        return Err(Cause::Limit);
+                    }
+                }
+            }
+        }
+        cause.map_or(Ok(View::Bool(!decisive)), Err)
+    }
+
+    /// Whether no step is left, so that nothing more can be established.
+    fn exhausted(&self) -> bool {
+        self.scope.steps_left.get() == 0
+    }
+
+    fn chain(&mut self, first: NodeId, steps: Run) -> Outcome<'a> {
+        let mut value = self.eval(first);
+        for (operator, operand) in steps.of(&self.program.steps) {
+            let operand = self.eval(*operand);
+            value = match (value, operand) {
+                (Ok(left), Ok(right)) => self.computed(*operator, left, right),
+                (Err(left), Err(right)) => Err(left.join(right)),
+                (Err(cause), _) | (_, Err(cause)) => Err(cause),
+            };
+            if value.is_err() && self.exhausted() {
+                return Err(Cause::Limit);
+            }
+        }
+        value
+    }
+
+    fn computed(&self, operator: Operator, left: View<'a>, right: View<'a>) -> Outcome<'a> {
+        compute::computed(operator, left, right, self.memory())
+    }
+
+    fn comparison(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Outcome<'a> {
+        let (left, right) = self.pair(left, right)?;
+        let steps_left = &self.scope.steps_left;
+        let holds = match comparison {
+            Comparison::Equal => compare::equal(left, right, steps_left)?,
+            Comparison::NotEqual => !compare::equal(left, right, steps_left)?,
+            ordered => {
+                let order = compare::order(left, right, steps_left)?;
+                match ordered {
+                    Comparison::Less => order == Some(Ordering::Less),
+                    Comparison::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+                    Comparison::Greater => order == Some(Ordering::Greater),
+                    _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+                }
+            }
+        };
+        Ok(View::Bool(holds))
+    }
+
+    fn contained(&mut self, needle: NodeId, haystack: NodeId) -> Outcome<'a> {
+        let (needle, haystack) = self.pair(needle, haystack)?;
+        let steps_left = &self.scope.steps_left;
+        match haystack {
+            View::List(_) | View::Items(_) => {
+                for element in compare::elements(haystack) {
+                    charge(steps_left, 1)?;
+                    if compare::equal(element, needle, steps_left)? {
+                        return Ok(View::Bool(true));
+                    }
+                }
+                Ok(View::Bool(false))
+            }
+            View::Map(_) | View::Entries(_) => Ok(View::Bool(compare::lookup(haystack, needle, steps_left)?.is_some())),
+            _ => Err(Cause::WrongType),
+        }
+    }
+
+    fn in_set(&mut self, needle: NodeId, set: u32) -> Outcome<'a> {
+        let needle = self.eval(needle)?;
+        let Some(set) = self.program.sets.get(set as usize) else { return Err(Cause::Internal) };
+        if let View::Str(text) = needle {
+            return Ok(View::Bool(set.texts.binary_search_by(|known| (**known).cmp(text)).is_ok()));
+        }
+        for constant in &set.others {
+            charge(&self.scope.steps_left, 1)?;
+            if compare::equal(constant.view(), needle, &self.scope.steps_left)? {
+                return Ok(View::Bool(true));
+            }
+        }
+        Ok(View::Bool(false))
+    }
+
+    fn field(&self, operand: View<'a>, name: u32) -> Result<Option<View<'a>>, Cause> {
+        let Some(name) = self.program.constants.get(name as usize) else { return Err(Cause::Internal) };
+        compare::lookup(operand, name.view(), &self.scope.steps_left)
+    }
+
+    /// Where values are made.
+    const fn memory(&self) -> compute::Memory<'a> {
+        compute::Memory {
+            arena: self.scope.arena,
+            bytes_max: self.program.arena_bytes_max,
+            steps_left: &self.scope.steps_left,
+        }
+    }
+
+    fn list(&mut self, items: Run) -> Outcome<'a> {
+        let nodes = items.of(&self.program.children);
+        let mut list = self.memory().vec(nodes.len())?;
+        for node in nodes {
+            list.push(self.eval(*node)?);
+        }
+        Ok(View::Items(list.into_bump_slice()))
+    }
+
+    fn map(&mut self, entries: Run) -> Outcome<'a> {
+        let nodes = entries.of(&self.program.children);
+        let mut map: bumpalo::collections::Vec<'a, (View<'a>, View<'a>)> = self.memory().vec(nodes.len() / 2)?;
+        for pair in nodes.chunks_exact(2) {
+            let [key, value] = pair else { return Err(Cause::Internal) };
+            let (key, value) = self.pair(*key, *value)?;
+            if !matches!(key, View::Bool(_) | View::Int(_) | View::UInt(_) | View::Str(_)) {
+                return Err(Cause::WrongType);
+            }
+            for (known, _) in &map {
+                charge(&self.scope.steps_left, 1)?;
+                if compare::equal(*known, key, &self.scope.steps_left)? {
+                    return Err(Cause::InvalidArgument);
+                }
+            }
+            map.push((key, value));
+        }
+        Ok(View::Entries(map.into_bump_slice()))
+    }
+
+    fn call(&mut self, function: super::functions::Function, arguments: Run) -> Outcome<'a> {
+        match arguments.of(&self.program.children) {
+            [argument] => {
+                let argument = self.eval(*argument)?;
+                compute::call(function, argument, None, self.memory())
+            }
+            [first, second] => {
+                let (first, second) = self.pair(*first, *second)?;
+                compute::call(function, first, Some(second), self.memory())
+            }
+            _ => Err(Cause::Internal),
+        }
+    }
+
+    fn walk(&mut self, walk: Walk, range: NodeId, predicate: Option<NodeId>, transform: Option<NodeId>) -> Outcome<'a> {
+        let range = self.eval(range)?;
+        if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Entries(_)) {
+            return Err(Cause::WrongType);
+        }
+        if walk == Walk::Collect {
+            return self.collect(range, predicate, transform);
+        }
+        let Some(predicate) = predicate else { return Err(Cause::Internal) };
+        let mut cause: Option<Cause> = None;
+        let mut found: usize = 0;
+        for element in compare::elements(range) {
+            charge(&self.scope.steps_left, 1)?;
+            self.variables.push(element);
+            let holds = self.boolean(predicate);
+            self.variables.pop();
+            match (walk, holds) {
+                (Walk::All, Ok(false)) => return Ok(View::Bool(false)),
+                (Walk::Exists, Ok(true)) => return Ok(View::Bool(true)),
+                (_, Ok(true)) => found = found.saturating_add(1),
+                (_, Ok(false)) => {}
+                (_, Err(next)) => {
+                    cause = Some(cause.map_or(next, |known| known.join(next)));
+                    if self.exhausted() {
+                        return Err(Cause::Limit);
+                    }
+                }
+            }
+        }
+        match (walk, cause) {
+            (_, Some(cause)) => Err(cause),
+            (Walk::All, None) => Ok(View::Bool(true)),
+            (Walk::ExistsOne, None) => Ok(View::Bool(found == 1)),
+            (_, None) => Ok(View::Bool(false)),
+        }
+    }
+
+    fn collect(&mut self, range: View<'a>, predicate: Option<NodeId>, transform: Option<NodeId>) -> Outcome<'a> {
+        let mut items = self.memory().vec(compare::length(range))?;
+        for element in compare::elements(range) {
+            charge(&self.scope.steps_left, 1)?;
+            self.variables.push(element);
+            let item = self.collected(predicate, transform);
+            self.variables.pop();
+            items.extend(item?);
+        }
+        Ok(View::Items(items.into_bump_slice()))
+    }
+
+    fn collected(&mut self, predicate: Option<NodeId>, transform: Option<NodeId>) -> Result<Option<View<'a>>, Cause> {
+        if let Some(predicate) = predicate
+            && !self.boolean(predicate)?
+        {
+            return Ok(None);
+        }
+        self.eval(transform.ok_or(Cause::Internal)?).map(Some)
+    }
+}

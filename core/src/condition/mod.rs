@@ -3,10 +3,20 @@
 //! Reading order: this file (what a condition may read and what it gives), `cel` (text to expression, checked against the
 //! schema), `program` (the compiled form), `eval` (the compiled form against one request), `rego`.
 
+mod calendar;
+mod calls;
 pub mod cel;
-pub mod eval;
+mod compare;
+mod compute;
+mod eval;
+mod functions;
 pub mod program;
 pub mod rego;
+mod roots;
+mod source;
+pub mod text;
+mod typing;
+mod walks;
 
 use crate::time::Monotonic;
 use crate::value::{Timestamp, Value, View};
@@ -247,3 +257,6 @@ impl ClockUse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! The engines of others on the same work as Fallgate: regorus and cedar-policy.
+//!
+//! Each is used as its own documentation says to be fast: policies parsed and compiled before, data indexed, inputs
+//! built before the timed region where the variant is `prepared`.
+
+pub mod cedar;
+pub mod rego;
+
+/// Whatever went wrong while an engine was set up; it ends the run.
+pub type Failure = Box<dyn std::error::Error>;

@@ -1,0 +1,38 @@
+//! Writes the page of a run's results: `report ours|peers DATE FILE`.
+
+use std::error::Error;
+use std::fs;
+use std::process::{Command, ExitCode};
+
+use fallgate_benches::contest::results;
+use fallgate_benches::report::{Machine, page, read};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [run, date, file] = arguments.as_slice() else {
+        eprintln!("usage: report ours|peers DATE FILE");
+        return ExitCode::from(2);
+    };
+    match write(run, date, file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("report: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(run: &str, date: &str, file: &str) -> Result<(), Box<dyn Error>> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let named = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let compiler = Command::new("rustc").arg("--version").output()?;
+    let machine = Machine {
+        processor: named.map_or("an unnamed processor", |(_, name)| name).to_owned(),
+        cores: std::thread::available_parallelism()?.get(),
+        compiler: String::from_utf8(compiler.stdout)?.trim().to_owned(),
+        date: date.to_owned(),
+    };
+    fs::write(file, page(&read(&results(run))?, &machine)?)?;
+    println!("wrote {file}");
+    Ok(())
+}

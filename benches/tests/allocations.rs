@@ -1,0 +1,127 @@
+//! Shows that a native decision allocates nothing, cached or not, by counting every allocation of the thread.
+//!
+//! An allocator is the one thing here that cannot be written in safe Rust, so this test lives outside the core.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use fallgate::{Engine, Request};
+use fallgate_benches::engine::{NOW, engine, prepared};
+use fallgate_benches::{admission, many_rules, ours, roles};
+use serde_json::Value;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is ending has no counter any more, and nothing that this test looks at.
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory but the thread's own cell,
+// which is initialised by a constant and so allocates nothing itself.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+/// Decides on each request; each decision must allocate nothing, and allows and denies must both occur.
+fn check(workload: &str, engine: &Engine, requests: &[Request], cached: bool) {
+    let mut allowed = 0;
+    for (at, request) in requests.iter().enumerate() {
+        let mut decision = None;
+        let count = allocations(|| decision = Some(engine.decide(black_box(request), NOW)));
+        let decision = decision.unwrap();
+        let reason = decision.reason();
+        assert_eq!(decision.cached(), cached, "{workload}: request {at}, {reason:?}");
+        assert!(decision.obligations().is_empty());
+        allowed += usize::from(decision.is_allow());
+        let count = count + allocations(|| drop(decision));
+        assert_eq!(count, 0, "{workload}: request {at}, {reason:?}: allocations");
+    }
+    assert!(allowed > 0 && allowed < requests.len(), "{workload}: {allowed} allowed");
+}
+
+/// The first decision of a thread may set up what the snapshot's reader keeps for it.
+fn warm(engine: &Engine, request: &Request) {
+    let _decision = engine.decide(request, NOW);
+}
+
+fn uncached(workload: &str, document: &Value, bytes: &[Vec<u8>]) {
+    let (engine, requests) = (engine(document).unwrap(), prepared(bytes).unwrap());
+    warm(&engine, &requests[0]);
+    check(workload, &engine, &requests, false);
+}
+
+fn cached(workload: &str, document: &Value, bytes: &[Vec<u8>]) {
+    let (engine, requests) = (engine(document).unwrap(), prepared(bytes).unwrap());
+    requests.iter().for_each(|request| warm(&engine, request));
+    check(workload, &engine, &requests, true);
+}
+
+fn roles_bytes(kind: roles::Kind) -> Vec<Vec<u8>> {
+    ours::bytes(&roles::Request::seeded(), |request| request.to_json(kind))
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(black_box(Box::new(7)))), 1);
+    assert_eq!(allocations(|| drop(black_box(vec![0_u8; 64]))), 1);
+    assert_eq!(allocations(|| ()), 0);
+}
+
+#[test]
+fn roles_allocate_nothing() {
+    let (kind, grants) = (roles::Kind::Roles, roles::Grants::seeded());
+    uncached("W1", &roles::document(kind, &grants, false), &roles_bytes(kind));
+    cached("W1 cached", &roles::document(kind, &grants, true), &roles_bytes(kind));
+}
+
+#[test]
+fn attributes_allocate_nothing() {
+    let (kind, grants) = (roles::Kind::Attributes, roles::Grants::seeded());
+    uncached("W2", &roles::document(kind, &grants, false), &roles_bytes(kind));
+    cached("W2 cached", &roles::document(kind, &grants, true), &roles_bytes(kind));
+}
+
+#[test]
+fn many_rules_allocate_nothing() {
+    let rules = many_rules::Rule::seeded(1_000);
+    let bytes = ours::bytes(&many_rules::Request::seeded(1_000), many_rules::Request::to_json);
+    uncached("W3", &many_rules::document(&rules, false), &bytes);
+    cached("W3 cached", &many_rules::document(&rules, true), &bytes);
+}
+
+#[test]
+fn an_admission_review_allocates_nothing() {
+    uncached("W4", &admission::document(), &ours::bytes(&admission::requests(), Clone::clone));
+}

@@ -1,0 +1,202 @@
+//! Equality and order of values, numbers of different types among them, by their exact values.
+
+use std::cell::Cell;
+use std::cmp::Ordering;
+
+use crate::value::View;
+
+use super::Cause;
+
+/// The first whole number above `i64`, as a double.
+const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
+/// The first whole number above `u64`, as a double.
+const TWO_POW_64: f64 = 18_446_744_073_709_551_616.0;
+
+/// Takes steps from what is left.
+pub(super) fn charge(steps_left: &Cell<u32>, steps: usize) -> Result<(), Cause> {
+    let left = u32::try_from(steps).ok().and_then(|steps| steps_left.get().checked_sub(steps));
+    steps_left.set(left.unwrap_or(0));
+    left.map(|_| ()).ok_or(Cause::Limit)
+}
+
+/// What it costs to look at so many bytes: nothing for what is short.
+pub(super) const fn bytes_cost(bytes: usize) -> usize {
+    bytes / 64
+}
+
+/// Compares a whole number with a double by their exact values; nothing for NaN.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "guarded by the range checks")]
+fn int_with_double(int: i64, double: f64) -> Option<Ordering> {
+    if double.is_nan() {
+        return None;
+    }
+    if double >= TWO_POW_63 {
+        return Some(Ordering::Less);
+    }
+    if double < -TWO_POW_63 {
+        return Some(Ordering::Greater);
+    }
+    let whole = double.trunc();
+    Some(int.cmp(&(whole as i64)).then_with(|| 0.0_f64.total_cmp(&(double - whole + 0.0))))
+}
+
+/// As [`int_with_double`].
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "guarded by the range checks")]
+fn uint_with_double(uint: u64, double: f64) -> Option<Ordering> {
+    if double.is_nan() {
+        return None;
+    }
+    if double >= TWO_POW_64 {
+        return Some(Ordering::Less);
+    }
+    if double < 0.0 {
+        return Some(Ordering::Greater);
+    }
+    let whole = double.trunc();
+    Some(uint.cmp(&(whole as u64)).then_with(|| 0.0_f64.total_cmp(&(double - whole + 0.0))))
+}
+
+fn int_with_uint(int: i64, uint: u64) -> Ordering {
+    u64::try_from(int).map_or(Ordering::Less, |int| int.cmp(&uint))
+}
+
+/// The order of two numbers: `None` where one is no number, `Some(None)` where one is NaN.
+fn numbers(a: View<'_>, b: View<'_>) -> Option<Option<Ordering>> {
+    use View as V;
+    Some(match (a, b) {
+        (V::Int(a), V::Int(b)) => Some(a.cmp(&b)),
+        (V::UInt(a), V::UInt(b)) => Some(a.cmp(&b)),
+        (V::Double(a), V::Double(b)) => a.partial_cmp(&b),
+        (V::Int(a), V::UInt(b)) => Some(int_with_uint(a, b)),
+        (V::UInt(a), V::Int(b)) => Some(int_with_uint(b, a).reverse()),
+        (V::Int(a), V::Double(b)) => int_with_double(a, b),
+        (V::Double(a), V::Int(b)) => int_with_double(b, a).map(Ordering::reverse),
+        (V::UInt(a), V::Double(b)) => uint_with_double(a, b),
+        (V::Double(a), V::UInt(b)) => uint_with_double(b, a).map(Ordering::reverse),
+        _ => return None,
+    })
+}
+
+/// The order of two values; `None` for NaN, which is neither less nor greater than anything.
+pub(super) fn order(a: View<'_>, b: View<'_>, steps_left: &Cell<u32>) -> Result<Option<Ordering>, Cause> {
+    use View as V;
+    if let Some(ordering) = numbers(a, b) {
+        return Ok(ordering);
+    }
+    Ok(Some(match (a, b) {
+        (V::Str(a), V::Str(b)) => {
+            charge(steps_left, bytes_cost(a.len().min(b.len())))?;
+            a.cmp(b)
+        }
+        (V::Bytes(a), V::Bytes(b)) => {
+            charge(steps_left, bytes_cost(a.len().min(b.len())))?;
+            a.cmp(b)
+        }
+        (V::Bool(a), V::Bool(b)) => a.cmp(&b),
+        (V::Timestamp(a), V::Timestamp(b)) => a.cmp(&b),
+        (V::Duration(a), V::Duration(b)) => a.cmp(&b),
+        _ => return Err(Cause::WrongType),
+    }))
+}
+
+/// Whether two values are equal; values of different types are not, numbers excepted.
+pub(super) fn equal(a: View<'_>, b: View<'_>, steps_left: &Cell<u32>) -> Result<bool, Cause> {
+    use View as V;
+    if let Some(ordering) = numbers(a, b) {
+        return Ok(ordering == Some(Ordering::Equal));
+    }
+    Ok(match (a, b) {
+        (V::Null, V::Null) => true,
+        (V::Bool(a), V::Bool(b)) => a == b,
+        (V::Str(a), V::Str(b)) => {
+            charge(steps_left, if a.len() == b.len() { bytes_cost(a.len()) } else { 0 })?;
+            a == b
+        }
+        (V::Bytes(a), V::Bytes(b)) => {
+            charge(steps_left, if a.len() == b.len() { bytes_cost(a.len()) } else { 0 })?;
+            a == b
+        }
+        (V::Timestamp(a), V::Timestamp(b)) => a == b,
+        (V::Duration(a), V::Duration(b)) => a == b,
+        (V::Ip(a), V::Ip(b)) => a == b,
+        (V::Cidr(a), V::Cidr(b)) => a == b,
+        (V::List(_) | V::Items(_), V::List(_) | V::Items(_)) => {
+            if length(a) != length(b) {
+                return Ok(false);
+            }
+            for (a, b) in elements(a).zip(elements(b)) {
+                charge(steps_left, 1)?;
+                if !equal(a, b, steps_left)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        (V::Map(_) | V::Entries(_), V::Map(_) | V::Entries(_)) => {
+            if length(a) != length(b) {
+                return Ok(false);
+            }
+            for (key, value) in entries(a) {
+                charge(steps_left, 1)?;
+                match lookup(b, key, steps_left)? {
+                    Some(other) if equal(value, other, steps_left)? => {}
+                    _ => return Ok(false),
+                }
+            }
+            true
+        }
+        _ => false,
+    })
+}
+
+/// How many elements or entries a list or map has; 0 for anything else.
+pub(super) fn length(value: View<'_>) -> usize {
+    match value {
+        View::List(items) => items.len(),
+        View::Items(items) => items.len(),
+        View::Map(map) => map.entries().len(),
+        View::Entries(entries) => entries.len(),
+        _ => 0,
+    }
+}
+
+/// The element of a list, or the key of a map, at an index.
+pub(super) fn element(value: View<'_>, index: usize) -> Option<View<'_>> {
+    match value {
+        View::List(items) => items.get(index).map(View::from),
+        View::Items(items) => items.get(index).copied(),
+        View::Map(map) => map.entries().get(index).map(|(key, _)| View::Str(key)),
+        View::Entries(entries) => entries.get(index).map(|(key, _)| *key),
+        _ => None,
+    }
+}
+
+/// The elements of a list, or the keys of a map.
+pub(super) fn elements(value: View<'_>) -> impl Iterator<Item = View<'_>> {
+    (0..length(value)).filter_map(move |index| element(value, index))
+}
+
+/// The entries of a map.
+fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
+    let stored = if let View::Map(map) = value { map.entries() } else { &[] };
+    let made = if let View::Entries(entries) = value { entries } else { &[] };
+    stored.iter().map(|(key, value)| (View::Str(key), View::from(value))).chain(made.iter().copied())
+}
+
+/// The value under a key of a map; nothing where there is no such key.
+pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -> Result<Option<View<'a>>, Cause> {
+    match (map, key) {
+        (View::Map(map), View::Str(key)) => Ok(map.get(key).map(View::from)),
+        (View::Map(_), _) => Ok(None),
+        (View::Entries(entries), key) => {
+            for (candidate, value) in entries {
+                charge(steps_left, 1)?;
+                if equal(*candidate, key, steps_left)? {
+                    return Ok(Some(*value));
+                }
+            }
+            Ok(None)
+        }
+        _ => Err(Cause::WrongType),
+    }
+}

@@ -1,0 +1,519 @@
+//! What parsed modules must keep to: which functions they call, what they refer to, and how deep their rules rest on one
+//! another (spec 1.10).
+//!
+//! The evaluator walks the rules on the stack and aborts the process where it ends, so that the depth of the graph of
+//! rules is bounded here, and a circle refused. A rule counts by its package and the first part of its name, so that
+//! `a.x` and `a.y` count as one: too strict is safe here, too lax is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use regorus::unstable::{Expr, Literal, Module, Query, Ref, Rule, RuleHead, Span};
+
+use super::builtins::{self, Admission};
+use crate::error::{Code, Diagnostic, nearest, quoted};
+use crate::limits::Limits;
+use crate::value::Value;
+
+/// A rule as something to ask for: whether it can give `true` or `false`, and if not, what it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gives {
+    /// Possibly a boolean; known when it is evaluated.
+    Value,
+    /// Never a boolean: this instead.
+    Never(&'static str),
+}
+
+/// The rules that can be asked for, by full path without `data.`, joined by dots.
+pub(super) type Rules = BTreeMap<String, Gives>;
+
+/// Checks the modules together; `pointers` has one for each.
+pub(super) fn admit(
+    modules: &[Ref<Module>],
+    pointers: &[String],
+    data: Option<&Value>,
+    limits: &Limits,
+) -> Result<Rules, Vec<Diagnostic>> {
+    let mut graph = Graph::default();
+    let packages: Vec<Vec<String>> = modules.iter().map(|module| path_of(&module.package.refr).names).collect();
+    for ((module, package), pointer) in modules.iter().zip(&packages).zip(pointers) {
+        graph.declare(module, package, pointer);
+    }
+    let mut found = Vec::new();
+    for ((module, package), pointer) in modules.iter().zip(&packages).zip(pointers) {
+        if let Some(name) = overlap(package, data) {
+            found.push(
+                Diagnostic::new(
+                    Code::RegoRefused,
+                    pointer,
+                    format!("the data has {} where this package is", quoted(&name)),
+                )
+                .with_span(span_of(&module.package.span))
+                .with_help("data would shadow the rules; rename the one or the other"),
+            );
+        }
+        let aliases = aliases(module);
+        for rule in &module.policy {
+            let (refr, arguments) = head_of(rule);
+            let Some(node) = graph.node(package, &path_of(refr).names) else { continue };
+            let mut visit = Visit {
+                graph: &graph,
+                package,
+                aliases: &aliases,
+                data,
+                pointer,
+                arguments: arguments.iter().flat_map(|argument| variables(argument)).collect(),
+                edges: BTreeSet::new(),
+                found: Vec::new(),
+            };
+            visit.rule(rule);
+            let Visit { edges, found: mistakes, .. } = visit;
+            found.extend(mistakes);
+            if let Some(node) = graph.nodes.get_mut(node) {
+                node.rests_on.extend(edges);
+            }
+        }
+    }
+    found.extend(graph.too_deep(limits.rego_rule_depth_max));
+    if found.is_empty() { Ok(graph.rules) } else { Err(found) }
+}
+
+/// A rule, or several that share the first part of a name.
+#[derive(Debug)]
+struct Node {
+    rests_on: BTreeSet<usize>,
+    name: String,
+    pointer: String,
+    span: Range<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Graph {
+    nodes: Vec<Node>,
+    by_path: BTreeMap<Vec<String>, usize>,
+    functions: BTreeSet<String>,
+    rules: Rules,
+}
+
+impl Graph {
+    fn declare(&mut self, module: &Ref<Module>, package: &[String], pointer: &str) {
+        for rule in &module.policy {
+            let (refr, arguments) = head_of(rule);
+            let path = path_of(refr);
+            let full: Vec<String> = package.iter().chain(&path.names).cloned().collect();
+            let key: Vec<String> = package.iter().chain(path.names.first()).cloned().collect();
+            let name = full.join(".");
+            if !self.by_path.contains_key(&key) {
+                self.by_path.insert(key, self.nodes.len());
+                let (pointer, span) = (pointer.to_owned(), span_of(rule.span()));
+                self.nodes.push(Node { rests_on: BTreeSet::new(), name: name.clone(), pointer, span });
+            }
+            let gives = gives(rule, path.exact);
+            if gives == Gives::Never("a function") || !arguments.is_empty() {
+                self.functions.insert(name.clone());
+            }
+            let entry = self.rules.entry(name).or_insert(gives);
+            if *entry == Gives::Value {
+                *entry = gives;
+            }
+        }
+    }
+
+    fn node(&self, package: &[String], names: &[String]) -> Option<usize> {
+        let key: Vec<String> = package.iter().chain(names.first()).cloned().collect();
+        self.by_path.get(&key).copied()
+    }
+
+    /// The packages that have rules, some several times.
+    fn packages(&self) -> impl Iterator<Item = &[String]> {
+        self.by_path.keys().filter_map(|key| key.split_last().map(|(_, package)| package))
+    }
+
+    /// The nodes that a path under `data` may read: the rule it leads to or through, or all rules below it.
+    fn under(&self, path: &[String]) -> Vec<usize> {
+        self.by_path
+            .iter()
+            .filter(|(key, _)| key.iter().zip(path).all(|(a, b)| a == b))
+            .map(|(_, node)| *node)
+            .collect()
+    }
+
+    /// The mistakes of the graph as a whole. Counted by taking away what rests on nothing, so that its size costs no stack.
+    fn too_deep(&self, depth_max: usize) -> Option<Diagnostic> {
+        let mut used_by: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let mut open: Vec<usize> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            open.push(node.rests_on.len());
+            for below in &node.rests_on {
+                if let Some(users) = used_by.get_mut(*below) {
+                    users.push(index);
+                }
+            }
+        }
+        let mut depth = vec![1_usize; self.nodes.len()];
+        let mut ready: Vec<usize> = (0..self.nodes.len()).filter(|index| open.get(*index) == Some(&0)).collect();
+        while let Some(index) = ready.pop() {
+            let below = depth.get(index).copied().unwrap_or(usize::MAX);
+            for user in used_by.get(index).into_iter().flatten() {
+                if let Some(depth) = depth.get_mut(*user) {
+                    *depth = (*depth).max(below.saturating_add(1));
+                }
+                if let Some(left) = open.get_mut(*user) {
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        ready.push(*user);
+                    }
+                }
+            }
+        }
+        for ((node, open), depth) in self.nodes.iter().zip(&open).zip(&depth) {
+            let (message, code) = if *open > 0 {
+                (format!("the rule {} rests on itself, or on rules that do", quoted(&node.name)), Code::RegoRefused)
+            } else if *depth > depth_max {
+                let message = format!(
+                    "the rule {} rests on rules {depth} deep; at most {depth_max} are taken",
+                    quoted(&node.name)
+                );
+                (message, Code::LimitExceeded)
+            } else {
+                continue;
+            };
+            return Some(
+                Diagnostic::new(code, &node.pointer, message)
+                    .with_span(node.span.clone())
+                    .with_help("recursion and long chains can exhaust the stack; use a comprehension or `every`, or fold rules together"),
+            );
+        }
+        None
+    }
+}
+
+/// What one rule refers to and calls.
+struct Visit<'a> {
+    graph: &'a Graph,
+    package: &'a [String],
+    aliases: &'a BTreeMap<String, Vec<String>>,
+    data: Option<&'a Value>,
+    pointer: &'a str,
+    arguments: BTreeSet<String>,
+    edges: BTreeSet<usize>,
+    found: Vec<Diagnostic>,
+}
+
+impl Visit<'_> {
+    fn refuse(&mut self, span: &Span, message: String, help: String) {
+        self.found
+            .push(Diagnostic::new(Code::RegoRefused, self.pointer, message).with_span(span_of(span)).with_help(help));
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        match rule {
+            Rule::Default { value, args, .. } => {
+                self.expr(value);
+                args.iter().for_each(|argument| self.expr(argument));
+            }
+            Rule::Spec { head, bodies, .. } => {
+                let (refr, assign) = match head {
+                    RuleHead::Compr { refr, assign, .. } => (refr, assign.as_ref()),
+                    RuleHead::Set { refr, key, .. } => {
+                        key.iter().for_each(|key| self.expr(key));
+                        (refr, None)
+                    }
+                    RuleHead::Func { refr, args, assign, .. } => {
+                        args.iter().for_each(|argument| self.expr(argument));
+                        (refr, assign.as_ref())
+                    }
+                };
+                self.indexes(refr);
+                assign.iter().for_each(|assign| self.expr(&assign.value));
+                for body in bodies {
+                    body.assign.iter().for_each(|assign| self.expr(&assign.value));
+                    self.query(&body.query);
+                }
+            }
+        }
+    }
+
+    fn query(&mut self, query: &Query) {
+        for statement in &query.stmts {
+            if let Some(with) = statement.with_mods.first() {
+                self.refuse(
+                    &with.span,
+                    "`with` replaces what a rule reads, and so what it decides".into(),
+                    "keep `with` to tests; give the rule what differs as an argument of a function".into(),
+                );
+            }
+            match &statement.literal {
+                Literal::SomeVars { .. } => {}
+                Literal::SomeIn { key, value, collection, .. } => {
+                    key.iter().for_each(|key| self.expr(key));
+                    self.expr(value);
+                    self.expr(collection);
+                }
+                Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
+                Literal::Every { domain, query, .. } => {
+                    self.expr(domain);
+                    self.query(query);
+                }
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => {}
+            Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
+                self.reference(expr);
+                self.indexes(expr);
+            }
+            Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| self.expr(item)),
+            Expr::Object { fields, .. } => {
+                for (_, key, value) in fields {
+                    self.expr(key);
+                    self.expr(value);
+                }
+            }
+            Expr::ArrayCompr { term, query, .. } | Expr::SetCompr { term, query, .. } => {
+                self.expr(term);
+                self.query(query);
+            }
+            Expr::ObjectCompr { key, value, query, .. } => {
+                self.expr(key);
+                self.expr(value);
+                self.query(query);
+            }
+            Expr::Call { span, fcn, params, .. } => {
+                self.call(span, fcn, params);
+                params.iter().for_each(|parameter| self.expr(parameter));
+            }
+            Expr::UnaryExpr { expr, .. } => self.expr(expr),
+            Expr::BinExpr { lhs, rhs, .. }
+            | Expr::BoolExpr { lhs, rhs, .. }
+            | Expr::ArithExpr { lhs, rhs, .. }
+            | Expr::AssignExpr { lhs, rhs, .. } => {
+                self.expr(lhs);
+                self.expr(rhs);
+            }
+            Expr::Membership { key, value, collection, .. } => {
+                key.iter().for_each(|key| self.expr(key));
+                self.expr(value);
+                self.expr(collection);
+            }
+        }
+    }
+
+    /// The parts of a reference that are expressions themselves.
+    fn indexes(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Var { .. } => {}
+            Expr::RefDot { refr, .. } => self.indexes(refr),
+            Expr::RefBrack { refr, index, .. } => {
+                self.indexes(refr);
+                self.expr(index);
+            }
+            other => self.expr(other),
+        }
+    }
+
+    fn reference(&mut self, expr: &Expr) {
+        let path = path_of(expr);
+        let Some((root, below)) = path.names.split_first() else { return };
+        if self.arguments.contains(root) {
+            return;
+        }
+        if root == "data" {
+            self.data_path(expr.span(), below);
+        } else if let Some(target) = self.aliases.get(root) {
+            if let Some(("data", start)) = target.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+                let full: Vec<String> = start.iter().chain(below).cloned().collect();
+                self.data_path(expr.span(), &full);
+            }
+        } else if let Some(node) = self.graph.node(self.package, &path.names) {
+            self.edges.insert(node);
+        }
+    }
+
+    fn data_path(&mut self, span: &Span, path: &[String]) {
+        let nodes = self.graph.under(path);
+        let in_data = match (path.first(), self.data) {
+            (None, _) => true,
+            (Some(first), Some(Value::Map(map))) => map.get(first).is_some(),
+            _ => false,
+        };
+        // Data never overlaps a package, so what lies in a package and is no rule is a misspelling.
+        let in_package = self.graph.packages().any(|package| path.starts_with(package));
+        if nodes.is_empty() && (in_package || !in_data) {
+            let name = path.join(".");
+            let help = nearest(&name, self.graph.rules.keys().map(String::as_str)).map_or_else(
+                || "declare the rule, or put the entry in the data".into(),
+                |near| format!("did you mean `data.{near}`?"),
+            );
+            self.refuse(span, format!("there is no rule and no data at {}", quoted(&format!("data.{name}"))), help);
+        }
+        self.edges.extend(nodes);
+    }
+
+    fn call(&mut self, span: &Span, function: &Expr, parameters: &[Ref<Expr>]) {
+        let path = path_of(function);
+        let name = path.names.join(".");
+        let Some((root, below)) = path.names.split_first().filter(|_| path.exact) else {
+            self.refuse(span, "the function's name is computed".into(), "call a function by its name".into());
+            return;
+        };
+        // The evaluator's order: a function of this package, one of an imported package, then the built-in.
+        let local: Vec<String> = self.package.iter().chain(&path.names).cloned().collect();
+        let imported = if root == "data" {
+            Some(below.to_vec())
+        } else {
+            self.aliases.get(root).and_then(|target| match target.split_first() {
+                Some((first, rest)) if first == "data" => Some(rest.iter().chain(below).cloned().collect()),
+                _ => None,
+            })
+        };
+        let own =
+            [Some(local), imported].into_iter().flatten().find(|full| self.graph.functions.contains(&full.join(".")));
+        if let Some(full) = own {
+            self.edges.extend(self.graph.under(&full));
+            return;
+        }
+        // The scan knows `time.now_ns` by its plain name, so a built-in must be called by that.
+        if matches!(function, Expr::RefBrack { .. }) {
+            self.refuse(
+                span,
+                format!("the function {} is called through brackets", quoted(&name)),
+                "call a built-in by its plain name".into(),
+            );
+            return;
+        }
+        match builtins::admission(&name) {
+            Admission::Allowed => {}
+            Admission::LiteralArgument(index) => match parameters.get(index).map(AsRef::as_ref) {
+                Some(Expr::String { value, .. } | Expr::RawString { value, .. }) => {
+                    let text = value.as_string().map(|text| text.to_string()).unwrap_or_default();
+                    if name == "sprintf" && builtins::asks_for_width(&text) {
+                        self.refuse(
+                            span,
+                            "the format of `sprintf` asks for a width or a precision".into(),
+                            "a few bytes would make a text of any length; use plain verbs such as `%s` and `%d`".into(),
+                        );
+                    }
+                }
+                _ => self.refuse(
+                    span,
+                    format!("the pattern of `{name}` is computed"),
+                    "write it as a string in the call; a pattern from the request can bring the engine down".into(),
+                ),
+            },
+            Admission::Refused(reason) => self.refuse(span, format!("the built-in `{name}` is refused"), reason.into()),
+            Admission::Unknown => {
+                let known = builtins::ALLOWED.iter().copied().chain(self.graph.functions.iter().map(String::as_str));
+                let help = nearest(&name, known).map_or_else(
+                    || "declare it, or import the package that has it".into(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.refuse(span, format!("there is no function {}", quoted(&name)), help);
+            }
+        }
+    }
+}
+
+/// The names of a reference, up to the first part that is computed.
+struct Path {
+    names: Vec<String>,
+    exact: bool,
+}
+
+fn path_of(expr: &Expr) -> Path {
+    match expr {
+        Expr::Var { span, .. } => Path { names: vec![span.text().to_owned()], exact: true },
+        Expr::RefDot { refr, field, .. } => {
+            let mut path = path_of(refr);
+            if path.exact {
+                path.names.push(field.0.text().to_owned());
+            }
+            path
+        }
+        Expr::RefBrack { refr, index, .. } => {
+            let mut path = path_of(refr);
+            match index.as_ref() {
+                Expr::String { value, .. } | Expr::RawString { value, .. } if path.exact => {
+                    path.names.push(value.as_string().map(|text| text.to_string()).unwrap_or_default());
+                }
+                _ => path.exact = false,
+            }
+            path
+        }
+        _ => Path { names: Vec::new(), exact: false },
+    }
+}
+
+fn head_of(rule: &Rule) -> (&Expr, &[Ref<Expr>]) {
+    match rule {
+        Rule::Default { refr, args, .. } => (refr, args),
+        Rule::Spec { head, .. } => match head {
+            RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } => (refr, &[]),
+            RuleHead::Func { refr, args, .. } => (refr, args),
+        },
+    }
+}
+
+fn gives(rule: &Rule, exact: bool) -> Gives {
+    let value = match rule {
+        Rule::Default { args, value, .. } if args.is_empty() => Some(value),
+        Rule::Default { .. } => return Gives::Never("a function"),
+        Rule::Spec { head: RuleHead::Func { .. }, .. } => return Gives::Never("a function"),
+        Rule::Spec { head: RuleHead::Set { .. }, .. } => return Gives::Never("a set"),
+        Rule::Spec { head: RuleHead::Compr { assign, .. }, .. } => assign.as_ref().map(|assign| &assign.value),
+    };
+    match value.map(AsRef::as_ref) {
+        _ if !exact => Gives::Never("an object or a set"),
+        Some(Expr::String { .. } | Expr::RawString { .. }) => Gives::Never("a string"),
+        Some(Expr::Number { .. }) => Gives::Never("a number"),
+        Some(Expr::Null { .. }) => Gives::Never("null"),
+        Some(Expr::Array { .. } | Expr::ArrayCompr { .. }) => Gives::Never("a list"),
+        Some(Expr::Set { .. } | Expr::SetCompr { .. }) => Gives::Never("a set"),
+        Some(Expr::Object { .. } | Expr::ObjectCompr { .. }) => Gives::Never("an object"),
+        _ => Gives::Value,
+    }
+}
+
+/// The names that imports give, with what each stands for.
+fn aliases(module: &Module) -> BTreeMap<String, Vec<String>> {
+    let imported = module.imports.iter().filter_map(|import| {
+        let names = path_of(&import.refr).names;
+        let alias = import.r#as.as_ref().map(|span| span.text().to_owned()).or_else(|| names.last().cloned())?;
+        Some((alias, names))
+    });
+    imported.collect()
+}
+
+/// The variables that an argument of a function binds.
+fn variables(argument: &Expr) -> Vec<String> {
+    match argument {
+        Expr::Var { span, .. } => vec![span.text().to_owned()],
+        Expr::Array { items, .. } => items.iter().flat_map(|item| variables(item)).collect(),
+        Expr::Object { fields, .. } => fields.iter().flat_map(|(_, _, value)| variables(value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The name under which data stands where a package is.
+fn overlap(package: &[String], data: Option<&Value>) -> Option<String> {
+    let mut value = data?;
+    for name in package {
+        match value {
+            Value::Map(map) => value = map.get(name)?,
+            _ => break,
+        }
+    }
+    Some(package.join("."))
+}
+
+fn span_of(span: &Span) -> Range<usize> {
+    let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+    at(span.start)..at(span.end)
+}

@@ -1,0 +1,197 @@
+//! One evaluation of a Rego rule: the input it sees, the budget it has, and what its result counts as (spec 1.10).
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use regorus::Engine;
+use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
+
+use crate::condition::{Cause, SignalView, Status, Truth};
+use crate::value::{Map, Timestamp, Value};
+
+/// Stack that an evaluation, and a load, may need: 32 rules deep, eight comprehensions in each, with room to spare.
+const STACK_BYTES: usize = 4 << 20;
+/// Below this much left, a stack of [`STACK_BYTES`] is put in its place for the time of the call.
+const STACK_LEFT_MIN: usize = 2 << 20;
+/// Steps between two looks at the budget.
+const STEPS_PER_TICK: NonZeroU32 = NonZeroU32::new(32).unwrap();
+
+/// Runs `work` with enough stack, on whatever thread.
+pub(super) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK_LEFT_MIN, STACK_BYTES, work)
+}
+
+thread_local! {
+    /// How often the evaluation on this thread has looked at its budget.
+    static TICKS: Cell<u64> = const { Cell::new(0) };
+    /// What `time.now_ns` gives to the evaluation on this thread; set at the start of each.
+    static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// The evaluator's notion of time, which is a count: one nanosecond for each look, so that the same evaluation meets
+/// its limit at the same step on every machine.
+#[derive(Debug)]
+struct TickCounter;
+
+impl TimeSource for TickCounter {
+    fn now(&self) -> Option<Duration> {
+        TICKS.with(|ticks| {
+            let now = ticks.get().saturating_add(1);
+            ticks.set(now);
+            Some(Duration::from_nanos(now))
+        })
+    }
+}
+
+/// Makes the budget countable; once for the process, which is all that the evaluator takes.
+///
+/// Whether it is: not where other code of the process has put a clock in its place, and then no module is loaded.
+pub(super) fn budget_is_counted() -> bool {
+    static IS_COUNTED: OnceLock<bool> = OnceLock::new();
+    *IS_COUNTED.get_or_init(|| set_time_source(&TickCounter).is_ok())
+}
+
+/// Gives an engine its budget.
+pub(super) fn set_budget(engine: &mut Engine, steps_max: u64) {
+    let limit = Duration::from_nanos(ticks_max(steps_max));
+    engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: STEPS_PER_TICK });
+}
+
+/// Makes `time.now_ns` the time of the decision, and an error where the wall clock is not to be trusted.
+///
+/// The evaluator hands an extension nothing of the evaluation that calls it, so the time waits on the thread.
+pub(super) fn add_clock(engine: &mut Engine) -> bool {
+    let now_ns = |_: Vec<regorus::Value>| {
+        let nanos = NOW.with(Cell::get).and_then(|now| i64::try_from(now.as_nanosecond()).ok());
+        // A number that is not there: the evaluator's own error, since an undefined value would pass a negation.
+        nanos.map_or(regorus::Value::Undefined, regorus::Value::from).as_i64().map(regorus::Value::from)
+    };
+    engine.add_extension("time.now_ns".into(), 0, Box::new(now_ns)).is_ok()
+}
+
+fn ticks_max(steps_max: u64) -> u64 {
+    steps_max.checked_div(u64::from(STEPS_PER_TICK.get())).unwrap_or(0)
+}
+
+/// What a Rego module sees as `input`: the request, the signals and the time, and no more.
+#[derive(Clone, Debug)]
+pub struct RegoInput {
+    root: regorus::Value,
+    now: Option<Timestamp>,
+}
+
+impl RegoInput {
+    /// The input of these entries: `subject`, `action`, `resource`, `context`, and what else a caller has made.
+    #[must_use]
+    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
+        let entries: BTreeMap<_, _> =
+            entries.into_iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
+        Self { root: regorus::Value::from(entries), now: None }
+    }
+
+    /// The input that is this document as it stands, for a policy that is asked without a pack.
+    #[must_use]
+    pub fn document(value: &Value) -> Self {
+        Self { root: to_rego(value), now: None }
+    }
+
+    /// The same, with `input.signals.<name>.status` as text and `.ok` as a boolean for each signal.
+    #[must_use]
+    pub fn with_signals<'a>(self, signals: impl IntoIterator<Item = (&'a str, SignalView)>) -> Self {
+        let signals = signals.into_iter().map(|(name, signal)| {
+            let fields = [
+                (regorus::Value::from("ok"), regorus::Value::from(signal.status == Status::Ok)),
+                (regorus::Value::from("status"), regorus::Value::from(signal.status.name())),
+            ];
+            (regorus::Value::from(name), regorus::Value::from(BTreeMap::from(fields)))
+        });
+        let signals: BTreeMap<_, _> = signals.collect();
+        self.with("signals", regorus::Value::from(signals))
+    }
+
+    /// The same, with `input.now` as text (RFC 3339), and `time.now_ns()` as the same instant. A caller whose wall clock is not to be trusted leaves it out.
+    #[must_use]
+    pub fn with_now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self.with("now", regorus::Value::from(now.to_string()))
+    }
+
+    fn with(mut self, name: &str, value: regorus::Value) -> Self {
+        if let Ok(entries) = self.root.as_object_mut() {
+            entries.insert(regorus::Value::from(name), value);
+        }
+        self
+    }
+}
+
+/// The same value as the evaluator has it; numbers cross exactly.
+pub(super) fn to_rego(value: &Value) -> regorus::Value {
+    match value {
+        Value::Null => regorus::Value::Null,
+        Value::Bool(value) => regorus::Value::from(*value),
+        Value::Int(value) => regorus::Value::from(*value),
+        Value::UInt(value) => regorus::Value::from(*value),
+        Value::Double(value) => regorus::Value::from(*value),
+        Value::String(value) => regorus::Value::from(&**value),
+        Value::List(values) => regorus::Value::from(values.iter().map(to_rego).collect::<Vec<_>>()),
+        Value::Map(map) => map_to_rego(map),
+    }
+}
+
+fn map_to_rego(map: &Map) -> regorus::Value {
+    let entries: BTreeMap<_, _> =
+        map.iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
+    regorus::Value::from(entries)
+}
+
+/// What a rule comes to, with the kind of failure where it could not be established. Never a value of the input.
+///
+/// The engine is a copy for this one evaluation: it is dropped at the end, after a panic too, so that no evaluation sees
+/// anything of another.
+pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &RegoInput) -> (Truth, Option<String>) {
+    TICKS.with(|ticks| ticks.set(0));
+    NOW.with(|now| now.set(input.now));
+    let evaluated = catch_unwind(AssertUnwindSafe(|| {
+        with_stack(|| {
+            let mut engine = prepared.clone();
+            engine.set_input(input.root.clone());
+            engine.eval_rule(rule.to_string()).map_err(|error| what_failed(&error.to_string()))
+        })
+    }));
+    let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
+    match evaluated {
+        Ok(Ok(regorus::Value::Bool(true))) => (Truth::True, None),
+        Ok(Ok(regorus::Value::Bool(false))) => (Truth::False, None),
+        Ok(Ok(regorus::Value::Undefined)) => unknown(Cause::Rego, "is undefined".into()),
+        Ok(Ok(other)) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
+        // The first look of an evaluation is its start, so the budget is spent one look later.
+        Ok(Err(_)) if TICKS.with(Cell::get) > ticks_max(steps_max).saturating_add(1) => {
+            unknown(Cause::Limit, format!("took more than {steps_max} steps"))
+        }
+        Ok(Err(what)) => unknown(Cause::Rego, format!("failed{what}")),
+        Err(_) => unknown(Cause::Internal, "made the evaluator panic".into()),
+    }
+}
+
+/// Where the evaluator failed: the file and line of its report, whose text may quote the input and is left out.
+fn what_failed(report: &str) -> String {
+    let place = report.lines().find_map(|line| line.trim().strip_prefix("--> "));
+    place.map_or_else(String::new, |place| format!(" at {place}"))
+}
+
+fn kind(value: &regorus::Value) -> &'static str {
+    match value {
+        regorus::Value::Null => "null",
+        regorus::Value::Bool(_) => "a boolean",
+        regorus::Value::Number(_) => "a number",
+        regorus::Value::String(_) => "a string",
+        regorus::Value::Array(_) => "a list",
+        regorus::Value::Set(_) => "a set",
+        regorus::Value::Object(_) => "an object",
+        regorus::Value::Undefined => "undefined",
+    }
+}

@@ -1,0 +1,196 @@
+//! A decision: an effect, with its reason and everything that a host needs to act on it, to log it and to keep it.
+
+use std::sync::Arc;
+
+use crate::combine::Verdict;
+use crate::name::Name;
+use crate::obligation::Obligation;
+use crate::policy::compile::Policy;
+use crate::reason::{Effect, Reason};
+use crate::time::{Monotonic, Now};
+
+/// The identifier of a decision: the wall time and a keyed digest of the request, as a ULID's 26 characters.
+///
+/// The core has no randomness, so the same request at the same nanosecond has the same identifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId(pub u128);
+
+impl std::fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        for place in (0..26_u32).rev() {
+            let digit = self.0.checked_shr(place.saturating_mul(5)).unwrap_or(0) & 31;
+            let letter = usize::try_from(digit).ok().and_then(|digit| CROCKFORD.get(digit)).copied().unwrap_or(b'0');
+            f.write_str(char::from(letter).encode_utf8(&mut [0; 4]))?;
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a request. The default is a deny.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Invariant: the effect is `reason.effect()`, so that no decision can allow with the reason of a deny.
+    reason: Reason,
+    pub(crate) rule: Option<Name>,
+    pub(crate) bundle: Name,
+    pub(crate) revision: u64,
+    pub(crate) at: Now,
+    pub(crate) expires_at: Monotonic,
+    pub(crate) cached: bool,
+    pub(crate) id: DecisionId,
+    pub(crate) degraded: Option<Arc<[Name]>>,
+    pub(crate) obligations: Option<Arc<[Obligation]>>,
+    pub(crate) detail: Option<Box<str>>,
+}
+
+impl Decision {
+    /// A decision with this reason and no particulars yet. An allow needs a [`Verdict`] that is one.
+    pub(crate) fn new(verdict: Verdict, at: Now) -> Self {
+        Self { reason: verdict.reason(), at, ..Self::default() }
+    }
+
+    /// The same decision, settled by a verdict of the policy.
+    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy) -> Self {
+        self.reason = verdict.reason();
+        self.rule = verdict.rule().and_then(|number| policy.rule(number)).map(|rule| rule.id);
+        self
+    }
+
+    /// The same decision, as a deny with this reason.
+    pub(crate) fn denied(mut self, reason: Reason) -> Self {
+        self.reason = Verdict::deny(reason).reason();
+        self
+    }
+
+    /// The same decision, saying what exactly was wrong.
+    pub(crate) fn because(mut self, fault: &dyn std::fmt::Display) -> Self {
+        self.detail = Some(fault.to_string().into());
+        self
+    }
+
+    /// Whether the request is granted.
+    #[must_use]
+    pub const fn is_allow(&self) -> bool {
+        matches!(self.reason.effect(), Effect::Allow)
+    }
+
+    /// What the decision does.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.reason.effect()
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The rule that decided: the first in order of ids among those that did.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
+    }
+
+    /// The name of the bundle that decided; empty if there was none.
+    #[must_use]
+    pub fn bundle(&self) -> &str {
+        &self.bundle
+    }
+
+    /// The revision of the bundle that decided; zero if there was none.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// When it was decided.
+    #[must_use]
+    pub const fn at(&self) -> Now {
+        self.at
+    }
+
+    /// Until when the host may keep it, exclusive, on the monotonic clock; not after [`Decision::at`] if not at all.
+    #[must_use]
+    pub const fn expires_at(&self) -> Monotonic {
+        self.expires_at
+    }
+
+    /// For how long from [`Decision::at`] the host may keep it, in whole milliseconds.
+    #[must_use]
+    pub const fn expires_in_ms(&self) -> u64 {
+        self.expires_at.nanos_since(self.at.monotonic) / 1_000_000
+    }
+
+    /// Whether an earlier evaluation was used again.
+    #[must_use]
+    pub const fn cached(&self) -> bool {
+        self.cached
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub const fn id(&self) -> DecisionId {
+        self.id
+    }
+
+    /// The required signals that were not ok, if any.
+    #[must_use]
+    pub fn degraded(&self) -> &[Name] {
+        self.degraded.as_deref().unwrap_or_default()
+    }
+
+    /// What the host has to do along with it.
+    #[must_use]
+    pub fn obligations(&self) -> &[Obligation] {
+        self.obligations.as_deref().unwrap_or_default()
+    }
+
+    /// What exactly was wrong with the request, for a reason that concerns it. Names of attributes, never their values.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The decision as an AuthZEN evaluation response.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut context = serde_json::Map::new();
+        let mut put = |name: &str, value: serde_json::Value| context.insert(name.to_owned(), value);
+        put("id", self.id.to_string().into());
+        put("reason", self.reason.code().into());
+        if let Some(rule) = self.rule() {
+            put("rule", rule.into());
+        }
+        put("bundle", self.bundle().into());
+        put("revision", self.revision.into());
+        put("cached", self.cached.into());
+        put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
+        put("expires_in_ms", self.expires_in_ms().into());
+        put("obligations", self.obligations().iter().map(Obligation::to_json).collect());
+        if let Some(detail) = self.detail() {
+            put("detail", detail.into());
+        }
+        serde_json::json!({ "decision": self.is_allow(), "context": context })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_a_deny() {
+        assert!(!Decision::default().is_allow());
+        assert_eq!(Decision::default().to_json()["decision"], false);
+    }
+
+    #[test]
+    fn an_identifier_reads_as_a_ulid() {
+        // 48 bits of milliseconds, 80 bits of digest; the example of the ULID specification.
+        let id = DecisionId((1_469_918_176_385_u128 << 80) | 0xD6_76_4C_61_EF_B9_93_02_BD_5B_u128);
+        assert!(id.to_string().starts_with("01ARYZ6S41"), "{id}");
+        assert_eq!(id.to_string().len(), 26);
+    }
+}

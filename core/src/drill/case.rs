@@ -1,0 +1,76 @@
+//! A case of a pack: one request, under given signals, and the decision that must come out.
+
+use super::expect::{decision_failures, signal_failures};
+use super::parse_status;
+use crate::decision::Decision;
+use crate::engine::{Config, Engine};
+use crate::policy::bundle::Bundle;
+use crate::policy::format::Case;
+use crate::policy::signal::Source;
+use crate::state::signals::{Observation, Observed};
+use crate::time::{Monotonic, Now, Wall};
+use crate::value::Timestamp;
+
+/// What a case came to.
+#[derive(Clone, Debug)]
+pub struct CaseReport {
+    /// The case's name.
+    pub name: String,
+    /// What was decided.
+    pub decision: Decision,
+    /// In what it is not as expected; empty if the case passes.
+    pub failures: Vec<String>,
+}
+
+/// Runs one case on a fresh engine.
+#[must_use]
+pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
+    let mut failures = Vec::new();
+    let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
+    let engine = Engine::new(Config::default());
+    if let Err(error) = engine.activate(bundle.clone(), now) {
+        failures.push(error.to_string());
+    }
+    for (name, status) in &case.signals {
+        let Some(status) = parse_status(status) else {
+            failures.push(format!("signal {name}: `{status}` is not ok, degraded or failed"));
+            continue;
+        };
+        for member in members(bundle, name) {
+            let outcome = engine.observe(&Observation::new(member, status), now);
+            if outcome != Observed::Taken {
+                failures.push(format!("signal {name}: {}", outcome.code()));
+            }
+        }
+    }
+    let decision = engine.decide_json(&super::request_bytes(&case.request), now);
+    failures.extend(decision_failures(&case.expect, &decision));
+    failures.extend(signal_failures(&case.expect, &engine));
+    CaseReport { name: case.name.clone(), decision, failures }
+}
+
+fn wall_of(bundle: &Bundle, case: &Case, failures: &mut Vec<String>) -> Wall {
+    let Some(at) = &case.at else {
+        return bundle.policy().valid_from.unwrap_or(super::START);
+    };
+    match at.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok()) {
+        Some(nanos) => Wall::from_nanos(nanos),
+        None => {
+            failures.push(format!("at: `{at}` is no RFC 3339 timestamp"));
+            super::START
+        }
+    }
+}
+
+/// The signals to observe for a name: itself, or all members of a quorum.
+fn members<'b>(bundle: &'b Bundle, name: &'b str) -> Vec<&'b str> {
+    let policy = bundle.policy();
+    let source = policy.signal(name).and_then(|number| policy.signals.get(usize::from(number)));
+    match source.map(|spec| &spec.source) {
+        Some(Source::Quorum { members, .. }) => {
+            let specs = members.iter().filter_map(|member| policy.signals.get(usize::from(*member)));
+            specs.map(|spec| spec.name.as_str()).collect()
+        }
+        _ => vec![name],
+    }
+}

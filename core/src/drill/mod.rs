@@ -1,0 +1,348 @@
+//! Drills: a scripted timeline of faults, requests and expected decisions. A game day in a file.
+//!
+//! The runner owns the clock: it jumps from one moment at which something is due to the next, so that a day of outage
+//! takes milliseconds and gives the same bytes every time, in every language.
+
+pub mod case;
+pub mod expect;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::condition::Status;
+use crate::decision::Decision;
+use crate::engine::{Config, Engine};
+use crate::error::{Code, Diagnostic};
+use crate::limits::Limits;
+use crate::policy::bundle::{Bundle, misfit};
+use crate::policy::format::Expect;
+use crate::state::events::Event;
+use crate::state::signals::Observation;
+use crate::time::{Monotonic, Now, Ttl, Wall};
+use crate::value::Timestamp;
+
+/// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
+pub const START: Wall = Wall::from_millis(1_767_225_600_000);
+
+/// A drill, as it is written.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// What the drill shows.
+    pub drill: String,
+    /// The pack that it is about: a path from the drill's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
+    /// The wall clock at `0s`: an RFC 3339 timestamp. Left out: 2026-01-01T00:00:00Z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a drill. What it tells the engine comes first, then it decides, then it looks.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// When: the monotonic clock since the start.
+    pub at: Ttl,
+    /// What the step is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Lets the monotonic clock go back: without it an earlier `at` is a mistake.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backwards: bool,
+    /// Sets the wall clock: an RFC 3339 timestamp. From then on it moves with the monotonic clock again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall: Option<String>,
+    /// Takes the clocks as they stand for right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anchor_clocks: bool,
+    /// What is observed: by signal, `ok`, `degraded`, `failed` or `unknown`, or with the time of the observation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observe: BTreeMap<String, ObservedStatus>,
+    /// A request to decide: an AuthZEN evaluation request, or the text of one that may be broken on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide: Option<serde_json::Value>,
+    /// What must come out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// Events that must have happened since the step before, in this order, among others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// How many times the step happens. Left out: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// How long after the last time it happens again. Left out: at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Ttl>,
+}
+
+/// An observation in a drill.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum ObservedStatus {
+    /// The status, observed at the time of the step.
+    Status(String),
+    /// The status, observed at another time since the start.
+    At {
+        /// The status.
+        status: String,
+        /// When it was observed.
+        observed_at: Ttl,
+    },
+}
+
+/// What a drill came to.
+#[derive(Clone, Debug)]
+pub struct DrillReport {
+    /// What the drill shows.
+    pub drill: String,
+    /// What each step came to, repetitions one by one.
+    pub steps: Vec<StepReport>,
+    /// The SHA-256 of all decisions as JSON lines: equal in every language, or something decides by itself.
+    pub decisions_hash: [u8; 32],
+}
+
+/// What one step came to.
+#[derive(Clone, Debug)]
+pub struct StepReport {
+    /// Which step of the drill it is, from zero.
+    pub step: usize,
+    /// When it was.
+    pub now: Now,
+    /// What the step is for.
+    pub note: Option<String>,
+    /// What the engine was told, as text.
+    pub told: Vec<String>,
+    /// The request's subject, action and resource, as text.
+    pub asked: Option<String>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// What happened since the step before.
+    pub events: Vec<Event>,
+    /// Whether the step expects anything.
+    pub expects: bool,
+    /// In what the step is not as expected; empty if it passes.
+    pub failures: Vec<String>,
+}
+
+impl DrillReport {
+    /// Whether every step is as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.steps.iter().all(|step| step.failures.is_empty())
+    }
+}
+
+impl Drill {
+    /// Reads a drill.
+    ///
+    /// # Errors
+    /// The first mistake, with its place in the document.
+    pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
+        let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
+        drill.check(limits)?;
+        Ok(drill)
+    }
+
+    fn check(&self, limits: &Limits) -> Result<(), Diagnostic> {
+        if let Some(start) = &self.start {
+            instant(start).ok_or_else(|| not_a_timestamp("/start", start))?;
+        }
+        let mut steps: usize = 0;
+        let mut before = Ttl::ZERO;
+        for (at, step) in self.steps.iter().enumerate() {
+            let repeat = usize::try_from(step.repeat.unwrap_or(1)).unwrap_or(usize::MAX);
+            steps = steps.saturating_add(repeat);
+            if steps > limits.drill_steps_max {
+                let message = format!("more steps than the limit of {}", limits.drill_steps_max);
+                return Err(Diagnostic::new(Code::LimitExceeded, format!("/steps/{at}"), message));
+            }
+            if step.at < before && !step.backwards {
+                let message = format!("{} comes before the step before, which ends at {before}", step.at);
+                let help = "put the steps in order, or say `backwards: true`";
+                return Err(Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/at"), message).with_help(help));
+            }
+            let span = step
+                .every
+                .unwrap_or_default()
+                .as_nanos()
+                .saturating_mul(u64::from(step.repeat.unwrap_or(1).saturating_sub(1)));
+            before = Ttl::from_nanos(step.at.as_nanos().saturating_add(span));
+            if let Some(wall) = &step.wall {
+                instant(wall).ok_or_else(|| not_a_timestamp(&format!("/steps/{at}/wall"), wall))?;
+            }
+            for (name, report) in &step.observe {
+                if parse_status(report.status()).is_none() {
+                    let message = format!("`{}` is no status", report.status());
+                    let pointer = format!("/steps/{at}/observe/{name}");
+                    let help = "write ok, degraded, failed or unknown";
+                    return Err(Diagnostic::new(Code::InvalidValue, pointer, message).with_help(help));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the drill on a fresh engine.
+    #[must_use]
+    pub fn run(&self, bundle: &Bundle) -> DrillReport {
+        self.run_with(bundle, &mut |_| {})
+    }
+
+    /// Runs the drill on a fresh engine and shows each step as it comes out.
+    pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
+        let start = self.start.as_deref().and_then(instant).unwrap_or(START);
+        let mut stage = Stage { engine: Engine::new(Config::default()), wall_ahead: start.as_nanos() };
+        let mut hash = Sha256::new();
+        let mut steps = Vec::new();
+        let refused = stage.engine.activate(bundle.clone(), stage.now(Ttl::ZERO)).err();
+        for (at, step) in self.steps.iter().enumerate() {
+            for repetition in 0..step.repeat.unwrap_or(1) {
+                let span = step.every.unwrap_or_default().as_nanos().saturating_mul(u64::from(repetition));
+                let when = Ttl::from_nanos(step.at.as_nanos().saturating_add(span));
+                let mut report = stage.step(at, step, when);
+                if let Some(error) = &refused {
+                    report.failures.push(format!("the bundle was not activated: {error}"));
+                }
+                if let Some(decision) = &report.decision {
+                    hash.update(decision.to_json().to_string());
+                    hash.update(b"\n");
+                }
+                shown(&report);
+                steps.push(report);
+            }
+        }
+        DrillReport { drill: self.drill.clone(), steps, decisions_hash: hash.finalize().into() }
+    }
+}
+
+impl ObservedStatus {
+    fn status(&self) -> &str {
+        match self {
+            Self::Status(status) | Self::At { status, .. } => status,
+        }
+    }
+}
+
+/// An engine, and how far the wall clock is ahead of the monotonic one.
+struct Stage {
+    engine: Engine,
+    wall_ahead: i64,
+}
+
+impl Stage {
+    fn now(&self, at: Ttl) -> Now {
+        let nanos = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
+        Now::new(Monotonic::from_nanos(at.as_nanos()), Wall::from_nanos(self.wall_ahead.saturating_add(nanos)))
+    }
+
+    fn step(&mut self, number: usize, step: &Step, at: Ttl) -> StepReport {
+        self.wake_until(at);
+        let mut told = Vec::new();
+        if let Some(wall) = step.wall.as_deref().and_then(instant) {
+            let nanos = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
+            self.wall_ahead = wall.as_nanos().saturating_sub(nanos);
+            told.push(format!("wall clock = {wall}"));
+        }
+        let now = self.now(at);
+        self.engine.advance(now);
+        if step.anchor_clocks {
+            self.engine.anchor_clocks(now);
+            told.push("clocks anchored".to_owned());
+        }
+        for (name, report) in &step.observe {
+            let mut observation = Observation::new(name, parse_status(report.status()).unwrap_or_default());
+            if let ObservedStatus::At { observed_at, .. } = report {
+                observation = observation.at(Monotonic::from_nanos(observed_at.as_nanos()));
+            }
+            self.engine.observe(&observation, now);
+            told.push(format!("{name} {}", report.status()));
+        }
+        let decision = step.decide.as_ref().map(|request| self.engine.decide_json(&request_bytes(request), now));
+        let events: Vec<Event> = std::iter::from_fn(|| self.engine.poll_event()).collect();
+        let mut failures = Vec::new();
+        if let Some(expect) = &step.expect {
+            match &decision {
+                Some(decision) => failures.extend(expect::decision_failures(expect, decision)),
+                None if expects_a_decision(expect) => {
+                    failures.push("the step expects a decision and asks for none".into())
+                }
+                None => {}
+            }
+            failures.extend(expect::signal_failures(expect, &self.engine));
+        }
+        let mut codes = events.iter().map(|event| event.kind.code());
+        if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
+            failures.push(format!("event {missing}: expected in this order, not found"));
+        }
+        StepReport {
+            step: number,
+            now,
+            note: step.note.clone(),
+            told,
+            asked: step.decide.as_ref().map(asked),
+            decision,
+            events,
+            expects: step.expect.is_some() || !step.events.is_empty(),
+            failures,
+        }
+    }
+
+    /// Wakes the engine whenever something is due before `at`, as a host does.
+    fn wake_until(&self, at: Ttl) {
+        let at = Monotonic::from_nanos(at.as_nanos());
+        let mut last = None;
+        while let Some(due) = self.engine.next_deadline().filter(|due| *due < at && last != Some(*due)) {
+            self.engine.advance(self.now(Ttl::from_nanos(due.as_nanos())));
+            last = Some(due);
+        }
+    }
+}
+
+fn expects_a_decision(expect: &Expect) -> bool {
+    let Expect { effect, reason, rule, cached, degraded, obligations, expires_in, signals: _ } = expect;
+    effect.is_some()
+        || reason.is_some()
+        || rule.is_some()
+        || cached.is_some()
+        || degraded.is_some()
+        || obligations.is_some()
+        || expires_in.is_some()
+}
+
+/// The bytes of a request in a pack: a text as it stands, anything else as JSON.
+fn request_bytes(request: &serde_json::Value) -> Vec<u8> {
+    match request {
+        serde_json::Value::String(text) => text.as_bytes().to_vec(),
+        json => json.to_string().into_bytes(),
+    }
+}
+
+/// Who asks to do what to what, as text for people.
+fn asked(request: &serde_json::Value) -> String {
+    let text = |pointer: &str| request.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("?");
+    format!("{} {} {}", text("/subject/id"), text("/action/name"), text("/resource/id"))
+}
+
+fn instant(text: &str) -> Option<Wall> {
+    let at: Timestamp = text.parse().ok()?;
+    i64::try_from(at.as_nanosecond()).ok().map(Wall::from_nanos)
+}
+
+fn not_a_timestamp(pointer: &str, text: &str) -> Diagnostic {
+    let message = format!("{} is no timestamp", crate::error::quoted(text));
+    Diagnostic::new(Code::InvalidValue, pointer, message).with_help("write RFC 3339, as in 2026-01-01T00:00:00Z")
+}
+
+/// A status by its word.
+#[must_use]
+pub fn parse_status(word: &str) -> Option<Status> {
+    [Status::Unknown, Status::Failed, Status::Degraded, Status::Ok].into_iter().find(|status| status.name() == word)
+}

@@ -1,0 +1,197 @@
+//! The rules of one action against one request: gate 8, and the parts of gates 6 and 9 that count rules.
+
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::combine::{Tally, Verdict};
+use crate::condition::rego::RegoInput;
+use crate::condition::{Cause, Scope, SignalView, Truth};
+use crate::limits::Limits;
+use crate::obligation::Obligation;
+use crate::policy::action::ActionSpec;
+use crate::policy::compile::Policy;
+use crate::policy::rule::{Condition, Rule};
+use crate::reason::Effect;
+use crate::request::{Party, Request};
+use crate::time::Now;
+use crate::value::{Map, Timestamp, Value, View};
+
+/// Which rules count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All.
+    All,
+    /// The safe-mode set: of the rules that allow those marked `minimal`, and every rule that denies.
+    Minimal,
+    /// The rules that deny.
+    Deny,
+}
+
+/// What one evaluation reads.
+pub(super) struct Evaluation<'e> {
+    pub(super) policy: &'e Policy,
+    pub(super) limits: &'e Limits,
+    pub(super) request: &'e Request,
+    pub(super) slots: &'e [Option<View<'e>>],
+    pub(super) signals: &'e [SignalView],
+    pub(super) now: Now,
+    /// Whether the wall clock is to be trusted.
+    pub(super) clock_ok: bool,
+    /// The request as Rego sees it; made when the first Rego rule is met.
+    pub(super) rego_input: OnceCell<RegoInput>,
+}
+
+/// The truth values of the rules, counted, and what else came with them.
+pub(super) struct Counted {
+    pub(super) tally: Tally,
+    /// The next wall time at which a condition that was evaluated may change its value.
+    pub(super) boundary: Option<Timestamp>,
+    /// The true rules that have obligations, in order of their numbers.
+    obliging: smallvec::SmallVec<[u32; 4]>,
+}
+
+/// Sees each rule that is evaluated; for explanations.
+pub(super) trait Watch {
+    /// A rule was considered: the truth of its match part, of the whole, and what Rego says of an undefined result.
+    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, detail: Option<String>);
+}
+
+/// Sees nothing, at no cost.
+pub(super) struct Unwatched;
+
+impl Watch for Unwatched {
+    fn considered(&mut self, _: u32, _: Truth, _: Truth, _: Option<String>) {}
+}
+
+impl Evaluation<'_> {
+    /// Counts the rules that can match; all of them where `every` is set, else only those that can still matter.
+    pub(super) fn count(&self, action: &ActionSpec, which: Which, every: bool, watch: &mut impl Watch) -> Counted {
+        let mut counted = Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new() };
+        for root in &action.roots {
+            let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
+                continue;
+            };
+            index.candidates(self.slots, &mut |number| {
+                let Some(rule) = self.policy.rule(number).filter(|rule| which.counts(rule)) else { return };
+                if every || rule.obligations.is_some() || counted.tally.matters(rule.effect, number) {
+                    self.count_one(number, rule, &mut counted, watch);
+                }
+            });
+        }
+        counted
+    }
+
+    fn count_one(&self, number: u32, rule: &Rule, counted: &mut Counted, watch: &mut impl Watch) {
+        let matched = rule.matches(self.slots);
+        let (truth, detail) = match matched {
+            Truth::False => (Truth::False, None),
+            _ => self.condition(rule, counted),
+        };
+        let truth = and(matched, truth);
+        counted.tally.count(rule.effect, number, truth);
+        if truth == Truth::True && rule.obligations.is_some() && !counted.obliging.contains(&number) {
+            let at = counted.obliging.partition_point(|before| *before < number);
+            counted.obliging.insert(at, number);
+        }
+        watch.considered(number, matched, truth, detail);
+    }
+
+    fn condition(&self, rule: &Rule, counted: &mut Counted) -> (Truth, Option<String>) {
+        match &rule.condition {
+            Condition::Always => (Truth::True, None),
+            Condition::Cel(program) => {
+                if let Some(boundary) = program.reads().clock.next_boundary(self.now.wall.as_timestamp()) {
+                    counted.boundary = Some(counted.boundary.map_or(boundary, |before| before.min(boundary)));
+                }
+                // An arena and a budget of its own: what one rule uses up never changes another.
+                let arena = Bump::new();
+                (program.truth(&self.scope(&arena)), None)
+            }
+            Condition::Rego(entry) => {
+                let Some(modules) = &self.policy.modules else {
+                    return (Truth::Indeterminate(Cause::Internal), None);
+                };
+                if entry.reads().reads_now {
+                    counted.boundary = Some(self.now.wall.as_timestamp());
+                }
+                let input = self.rego_input.get_or_init(|| self.input());
+                modules.truth(entry, input)
+            }
+        }
+    }
+
+    /// What Rego sees of it all: the request as AuthZEN has it, every signal, and the time where it is to be trusted.
+    fn input(&self) -> RegoInput {
+        let text = |text: &str| Value::String(text.into());
+        let party = |party: &Party| {
+            let mut map = Map::default();
+            map.insert("type", text(&party.party_type));
+            map.insert("id", text(&party.id));
+            map.insert("properties", Value::Map(party.properties.clone()));
+            Value::Map(map)
+        };
+        let mut action = Map::default();
+        action.insert("name", text(&self.request.action.name));
+        action.insert("properties", Value::Map(self.request.action.properties.clone()));
+        let (subject, action, resource) =
+            (party(&self.request.subject), Value::Map(action), party(&self.request.resource));
+        let context = Value::Map(self.request.context.clone());
+        let entries = [("subject", &subject), ("action", &action), ("resource", &resource), ("context", &context)];
+        let names = self.policy.signals.iter().map(|spec| spec.name.as_str());
+        let input = RegoInput::new(entries).with_signals(names.zip(self.signals.iter().copied()));
+        if self.clock_ok { input.with_now(self.now.wall.as_timestamp()) } else { input }
+    }
+
+    /// What a condition may read.
+    pub(super) fn scope<'a>(&'a self, arena: &'a Bump) -> Scope<'a> {
+        Scope {
+            slots: self.slots,
+            signals: self.signals,
+            monotonic: self.now.monotonic,
+            wall: self.clock_ok.then(|| self.now.wall.as_timestamp()),
+            arena,
+            steps_left: Cell::new(self.limits.steps_max),
+        }
+    }
+
+    /// What the rules behind a verdict oblige the host to: those of all true rules with its effect.
+    pub(super) fn obligations(&self, counted: &Counted, verdict: Verdict) -> Option<Arc<[Obligation]>> {
+        verdict.rule()?;
+        let of_effect =
+            |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());
+        let mut lists = counted
+            .obliging
+            .iter()
+            .filter(of_effect)
+            .filter_map(|number| self.policy.rule(*number)?.obligations.as_ref());
+        match (lists.next(), lists.next()) {
+            (None, _) => None,
+            (Some(only), None) => Some(Arc::clone(only)),
+            (Some(first), Some(second)) => {
+                let all = [first, second].into_iter().chain(lists);
+                Some(all.flat_map(|list| list.iter().cloned()).collect())
+            }
+        }
+    }
+}
+
+impl Which {
+    fn counts(self, rule: &Rule) -> bool {
+        match self {
+            Self::All => true,
+            Self::Minimal => rule.minimal || rule.effect == Effect::Deny,
+            Self::Deny => rule.effect == Effect::Deny,
+        }
+    }
+}
+
+/// Strong Kleene conjunction.
+const fn and(a: Truth, b: Truth) -> Truth {
+    match (a, b) {
+        (Truth::False, _) | (_, Truth::False) => Truth::False,
+        (Truth::True, other) | (other, Truth::True) => other,
+        (Truth::Indeterminate(a), Truth::Indeterminate(b)) => Truth::Indeterminate(a.join(b)),
+    }
+}

@@ -1,0 +1,468 @@
+//! The engine: the one path of `decide`, gate by gate (spec 1.4).
+//!
+//! Writers (`activate`, `observe`, `advance` …) take the one lock, change what the engine was told, and publish a new
+//! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
+//! one time; it waits for nobody unless something is due at that very time.
+
+mod degraded;
+mod evaluate;
+mod explain;
+mod lives;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::cell::OnceCell;
+use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use bumpalo::Bump;
+use foldhash::fast::FixedState;
+
+pub use explain::{Explanation, RuleTrace};
+
+use crate::combine::Verdict;
+use crate::condition::Status;
+use crate::decision::{Decision, DecisionId};
+use crate::limits::Limits;
+use crate::name::{self, Name};
+use crate::policy::bundle::Bundle;
+use crate::reason::Reason;
+use crate::request::{Request, RequestError};
+use crate::state::cache::Cache;
+use crate::state::cache_key;
+use crate::state::clocks::{Anchor, HighWater};
+use crate::state::events::{Event, EventKind, Events};
+use crate::state::signals::{Observation, Observed};
+use crate::time::{Monotonic, Now, Ttl};
+use evaluate::{Evaluation, Unwatched, Which};
+use lives::Lives;
+use snapshot::{Active, Snapshot};
+use told::{Told, admissible, carried};
+
+/// How an engine is set up. The defaults are safe; none of them loosens anything.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The limits on all that comes in.
+    pub limits: Limits,
+    /// How far the two clocks may part before the signal `clock` fails. Default 5 s.
+    pub clock_skew_max: Ttl,
+    /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
+    /// requests from strangers supply one, so that nobody can aim at one place of the cache.
+    pub key: [u8; 16],
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { limits: Limits::DEFAULT, clock_skew_max: Ttl::from_secs(5), key: [0; 16] }
+    }
+}
+
+/// Why a bundle was not activated. The active one stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActivateError {
+    /// A bundle of this name with a higher revision was active.
+    #[error("revision {offered} is older than revision {highest}, which was active")]
+    OlderRevision {
+        /// The revision offered.
+        offered: u64,
+        /// The highest one seen.
+        highest: u64,
+    },
+    /// A bundle of another name is active.
+    #[error("the bundle is of another pack than the active one")]
+    OtherName,
+    /// The bundle may not decide now, and the active one may.
+    #[error("the bundle is outside its validity")]
+    OutsideValidity,
+}
+
+impl ActivateError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OlderRevision { .. } => "older_revision",
+            Self::OtherName => "other_name",
+            Self::OutsideValidity => "outside_validity",
+        }
+    }
+}
+
+/// What the engine has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Readings of the monotonic clock that were earlier than one before, by a millisecond or more.
+    pub clock_went_back: u64,
+    /// Events dropped because nobody polled.
+    pub events_dropped: u64,
+    /// Cached decisions now held.
+    pub cached_decisions: u64,
+}
+
+/// A policy decision point inside its host's process.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    snapshot: ArcSwap<Snapshot>,
+    told: Mutex<Told>,
+    events: Mutex<Events>,
+    cache: Cache,
+    high_water: HighWater,
+    hash: FixedState,
+    #[cfg(test)]
+    pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
+}
+
+impl Engine {
+    /// An engine without a bundle: it denies everything with `no_policy`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = config.key;
+        let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let limits = &config.limits;
+        Self {
+            snapshot: ArcSwap::from_pointee(Told::new().snapshot(Now::default()).0),
+            told: Mutex::new(Told::new()),
+            events: Mutex::new(Events::new(limits.events_max)),
+            cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
+            high_water: HighWater::default(),
+            hash: FixedState::with_seed(u64::from_be_bytes(rest)),
+            config,
+            #[cfg(test)]
+            panic_in_decide: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    /// Makes a bundle the active one. Readers never wait and never see half of each.
+    ///
+    /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the
+    /// engine starts anew.
+    ///
+    /// # Errors
+    /// [`ActivateError`], with everything as it was.
+    pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        let now = self.held(now);
+        let mut told = self.told();
+        told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        let name = name::name(bundle.name()).unwrap_or_default();
+        let revision = bundle.revision();
+        if let Err(error) = admissible(told.active.as_ref(), &bundle, now) {
+            let code = error.code();
+            self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
+            return Err(error);
+        }
+        told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
+        told.engine_ok = true;
+        told.statuses.clear();
+        told.activations = told.activations.saturating_add(1);
+        told.active = Some(Active { bundle, activation: told.activations });
+        let (snapshot, _) = told.snapshot(now);
+        self.snapshot.store(Arc::new(snapshot));
+        self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        Ok(())
+    }
+
+    /// Takes a report about a signal.
+    pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
+        let reading = now.monotonic;
+        let now = self.held(now);
+        let mut told = self.told();
+        let outcome = told.observe(observation, reading, now);
+        if outcome == Observed::Taken {
+            self.publish(&mut told, now);
+        } else {
+            let signal = cut(&observation.signal);
+            self.events().push(now, EventKind::ObservationIgnored { signal, outcome });
+        }
+        outcome
+    }
+
+    /// Lets time alone do what is due: signals expire, a validity ends, clocks that have parted are found.
+    ///
+    /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
+    /// that events come in time even when nobody asks anything.
+    pub fn advance(&self, now: Now) {
+        let raw = now;
+        let now = self.held(now);
+        let mut told = self.told();
+        let parted = told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
+        if parted && told.clock_ok {
+            told.clock_ok = false;
+            self.events().push(now, EventKind::ClockFailed);
+        }
+        self.publish(&mut told, now);
+    }
+
+    /// Takes the two clocks as they stand now for right: the way out after they have parted.
+    pub fn anchor_clocks(&self, now: Now) {
+        let held = self.held(now);
+        let mut told = self.told();
+        told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.clock_ok = true;
+        self.events().push(held, EventKind::ClockAnchored);
+        self.publish(&mut told, held);
+    }
+
+    /// When [`Engine::advance`] is due, at the latest; nothing while time alone changes nothing.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        Some(self.snapshot.load().due).filter(|due| *due < Monotonic::NEVER)
+    }
+
+    /// The oldest event that was not polled yet.
+    pub fn poll_event(&self) -> Option<Event> {
+        self.events().poll()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            clock_went_back: self.high_water.went_back(),
+            events_dropped: self.events().dropped(),
+            cached_decisions: u64::try_from(self.cache.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The status of a signal, as of the last call that told the engine the time; nothing where none is so named.
+    #[must_use]
+    pub fn signal(&self, name: &str) -> Option<Status> {
+        let snapshot = self.snapshot.load();
+        let number = snapshot.active.as_ref()?.bundle.policy().signal(name)?;
+        snapshot.signals.get(usize::from(number)).map(|view| view.status)
+    }
+
+    /// The active bundle.
+    #[must_use]
+    pub fn bundle(&self) -> Option<Bundle> {
+        self.snapshot.load().active.as_ref().map(|active| active.bundle.clone())
+    }
+
+    /// Decides. There is no error: whatever goes wrong is a deny with its reason.
+    #[must_use]
+    pub fn decide(&self, request: &Request, now: Now) -> Decision {
+        self.contained(now, || match request.check_names(&self.config.limits) {
+            Ok(()) => self.gates(request, now),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Decides on the bytes of an AuthZEN evaluation request.
+    #[must_use]
+    pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
+        self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
+            Ok(request) => self.gates(&request, now),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Explains what [`Engine::decide`] would say, without an effect on anything.
+    #[must_use]
+    pub fn explain(&self, request: &Request, now: Now) -> Explanation {
+        let snapshot = self.current(now);
+        explain::explain(&snapshot, request, self.held(now), &self.config.limits)
+    }
+
+    /// A panic inside is a deny, and ends this engine's allowing until a bundle is activated.
+    fn contained(&self, now: Now, decide: impl FnOnce() -> Decision) -> Decision {
+        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+            let now = self.held(now);
+            let mut told = self.told();
+            if told.engine_ok {
+                told.engine_ok = false;
+                self.events().push(now, EventKind::EngineFailed);
+            }
+            self.publish(&mut told, now);
+            Decision::new(Verdict::deny(Reason::InternalError), now)
+        })
+    }
+
+    /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
+    fn gates(&self, request: &Request, now: Now) -> Decision {
+        let snapshot = self.current(now);
+        let now = self.held(now);
+        let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+        decision.id = self.decision_id(request, now);
+        #[cfg(test)]
+        if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            panic!("a panic that a test asked for");
+        }
+
+        // An engine that met a panic denies until a bundle is activated.
+        if !snapshot.engine_ok {
+            return decision;
+        }
+        // Gate 1: a bundle is active, and inside its validity.
+        let Some(active) = &snapshot.active else {
+            return decision.denied(Reason::NoPolicy);
+        };
+        let policy = &**active.bundle.policy();
+        decision.bundle = policy.name;
+        decision.revision = policy.revision;
+        if let Err(reason) = bundle_gate(&snapshot, policy, now) {
+            return decision.denied(reason);
+        }
+        // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
+        let terms = match request.terms() {
+            Ok(terms) => terms,
+            Err(error) => return decision.denied(Reason::InvalidRequest).because(&error),
+        };
+        if terms.min_revision.is_some_and(|least| policy.revision < least) {
+            return decision.denied(Reason::RevisionTooOld);
+        }
+        let Some((number, action)) = policy.action(&request.action.name) else {
+            return decision.denied(Reason::UnknownAction);
+        };
+        let arena = Bump::new();
+        let slots = match policy.schema.fill(request, &arena) {
+            Ok(slots) => slots,
+            Err(misfit) => return decision.denied(Reason::InvalidRequest).because(&misfit),
+        };
+        let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
+            return decision;
+        };
+        // Gates 3, 4 and 5 (audit, quarantine, posture) have nothing to say in this version: packs that declare any of
+        // these are refused when they are loaded.
+
+        let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
+        let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
+        let kept = key.as_ref().and_then(|key| self.cache.find(key));
+        let evaluation = Evaluation {
+            policy,
+            limits: &self.config.limits,
+            request,
+            slots: &slots,
+            signals: &snapshot.signals,
+            now,
+            clock_ok: snapshot.clock_ok,
+            rego_input: OnceCell::new(),
+        };
+        // Gate 6: every signal that the action requires is ok, or the action's declared way out.
+        if let Some(degraded) = &need.degraded {
+            let (verdict, obligations) = degraded::verdict(&evaluation, action, need, kept.as_ref());
+            decision.degraded = Some(Arc::clone(degraded));
+            decision.obligations = obligations;
+            return decision.settled(verdict, policy);
+        }
+        // Gate 7: an earlier answer whose facts all still hold.
+        if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
+            decision.cached = true;
+            decision.expires_at = answer.expires_at;
+            decision.obligations = answer.obligations;
+            return decision.settled(answer.verdict, policy);
+        }
+        // Gate 8: the rules.
+        let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
+        let verdict = counted.tally.verdict();
+        decision.obligations = evaluation.obligations(&counted, verdict);
+        // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
+        if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
+            let lives = Lives::of(&snapshot, need, &counted, terms, now);
+            decision.expires_at = lives.answer_expires_at(verdict, action);
+            if let Some(answer) = lives.answer(verdict, &decision, action, need) {
+                self.cache.keep(&key, answer);
+            }
+        }
+        decision.settled(verdict, policy)
+    }
+
+    fn refused(&self, error: &RequestError, now: Now) -> Decision {
+        let now = self.held(now);
+        let reason = match error {
+            RequestError::Limit { .. } => Reason::LimitExceeded,
+            _ => Reason::InvalidRequest,
+        };
+        let mut decision = Decision::new(Verdict::deny(reason), now);
+        if let Some(active) = &self.snapshot.load().active {
+            decision.bundle = active.bundle.policy().name;
+            decision.revision = active.bundle.revision();
+        }
+        decision.id = self.id_of(now, 0);
+        decision.because(error)
+    }
+
+    /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
+    fn current(&self, now: Now) -> arc_swap::Guard<Arc<Snapshot>> {
+        let snapshot = self.snapshot.load();
+        let parted = snapshot.clock_ok && snapshot.anchor.is_some_and(|anchor| !anchor.agrees(now));
+        if self.high_water.hold(now.monotonic) < snapshot.due && !parted {
+            return snapshot;
+        }
+        drop(snapshot);
+        self.advance(now);
+        self.snapshot.load()
+    }
+
+    fn publish(&self, told: &mut Told, now: Now) {
+        let (snapshot, changed) = told.snapshot(now);
+        if let Some(active) = &snapshot.active {
+            for (number, from, to) in changed {
+                if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
+                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                }
+            }
+        }
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    fn held(&self, now: Now) -> Now {
+        Now { monotonic: self.high_water.hold(now.monotonic), wall: now.wall }
+    }
+
+    fn decision_id(&self, request: &Request, now: Now) -> DecisionId {
+        let (subject, resource) = (&request.subject, &request.resource);
+        let who = (&subject.party_type, &subject.id, &resource.party_type, &resource.id, &request.action.name);
+        self.id_of(now, self.hash.hash_one(who))
+    }
+
+    /// 48 bits of wall milliseconds and 80 bits of digest, as a ULID has them.
+    fn id_of(&self, now: Now, digest: u64) -> DecisionId {
+        let nanos = now.wall.as_nanos();
+        let millis = u64::try_from(nanos.max(0)).unwrap_or(0) / 1_000_000;
+        let within = nanos.rem_euclid(1_000_000) as u64 >> 4;
+        let digest = self.hash.hash_one((digest, nanos, now.monotonic.as_nanos()));
+        DecisionId(u128::from(millis & 0xFFFF_FFFF_FFFF) << 80 | u128::from(within & 0xFFFF) << 64 | u128::from(digest))
+    }
+
+    /// The writers' lock. A writer that panicked left a state that the next activation starts anew from.
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(|poisoned: PoisonError<MutexGuard<'_, Told>>| {
+            let mut told = poisoned.into_inner();
+            told.engine_ok = false;
+            told
+        })
+    }
+
+    fn events(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.
+fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now: Now) -> Result<(), Reason> {
+    if policy.valid_until.is_some_and(|until| !snapshot.clock_ok || until <= now.wall) {
+        return Err(Reason::PolicyExpired);
+    }
+    if policy.valid_from.is_some_and(|from| !snapshot.clock_ok || now.wall < from) {
+        return Err(Reason::PolicyNotYetValid);
+    }
+    Ok(())
+}
+
+/// A text cut to the length of a name.
+fn cut(text: &str) -> Name {
+    let mut name = Name::new();
+    for letter in text.chars() {
+        if name.try_push(letter).is_err() {
+            break;
+        }
+    }
+    name
+}

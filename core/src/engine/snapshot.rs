@@ -1,0 +1,50 @@
+//! What one decision sees: everything that the engine was told, at one time, immutable (spec 1.4).
+
+use std::sync::Arc;
+
+use crate::condition::SignalView;
+use crate::name::Name;
+use crate::policy::bundle::Bundle;
+use crate::policy::compile::Policy;
+use crate::state::cache::Stamp;
+use crate::state::clocks::Anchor;
+use crate::time::{Monotonic, Now};
+
+/// A bundle that decides.
+#[derive(Clone, Debug)]
+pub(super) struct Active {
+    pub(super) bundle: Bundle,
+    /// Grows with each activation: part of what a cached decision rests on.
+    pub(super) activation: u64,
+}
+
+/// Everything that one decision sees.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) active: Option<Active>,
+    pub(super) signals: Vec<SignalView>,
+    /// By action: the signals that it requires, and those that its rules read.
+    pub(super) needs: Vec<Need>,
+    pub(super) anchor: Option<Anchor>,
+    pub(super) clock_ok: bool,
+    pub(super) engine_ok: bool,
+    /// From then on this snapshot no longer holds: the one comparison that a decision makes with all that is due.
+    pub(super) due: Monotonic,
+}
+
+/// How it stands with the signals of one action.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Need {
+    /// The required signals that are not ok; nothing where all are.
+    pub(super) degraded: Option<Arc<[Name]>>,
+    /// Until when, exclusive, the required signals are known to be what they are.
+    pub(super) required_until: Monotonic,
+    /// Likewise the signals that rules read.
+    pub(super) read_until: Monotonic,
+    pub(super) stamp: Stamp,
+}
+
+/// Whether the policy may decide at this wall time.
+pub(super) fn in_validity(policy: &Policy, now: Now) -> bool {
+    policy.valid_from.is_none_or(|from| from <= now.wall) && policy.valid_until.is_none_or(|until| now.wall < until)
+}

@@ -1,0 +1,292 @@
+//! Tests that need to reach inside the engine, or that no drill can say.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::policy::bundle::Trust;
+use crate::reason::Effect;
+use crate::time::Wall;
+
+fn at(millis: u64) -> Now {
+    Now::new(Monotonic::from_millis(millis), Wall::from_millis(i64::try_from(millis).unwrap()))
+}
+
+fn bundle(change: impl FnOnce(&mut Value)) -> Bundle {
+    let mut document = json!({
+        "fallgate": 1, "name": "test", "revision": 3,
+        "signals": {"idp": {"ttl": "10s"}},
+        "actions": {
+            "read": {"cache": {"allow": "1m", "deny": "1m"}},
+            "write": {"requires": ["idp"], "on_failure": {"serve_cached": {"max_stale": "1m"}}, "cache": {"allow": "30s"}},
+        },
+        "schema": {"subject": {"user": {"groups": ["string"]}}, "resource": {"doc": {}}},
+        "rules": [{"id": "staff", "effect": "allow", "subject": {"type": "user", "groups": "staff"}}],
+    });
+    change(&mut document);
+    Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap()
+}
+
+fn engine() -> Engine {
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle(|_| {}), at(0)).unwrap();
+    engine
+}
+
+fn request(action: &str, group: &str) -> Vec<u8> {
+    json!({
+        "subject": {"type": "user", "id": "ann", "properties": {"groups": [group]}},
+        "action": {"name": action}, "resource": {"type": "doc", "id": "d"},
+    })
+    .to_string()
+    .into_bytes()
+}
+
+fn reason(engine: &Engine, action: &str, millis: u64) -> Reason {
+    engine.decide_json(&request(action, "staff"), at(millis)).reason()
+}
+
+fn codes(engine: &Engine) -> Vec<&'static str> {
+    std::iter::from_fn(|| engine.poll_event()).map(|event| event.kind.code()).collect()
+}
+
+#[test]
+fn an_engine_is_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Engine>();
+    shared::<Bundle>();
+}
+
+#[test]
+fn without_a_bundle_everything_is_denied() {
+    let engine = Engine::new(Config::default());
+    assert_eq!(reason(&engine, "read", 0), Reason::NoPolicy);
+}
+
+#[test]
+fn a_panic_is_a_deny_until_a_bundle_is_activated() {
+    let engine = engine();
+    assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
+    engine.panic_in_decide.store(true, Ordering::Relaxed);
+    assert_eq!(reason(&engine, "read", 1), Reason::InternalError);
+    assert_eq!(reason(&engine, "read", 2), Reason::InternalError, "also what was cached");
+    assert_eq!(engine.signal("engine"), Some(Status::Failed));
+    engine.activate(bundle(|_| {}), at(3)).unwrap();
+    assert_eq!(reason(&engine, "read", 4), Reason::AllowedByRule);
+    assert_eq!(codes(&engine), ["bundle_activated", "engine_failed", "bundle_activated"]);
+}
+
+#[test]
+fn after_a_panic_signals_have_to_be_observed_anew() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    engine.panic_in_decide.store(true, Ordering::Relaxed);
+    assert_eq!(reason(&engine, "write", 1), Reason::InternalError);
+    engine.activate(bundle(|_| {}), at(2)).unwrap();
+    assert_eq!(engine.signal("idp"), Some(Status::Unknown));
+}
+
+#[test]
+fn a_lock_that_a_panic_poisoned_still_denies_and_mends() {
+    let engine = engine();
+    let poisoned = catch_unwind(AssertUnwindSafe(|| {
+        let _told = engine.told.lock().unwrap();
+        panic!("a writer that panics");
+    }));
+    assert!(poisoned.is_err());
+    engine.observe(&Observation::ok("idp"), at(1));
+    assert_eq!(reason(&engine, "read", 2), Reason::InternalError);
+}
+
+#[test]
+fn a_cached_answer_never_outlives_its_ttl_by_a_nanosecond() {
+    let engine = engine();
+    let first = engine.decide_json(&request("read", "staff"), at(0));
+    assert_eq!((first.cached(), first.expires_in_ms()), (false, 60_000));
+    assert!(engine.decide_json(&request("read", "staff"), at(59_999)).cached());
+    assert!(!engine.decide_json(&request("read", "staff"), at(60_000)).cached());
+    let just_before = Now::new(Monotonic::from_nanos(119_999_000_001), Wall::from_millis(119_999));
+    assert!(!engine.decide_json(&request("read", "staff"), just_before).cached(), "time is rounded up");
+}
+
+#[test]
+fn a_cached_answer_is_for_its_own_question_only() {
+    let engine = engine();
+    assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
+    let other = engine.decide_json(&request("read", "guests"), at(1));
+    assert_eq!((other.reason(), other.cached()), (Reason::NoMatchingRule, false));
+    let again = engine.decide_json(&request("read", "guests"), at(2));
+    assert_eq!((again.reason(), again.cached()), (Reason::NoMatchingRule, true));
+}
+
+#[test]
+fn activating_a_bundle_voids_what_was_cached() {
+    let engine = engine();
+    assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
+    let narrower = bundle(|document| {
+        document["revision"] = 4.into();
+        document["rules"] = json!([]);
+    });
+    engine.activate(narrower, at(1)).unwrap();
+    assert_eq!(reason(&engine, "read", 2), Reason::NoMatchingRule);
+}
+
+#[test]
+fn an_answer_rests_on_the_freshness_of_what_the_action_requires() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    let decision = engine.decide_json(&request("write", "staff"), at(4_000));
+    assert_eq!(decision.expires_in_ms(), 6_001, "the signal holds up to 10 s, that instant included");
+    assert_eq!(reason(&engine, "write", 10_000), Reason::AllowedByRule);
+    assert_eq!(reason(&engine, "write", 10_001), Reason::AllowedStale);
+    assert_eq!(reason(&engine, "write", 64_000), Reason::SignalUnavailable, "max_stale counts from the evaluation");
+}
+
+#[test]
+fn a_stale_answer_is_of_the_same_revision_and_the_same_question() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    assert_eq!(reason(&engine, "write", 1), Reason::AllowedByRule);
+    let other = engine.decide_json(&request("write", "guests"), at(20_000));
+    assert_eq!(other.reason(), Reason::SignalUnavailable);
+    engine.activate(bundle(|document| document["revision"] = 4.into()), at(20_001)).unwrap();
+    assert_eq!(reason(&engine, "write", 20_002), Reason::SignalUnavailable);
+}
+
+#[test]
+fn a_clock_that_goes_back_extends_nothing() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    assert_eq!(reason(&engine, "write", 10_001), Reason::SignalUnavailable);
+    let back = Now::new(Monotonic::ZERO, Wall::from_millis(10_001));
+    assert_eq!(engine.decide_json(&request("write", "staff"), back).reason(), Reason::SignalUnavailable);
+    assert_eq!(engine.counters().clock_went_back > 0, true);
+}
+
+#[test]
+fn clocks_that_part_end_what_is_cached_until_they_are_anchored() {
+    let engine = engine();
+    assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
+    let slept = Now::new(Monotonic::from_millis(1), Wall::from_millis(8 * 3_600_000));
+    assert!(!engine.decide_json(&request("read", "staff"), slept).cached());
+    assert_eq!(engine.signal("clock"), Some(Status::Failed));
+    assert_eq!(codes(&engine), ["bundle_activated", "clock_failed"]);
+    engine.anchor_clocks(slept);
+    assert_eq!(engine.signal("clock"), Some(Status::Ok));
+}
+
+#[test]
+fn a_clock_that_is_not_trusted_ends_a_validity() {
+    let valid = |until: &str| {
+        let engine = Engine::new(Config::default());
+        let bundle = bundle(|document| document["valid"] = json!({"until": until}));
+        engine.activate(bundle, at(0)).unwrap();
+        engine
+    };
+    let engine = valid("1970-01-01T00:01:00Z");
+    assert_eq!(reason(&engine, "read", 59_999), Reason::AllowedByRule);
+    assert_eq!(reason(&engine, "read", 60_000), Reason::PolicyExpired);
+    let engine = valid("2100-01-01T00:00:00Z");
+    let parted = Now::new(Monotonic::from_millis(1), Wall::from_millis(60_000));
+    assert_eq!(engine.decide_json(&request("read", "staff"), parted).reason(), Reason::PolicyExpired);
+}
+
+#[test]
+fn a_year_leaps_by_and_nothing_is_allowed_on_old_news() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    assert_eq!(reason(&engine, "write", 0), Reason::AllowedByRule);
+    assert_eq!(reason(&engine, "write", 365 * 86_400_000), Reason::SignalUnavailable);
+    let never = Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MAX));
+    assert_eq!(engine.decide_json(&request("write", "staff"), never).effect(), Effect::Deny);
+}
+
+#[test]
+fn a_bundle_that_may_not_take_over_changes_nothing() {
+    let engine = engine();
+    let older = bundle(|document| document["revision"] = 2.into());
+    assert_eq!(engine.activate(older, at(1)), Err(ActivateError::OlderRevision { offered: 2, highest: 3 }));
+    let other = bundle(|document| document["name"] = "other".into());
+    assert_eq!(engine.activate(other, at(1)), Err(ActivateError::OtherName));
+    let over = bundle(|document| document["valid"] = json!({"until": "1970-01-01T00:00:00Z"}));
+    assert_eq!(engine.activate(over, at(1)), Err(ActivateError::OutsideValidity));
+    assert_eq!(engine.bundle().unwrap().revision(), 3);
+    assert_eq!(codes(&engine), ["bundle_activated", "bundle_refused", "bundle_refused", "bundle_refused"]);
+}
+
+#[test]
+fn a_request_may_demand_a_revision_and_say_when_it_ends() {
+    let engine = engine();
+    let with = |own: Value| {
+        let mut request: Value = serde_json::from_slice(&request("read", "staff")).unwrap();
+        request["context"] = json!({"fallgate": own});
+        engine.decide_json(request.to_string().as_bytes(), at(0))
+    };
+    assert_eq!(with(json!({"min_revision": 3})).reason(), Reason::AllowedByRule);
+    assert_eq!(with(json!({"min_revision": 4})).reason(), Reason::RevisionTooOld);
+    assert_eq!(with(json!({"min_revision": u64::MAX})).reason(), Reason::RevisionTooOld);
+    assert_eq!(with(json!({"min_revision": "3"})).reason(), Reason::InvalidRequest);
+}
+
+#[test]
+fn no_answer_is_kept_beyond_the_end_of_the_request_itself() {
+    let engine = engine();
+    let mut request: Value = serde_json::from_slice(&request("read", "staff")).unwrap();
+    request["context"] = json!({"fallgate": {"expires_at": "1970-01-01T00:00:05Z"}});
+    let bytes = request.to_string();
+    assert_eq!(engine.decide_json(bytes.as_bytes(), at(0)).expires_in_ms(), 5_000);
+    assert!(engine.decide_json(bytes.as_bytes(), at(4_999)).cached());
+    let after = engine.decide_json(bytes.as_bytes(), at(5_000));
+    assert_eq!((after.cached(), after.expires_in_ms()), (false, 0));
+}
+
+#[test]
+fn observations_that_are_not_taken_are_told() {
+    let engine = engine();
+    let observed = |observation: Observation| engine.observe(&observation, at(5_000));
+    assert_eq!(observed(Observation::ok("ipd")), Observed::UnknownSignal);
+    assert_eq!(observed(Observation::ok("clock")), Observed::NotObservable);
+    assert_eq!(observed(Observation::ok("idp").at(Monotonic::from_millis(6_000))), Observed::Future);
+    assert_eq!(observed(Observation::ok("idp")), Observed::Taken);
+    assert_eq!(observed(Observation::failed("idp").at(Monotonic::from_millis(4_000))), Observed::Older);
+    assert_eq!(engine.signal("idp"), Some(Status::Ok));
+    let ignored = codes(&engine).into_iter().filter(|code| *code == "observation_ignored").count();
+    assert_eq!(ignored, 4);
+}
+
+#[test]
+fn events_are_bounded_and_the_loss_is_counted() {
+    let engine = engine();
+    for _ in 0..5_000 {
+        engine.observe(&Observation::ok(&"x".repeat(10_000)), at(1));
+    }
+    assert_eq!(codes(&engine).len(), Limits::DEFAULT.events_max);
+    assert_eq!(engine.counters().events_dropped, 5_001 - 1_024);
+}
+
+#[test]
+fn the_next_deadline_is_when_time_alone_changes_something() {
+    let engine = engine();
+    assert_eq!(engine.next_deadline(), None);
+    engine.observe(&Observation::ok("idp"), at(1_000));
+    assert_eq!(engine.next_deadline(), Some(Monotonic::from_millis(11_001)));
+    engine.advance(at(11_000));
+    assert_eq!(engine.signal("idp"), Some(Status::Ok));
+    engine.advance(at(11_001));
+    assert_eq!(engine.signal("idp"), Some(Status::Unknown));
+    assert_eq!(engine.next_deadline(), None);
+}
+
+#[test]
+fn a_new_bundle_keeps_what_is_known_of_the_signals_it_shares() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    let more = bundle(|document| {
+        document["revision"] = 4.into();
+        document["signals"]["aaa"] = json!({"ttl": "1s"});
+    });
+    engine.activate(more, at(1)).unwrap();
+    assert_eq!(engine.signal("idp"), Some(Status::Ok));
+    assert_eq!(engine.signal("aaa"), Some(Status::Unknown));
+}

@@ -1,0 +1,203 @@
+//! What the engine was told: the state behind the one lock of the writers, and how it becomes a snapshot.
+
+use std::sync::Arc;
+
+use super::ActivateError;
+use super::snapshot::{Active, Need, Snapshot, in_validity};
+use crate::condition::Status;
+use crate::name::Name;
+use crate::policy::bundle::Bundle;
+use crate::policy::compile::Policy;
+use crate::policy::signal::{BUILT_IN, CLOCK, Source};
+use crate::state::cache::Stamp;
+use crate::state::clocks::Anchor;
+use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
+use crate::time::{Monotonic, Now, Ttl};
+
+/// What the engine was told, behind the one lock of the writers.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) active: Option<Active>,
+    pub(super) held: Vec<Held>,
+    pub(super) anchor: Option<Anchor>,
+    pub(super) clock_ok: bool,
+    pub(super) engine_ok: bool,
+    pub(super) activations: u64,
+    /// By signal: what it was when last looked at, and how often that has changed.
+    pub(super) statuses: Vec<(Status, u64)>,
+}
+
+impl Told {
+    pub(super) const fn new() -> Self {
+        Self {
+            active: None,
+            held: Vec::new(),
+            anchor: None,
+            clock_ok: true,
+            engine_ok: true,
+            activations: 0,
+            statuses: Vec::new(),
+        }
+    }
+
+    /// The snapshot of `now`, and the signals that have changed since the last one: number, before, after.
+    pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<(u16, Status, Status)>) {
+        let Some(active) = self.active.clone() else {
+            return (self.empty(), Vec::new());
+        };
+        let policy = Arc::clone(active.bundle.policy());
+        let bundle = self.clock_ok_for(&policy) && in_validity(&policy, now);
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        let standings = standings(&policy.signals, &self.held, built_in, now.monotonic);
+        let changed = self.changed(&standings);
+        let needs = policy
+            .actions
+            .iter()
+            .map(|action| {
+                let (required_until, required) = self.rests_on(&action.requires, &standings);
+                let (read_until, read) = self.rests_on(&action.reads.signals, &standings);
+                // Every cached decision rests on the clock, in which its life is measured.
+                let clock = self.changes(CLOCK);
+                let stamp = Stamp { activation: active.activation, required, read: read.wrapping_add(clock) };
+                let degraded: Vec<Name> = action
+                    .requires
+                    .iter()
+                    .filter(|number| status(&standings, **number) != Status::Ok)
+                    .filter_map(|number| Some(policy.signals.get(usize::from(*number))?.name))
+                    .collect();
+                let degraded = if degraded.is_empty() { None } else { Some(sorted(degraded).into()) };
+                Need { degraded, required_until, read_until, stamp }
+            })
+            .collect();
+        let signals = standings.iter().map(|standing| standing.view).collect();
+        let due = standings.iter().filter_map(|standing| standing.until).map(just_after).min();
+        let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
+        let snapshot = Snapshot {
+            active: Some(active),
+            signals,
+            needs,
+            anchor: self.anchor,
+            clock_ok: self.clock_ok,
+            engine_ok: self.engine_ok,
+            due,
+        };
+        (snapshot, changed)
+    }
+
+    fn empty(&self) -> Snapshot {
+        Snapshot {
+            active: None,
+            signals: Vec::new(),
+            needs: Vec::new(),
+            anchor: self.anchor,
+            clock_ok: self.clock_ok,
+            engine_ok: self.engine_ok,
+            due: Monotonic::NEVER,
+        }
+    }
+
+    /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
+    fn clock_ok_for(&self, policy: &Policy) -> bool {
+        self.clock_ok || (policy.valid_from.is_none() && policy.valid_until.is_none())
+    }
+
+    fn changed(&mut self, standings: &[Standing]) -> Vec<(u16, Status, Status)> {
+        self.statuses.resize(standings.len(), (Status::Unknown, 0));
+        let mut changed = Vec::new();
+        for ((number, standing), (before, changes)) in (0_u16..).zip(standings).zip(&mut self.statuses) {
+            let after = standing.view.status;
+            if *before != after {
+                if usize::from(number) >= BUILT_IN.len() {
+                    changed.push((number, *before, after));
+                }
+                (*before, *changes) = (after, changes.saturating_add(1));
+            }
+        }
+        changed
+    }
+
+    fn changes(&self, number: u16) -> u64 {
+        self.statuses.get(usize::from(number)).map_or(0, |(_, changes)| *changes)
+    }
+
+    /// Until when these signals are known to be what they are, and the sum of their changes so far: each only grows,
+    /// so an equal sum means that none has changed.
+    fn rests_on(&self, numbers: &[u16], standings: &[Standing]) -> (Monotonic, u64) {
+        let until = |number: &u16| standings.get(usize::from(*number)).and_then(|standing| standing.until);
+        let until = numbers.iter().filter_map(until).map(just_after).min().unwrap_or(Monotonic::NEVER);
+        let changes = numbers.iter().fold(0_u64, |sum, number| sum.wrapping_add(self.changes(*number)));
+        (until, changes)
+    }
+
+    /// Takes an observation; `reading` is the clock as the host read it, `now` as it is held.
+    pub(super) fn observe(&mut self, observation: &Observation, reading: Monotonic, now: Now) -> Observed {
+        let Some(active) = &self.active else { return Observed::UnknownSignal };
+        let policy = active.bundle.policy();
+        let Some(number) = policy.signal(&observation.signal) else { return Observed::UnknownSignal };
+        let Some(Source::Observed { ttl, recover }) = policy.signals.get(usize::from(number)).map(|spec| &spec.source)
+        else {
+            return Observed::NotObservable;
+        };
+        // Rounded down, while `now` is rounded up: an observation looks older than it is, never younger.
+        let here = if reading.rounded_up() < now.monotonic { now.monotonic } else { reading };
+        let observed_at = observation.observed_at.unwrap_or(here).rounded_down();
+        let at = usize::from(number);
+        if self.held.len() <= at {
+            self.held.resize(policy.signals.len(), Held::default());
+        }
+        match self.held.get_mut(at) {
+            Some(held) => held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover),
+            None => Observed::UnknownSignal,
+        }
+    }
+}
+
+/// Whether a bundle may take the place of the active one.
+pub(super) fn admissible(active: Option<&Active>, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+    let Some(active) = active else { return Ok(()) };
+    if active.bundle.name() != bundle.name() {
+        return Err(ActivateError::OtherName);
+    }
+    let (offered, highest) = (bundle.revision(), active.bundle.revision());
+    if offered < highest {
+        return Err(ActivateError::OlderRevision { offered, highest });
+    }
+    if !in_validity(bundle.policy(), now) && in_validity(active.bundle.policy(), now) {
+        return Err(ActivateError::OutsideValidity);
+    }
+    Ok(())
+}
+
+/// What was held of each signal that the new bundle declares too, by its new number.
+pub(super) fn carried(active: Option<&Active>, held: &[Held], bundle: &Bundle) -> Vec<Held> {
+    let before = active.map(|active| active.bundle.policy());
+    let carry = |name: &Name| {
+        let number = before?.signal(name)?;
+        held.get(usize::from(number)).copied()
+    };
+    bundle.policy().signals.iter().map(|spec| carry(&spec.name).unwrap_or_default()).collect()
+}
+
+/// When, on the monotonic clock, the policy's validity next begins or ends.
+fn next_validity_boundary(policy: &Policy, now: Now) -> Monotonic {
+    let boundaries = [policy.valid_from, policy.valid_until].into_iter().flatten();
+    let spans = boundaries.filter_map(|at| {
+        let span = at.as_nanos().checked_sub(now.wall.as_nanos())?;
+        u64::try_from(span).ok().filter(|span| *span > 0)
+    });
+    spans.min().map_or(Monotonic::NEVER, |span| now.monotonic.after(Ttl::from_nanos(span)))
+}
+
+/// The first whole millisecond after `until`.
+fn just_after(until: Monotonic) -> Monotonic {
+    until.after(Ttl::from_millis(1))
+}
+
+fn status(standings: &[Standing], number: u16) -> Status {
+    standings.get(usize::from(number)).map_or(Status::Unknown, |standing| standing.view.status)
+}
+
+fn sorted(mut names: Vec<Name>) -> Vec<Name> {
+    names.sort();
+    names
+}

@@ -1,0 +1,39 @@
+//! An action as the policy declares it, with all that its decisions may rest on.
+
+use super::format::OnFailure;
+use crate::name::Name;
+use crate::time::Ttl;
+
+/// A declared action.
+#[derive(Clone, Debug)]
+pub struct ActionSpec {
+    /// Its name.
+    pub name: Name,
+    /// What kind of action it is.
+    pub class: Option<Name>,
+    /// Whether it may never fail open.
+    pub protected: bool,
+    /// The signals that must be ok, ascending by number.
+    pub requires: Box<[u16]>,
+    /// What happens when one of them is not.
+    pub on_failure: OnFailure,
+    /// For how long an allow may be used again.
+    pub allow_ttl: Option<Ttl>,
+    /// For how long a deny may be used again.
+    pub deny_ttl: Option<Ttl>,
+    /// The parts of the index that hold the rules for it.
+    pub roots: Box<[u32]>,
+    /// What the rules for it may read.
+    pub reads: ActionReads,
+}
+
+/// What the rules for an action may read: the facts that its decisions rest on.
+#[derive(Clone, Debug, Default)]
+pub struct ActionReads {
+    /// The slots, ascending: the projection of the request that keys a cached decision.
+    pub slots: Box<[u16]>,
+    /// Whether a rule may read the whole request (Rego): then all of it is the key.
+    pub whole_request: bool,
+    /// The signals that rules read and the action does not require, ascending.
+    pub signals: Box<[u16]>,
+}

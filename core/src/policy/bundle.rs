@@ -1,0 +1,203 @@
+//! A bundle: the one canonical document that an engine loads, its digest, and whom the host trusts to write it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::compile::{Policy, compile};
+use super::format::Pack;
+use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
+use crate::limits::Limits;
+
+/// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
+const LATER: [&str; 10] = [
+    "postures",
+    "approvers",
+    "overrides",
+    "audit",
+    "rollout",
+    "slo",
+    "breaker",
+    "heartbeat",
+    "absolute",
+    "accepts_information_loss",
+];
+
+/// Whose bundles an engine takes. There is no default: a host says what it trusts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Trust {
+    /// Any bundle, signed or not.
+    UnsignedForDevelopment,
+}
+
+impl Trust {
+    /// Trusts whoever can hand the engine bytes. For development: anybody who can write the file writes the policy.
+    #[must_use]
+    pub const fn unsigned_for_development() -> Self {
+        Self::UnsignedForDevelopment
+    }
+}
+
+/// A policy that is ready to decide, with the bytes that it came from.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    policy: Arc<Policy>,
+    bytes: Arc<[u8]>,
+    id: BundleId,
+}
+
+/// The SHA-256 of a bundle's canonical bytes; shown in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BundleId([u8; 32]);
+
+impl fmt::Display for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Bundle {
+    /// Loads a bundle from its bytes, within the default [`Limits`].
+    ///
+    /// # Errors
+    /// Every mistake found: bytes that are not the canonical form (RFC 8785) of their document, and all that
+    /// [`Bundle::from_document`] refuses.
+    pub fn from_json(bytes: &[u8], trust: &Trust) -> Result<Self, BundleError> {
+        Self::from_json_within(bytes, trust, &Limits::DEFAULT)
+    }
+
+    /// Loads a bundle from its bytes, within limits.
+    ///
+    /// # Errors
+    /// As [`Bundle::from_json`].
+    pub fn from_json_within(bytes: &[u8], trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
+        if bytes.len() > limits.bundle_bytes_max {
+            let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
+            return Err(Diagnostic::new(Code::LimitExceeded, "", message).into());
+        }
+        let document: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+            let message = format!("not JSON at line {}, column {}", error.line(), error.column());
+            Diagnostic::new(Code::Syntax, "", message).with_help("build the bundle again with `fallgate build`")
+        })?;
+        let bundle = Self::from_document(&document, trust, limits)?;
+        if *bundle.bytes != *bytes {
+            let message = "the bytes are not the canonical form of their document (a key twice, space, order, numbers)";
+            let help = "build the bundle with `fallgate build`";
+            return Err(Diagnostic::new(Code::NotCanonical, "", message).with_help(help).into());
+        }
+        Ok(bundle)
+    }
+
+    /// Builds a bundle from the document of a pack; the pointers of its errors lead into this document.
+    ///
+    /// # Errors
+    /// Every mistake found: in the form, in names and types, in conditions, or beyond a limit.
+    pub fn from_document(document: &serde_json::Value, trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
+        let Trust::UnsignedForDevelopment = trust;
+        let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
+        let bytes = serde_json_canonicalizer::to_vec(document).map_err(|_| {
+            Diagnostic::new(Code::Syntax, "", "the document has no canonical form")
+                .with_help("leave out numbers beyond a double")
+        })?;
+        if bytes.len() > limits.bundle_bytes_max {
+            let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
+            return Err(Diagnostic::new(Code::LimitExceeded, "", message).into());
+        }
+        let policy = compile(&pack, limits)?;
+        let id = BundleId(Sha256::digest(&bytes).into());
+        Ok(Self { policy: Arc::new(policy), bytes: bytes.into(), id })
+    }
+
+    /// The compiled policy.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest of the bytes.
+    #[must_use]
+    pub const fn id(&self) -> BundleId {
+        self.id
+    }
+
+    /// The pack's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.policy.name
+    }
+
+    /// The pack's revision.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.policy.revision
+    }
+
+    /// What is allowed, but should be looked at.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.policy.warnings
+    }
+}
+
+/// A mistake in the form of a document, with its place and the field that may have been meant.
+pub(crate) fn misfit(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    document: &serde_json::Value,
+) -> Diagnostic {
+    let mut pointer = pointer_of(error.path());
+    let text = error.inner().to_string();
+    let words: Vec<&str> = text.split('`').collect();
+    let field = words.get(1).copied().unwrap_or_default();
+    if text.starts_with("unknown field") {
+        let parent = document.pointer(&pointer);
+        if parent.is_some_and(|parent| parent.get(field).is_some()) {
+            pointer = format!("{pointer}/{}", field.replace('~', "~0").replace('/', "~1"));
+        }
+        if LATER.contains(&field) {
+            let message = format!("{} is not supported by this version", quoted(field));
+            return Diagnostic::new(Code::Unsupported, pointer, message).with_help("leave it out");
+        }
+        let known = words.iter().skip(3).step_by(2).copied();
+        let help = match nearest(field, known.clone()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
+        };
+        return Diagnostic::new(Code::UnknownField, pointer, format!("unknown field {}", quoted(field)))
+            .with_help(help);
+    }
+    if text.starts_with("missing field") {
+        let message = format!("the field {} is missing", quoted(field));
+        return Diagnostic::new(Code::MissingField, pointer, message).with_help(format!("add `{field}:`"));
+    }
+    let mut message: String = text.chars().take(200).collect();
+    if message.starts_with("data did not match any variant") {
+        "this has none of the forms that it can have".clone_into(&mut message);
+    }
+    Diagnostic::new(Code::InvalidValue, pointer, message)
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { variant } => Some(format!("/{variant}")),
+            Segment::Unknown => None,
+        })
+        .collect()
+}

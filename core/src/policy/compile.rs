@@ -1,0 +1,230 @@
+//! From the document of a pack to a policy: every name resolved, every condition typed, every rule indexed.
+//!
+//! All mistakes of a pack are reported together, each with its place and its repair.
+
+mod actions;
+mod rules;
+mod signals;
+mod typing;
+
+use hashbrown::HashMap;
+
+use super::action::ActionSpec;
+use super::format::{self, Pack};
+use super::index::Index;
+use super::rule::Rule;
+use super::schema::Schema;
+use super::signal::SignalSpec;
+use crate::condition::Reads;
+use crate::condition::rego::Modules;
+use crate::condition::text::parse_timestamp;
+use crate::error::{BundleError, Code, Diagnostic, quoted};
+use crate::limits::{Limits, NAME_BYTES_MAX};
+use crate::name::{self, Name};
+use crate::time::Wall;
+use crate::value::Value;
+
+type ByName = HashMap<Box<str>, u16, foldhash::fast::FixedState>;
+
+/// A policy: what decides, compiled and immutable.
+#[derive(Debug)]
+pub struct Policy {
+    /// The pack's name.
+    pub name: Name,
+    /// The pack's revision.
+    pub revision: u64,
+    /// The first instant at which it may decide.
+    pub valid_from: Option<Wall>,
+    /// The first instant at which it may no longer.
+    pub valid_until: Option<Wall>,
+    /// What a request must look like.
+    pub schema: Schema,
+    /// The signals, the built-in ones first.
+    pub signals: Vec<SignalSpec>,
+    /// The actions.
+    pub actions: Vec<ActionSpec>,
+    /// The rules, in order of their ids.
+    pub rules: Vec<Rule>,
+    /// The parts of the index: one for each way to name actions.
+    pub index: Vec<Index>,
+    /// The Rego modules, if there are any.
+    pub modules: Option<Modules>,
+    /// Cases that the pack must pass.
+    pub tests: Vec<format::Case>,
+    /// What is allowed, but should be looked at.
+    pub warnings: Vec<Diagnostic>,
+    signal_numbers: ByName,
+    action_numbers: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+}
+
+impl Policy {
+    /// The declared action of that name.
+    #[must_use]
+    pub fn action(&self, name: &str) -> Option<(u32, &ActionSpec)> {
+        let number = *self.action_numbers.get(name)?;
+        Some((number, self.actions.get(usize::try_from(number).ok()?)?))
+    }
+
+    /// The number of the signal of that name.
+    #[must_use]
+    pub fn signal(&self, name: &str) -> Option<u16> {
+        self.signal_numbers.get(name).copied()
+    }
+
+    /// The rule of that number.
+    #[must_use]
+    pub fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(usize::try_from(number).ok()?)
+    }
+}
+
+/// Compiles a pack.
+///
+/// # Errors
+/// Every mistake found, in the order of the document's parts.
+pub fn compile(pack: &Pack, limits: &Limits) -> Result<Policy, BundleError> {
+    let mut compiler = Compiler { limits, found: Vec::new(), warnings: Vec::new() };
+    let policy = compiler.policy(pack);
+    match policy {
+        Some(policy) if compiler.found.is_empty() => Ok(policy),
+        _ => Err(BundleError::new(compiler.found)),
+    }
+}
+
+struct Compiler<'l> {
+    limits: &'l Limits,
+    found: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// What a rule's name for actions stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Pattern {
+    Every,
+    Exactly(Box<str>),
+    StartingWith(Box<str>),
+}
+
+/// A compiled rule with what only the compiler needs of it.
+struct Draft {
+    rule: Rule,
+    patterns: Vec<Pattern>,
+    reads: Reads,
+    rego: bool,
+}
+
+impl Compiler<'_> {
+    fn fault(&mut self, code: Code, pointer: impl Into<String>, message: impl Into<String>, help: impl Into<String>) {
+        let help: String = help.into();
+        let diagnostic = Diagnostic::new(code, pointer, message);
+        self.found.push(if help.is_empty() { diagnostic } else { diagnostic.with_help(help) });
+    }
+
+    fn policy(&mut self, pack: &Pack) -> Option<Policy> {
+        if pack.fallgate != 1 {
+            let message = format!("format {} is not known", pack.fallgate);
+            self.fault(Code::InvalidValue, "/fallgate", message, "write `fallgate: 1`");
+        }
+        self.limit("/rules", "rules", pack.rules.len(), self.limits.rules_max);
+        self.limit("/actions", "actions", pack.actions.len(), self.limits.actions_max);
+        self.limit("/rego", "Rego modules", pack.rego.len(), self.limits.rego_modules_max);
+        if !self.found.is_empty() {
+            return None;
+        }
+        let name = self.name("/name", &pack.name, "")?;
+        let (valid_from, valid_until) = self.validity(pack);
+        let mut schema = typing::schema(pack.schema.as_ref(), &mut self.found);
+        let (signals, signal_numbers) = self.signals(pack);
+        let data = pack.data.as_ref().map(Value::from);
+        let modules = self.modules(pack, data.as_ref());
+        let drafts = self.rules(pack, &mut schema, &signal_numbers, data.as_ref(), modules.as_ref());
+        self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
+
+        let indexed = self.actions(pack, drafts, &signal_numbers);
+        let mut action_numbers = HashMap::default();
+        for (action, number) in indexed.actions.iter().zip(0..) {
+            action_numbers.insert(action.name.as_str().into(), number);
+        }
+        Some(Policy {
+            name,
+            revision: pack.revision,
+            valid_from,
+            valid_until,
+            schema,
+            signals,
+            actions: indexed.actions,
+            rules: indexed.rules,
+            index: indexed.roots,
+            modules,
+            tests: pack.tests.clone(),
+            warnings: std::mem::take(&mut self.warnings),
+            signal_numbers,
+            action_numbers,
+        })
+    }
+
+    fn limit(&mut self, pointer: &str, what: &str, count: usize, max: usize) {
+        if count > max {
+            self.fault(Code::LimitExceeded, pointer, format!("{count} {what}, more than the limit of {max}"), "");
+        }
+    }
+
+    /// A name of letters, digits, `-`, `_`, `.` and the characters in `also`.
+    fn name(&mut self, pointer: &str, text: &str, also: &str) -> Option<Name> {
+        let well_formed = !text.is_empty()
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || also.contains(c));
+        match name::name(text).filter(|_| well_formed) {
+            Some(name) => Some(name),
+            None => {
+                let also: String = also.chars().map(|c| format!(", `{c}`")).collect();
+                let help = format!("use letters, digits, `-`, `_`, `.`{also}; at most {NAME_BYTES_MAX} bytes");
+                self.fault(Code::InvalidName, pointer, format!("{} is not a name", quoted(text)), help);
+                None
+            }
+        }
+    }
+
+    fn validity(&mut self, pack: &Pack) -> (Option<Wall>, Option<Wall>) {
+        let Some(valid) = &pack.valid else { return (None, None) };
+        let mut instant = |pointer: &str, text: &Option<String>| {
+            let text = text.as_ref()?;
+            let wall = parse_timestamp(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+            if wall.is_none() {
+                let message = format!("{} is not a timestamp", quoted(text));
+                self.fault(Code::InvalidValue, pointer, message, "write RFC 3339, as in 2026-01-01T00:00:00Z");
+            }
+            wall.map(Wall::from_nanos)
+        };
+        let from = instant("/valid/from", &valid.from);
+        let until = instant("/valid/until", &valid.until);
+        if let (Some(from), Some(until)) = (from, until)
+            && from >= until
+        {
+            self.fault(
+                Code::InvalidWindow,
+                "/valid",
+                "the validity ends before it starts",
+                "let `until` be after `from`",
+            );
+        }
+        (from, until)
+    }
+
+    fn modules(&mut self, pack: &Pack, data: Option<&Value>) -> Option<Modules> {
+        if pack.rego.is_empty() {
+            return None;
+        }
+        match Modules::load(&pack.rego, data, self.limits) {
+            Ok(modules) => Some(modules),
+            Err(found) => {
+                self.found.extend(found);
+                None
+            }
+        }
+    }
+}
+
+/// A name as one step of a JSON Pointer (RFC 6901).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,111 @@
+//! Signals: numbered so that whatever follows others comes after them.
+
+use std::collections::BTreeMap;
+
+use super::{ByName, Compiler, escape};
+use crate::error::{Code, quoted};
+use crate::name::{self, Name};
+use crate::policy::format::{self, Pack};
+use crate::policy::signal::{BUILT_IN, Recovery, SignalSpec, Source};
+
+impl Compiler<'_> {
+    /// The signals in the order of their numbers: built in, observed, quorums.
+    pub(super) fn signals(&mut self, pack: &Pack) -> (Vec<SignalSpec>, ByName) {
+        let observed = self.observed(pack);
+        let declared = observed.len().saturating_add(pack.signals.len()).saturating_add(BUILT_IN.len());
+        self.limit("/signals", "signals", declared, self.limits.signals_max);
+
+        let mut table = Table::default();
+        for name in BUILT_IN {
+            table.add(name::name(name).unwrap_or_default(), Source::BuiltIn);
+        }
+        for (name, (signal, pointer)) in &observed {
+            let recover = self.recovery(signal, pointer);
+            if let Some(name) = self.name(pointer, name, "") {
+                table.add(name, Source::Observed { ttl: signal.ttl, recover });
+            }
+        }
+        for (name, signal) in &pack.signals {
+            let Some(quorum) = &signal.quorum else { continue };
+            let pointer = format!("/signals/{}", escape(name));
+            self.check_quorum(&format!("{pointer}/quorum"), quorum, pack);
+            if let Some(name) = self.name(&pointer, name, "") {
+                let members =
+                    quorum.of.iter().filter_map(|member| table.numbers.get(member.as_str()).copied()).collect();
+                let need = usize::try_from(quorum.need).unwrap_or(usize::MAX);
+                table.add(name, Source::Quorum { members, need });
+            }
+        }
+        (table.specs, table.numbers)
+    }
+
+    /// The signals that the host observes: declared by themselves, or as members of a quorum.
+    fn observed<'p>(&mut self, pack: &'p Pack) -> BTreeMap<&'p str, (&'p format::Signal, String)> {
+        let mut observed = BTreeMap::new();
+        for (name, signal) in &pack.signals {
+            let pointer = format!("/signals/{}", escape(name));
+            if BUILT_IN.contains(&name.as_str()) {
+                let message = format!("the signal {} is built in", quoted(name));
+                self.fault(Code::DuplicateName, &pointer, message, "choose another name");
+            }
+            if signal.quorum.is_none() {
+                observed.insert(name.as_str(), (signal, pointer));
+            }
+        }
+        for (name, signal) in &pack.signals {
+            let Some(quorum) = &signal.quorum else { continue };
+            for (at, member) in quorum.of.iter().enumerate() {
+                let declared = pack.signals.contains_key(member) || BUILT_IN.contains(&member.as_str());
+                if !declared {
+                    let pointer = format!("/signals/{}/quorum/of/{at}", escape(name));
+                    observed.entry(member.as_str()).or_insert((signal, pointer));
+                }
+            }
+        }
+        observed
+    }
+
+    fn recovery(&mut self, signal: &format::Signal, pointer: &str) -> Recovery {
+        let recover = signal.recover.as_ref();
+        let oks = recover.and_then(|recover| recover.oks).unwrap_or(1);
+        if oks == 0 {
+            let message = "no observation at all cannot recover a signal";
+            self.fault(Code::InvalidValue, format!("{pointer}/recover/oks"), message, "write 1 or more");
+        }
+        Recovery { oks, stable: recover.and_then(|recover| recover.for_).unwrap_or_default() }
+    }
+
+    fn check_quorum(&mut self, pointer: &str, quorum: &format::Quorum, pack: &Pack) {
+        let members = u32::try_from(quorum.of.len()).unwrap_or(u32::MAX);
+        if quorum.need == 0 || quorum.need > members {
+            let message = format!("{} of {members} members is no quorum", quorum.need);
+            self.fault(Code::InvalidValue, format!("{pointer}/need"), message, format!("write 1 to {members}"));
+        }
+        for (at, member) in quorum.of.iter().enumerate() {
+            let pointer = format!("{pointer}/of/{at}");
+            if quorum.of.iter().take(at).any(|before| before == member) {
+                let message = format!("the member {} stands twice: it has one vote", quoted(member));
+                self.fault(Code::DuplicateName, &pointer, message, "name each member once");
+            }
+            if pack.signals.get(member).is_some_and(|signal| signal.quorum.is_some()) {
+                let message = format!("the member {} is a quorum itself", quoted(member));
+                self.fault(Code::SignalCycle, &pointer, message, "name the members of that quorum");
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    specs: Vec<SignalSpec>,
+    numbers: ByName,
+}
+
+impl Table {
+    fn add(&mut self, name: Name, source: Source) {
+        // `Limits::signals_max` keeps the count far below this.
+        let number = u16::try_from(self.specs.len()).unwrap_or(u16::MAX);
+        self.numbers.insert(name.as_str().into(), number);
+        self.specs.push(SignalSpec { name, source });
+    }
+}

@@ -1,0 +1,441 @@
+//! The schema: what a request must look like, and in which slot each attribute that the policy reads arrives.
+//!
+//! A request is checked against the schema before any rule sees it (spec 1.4, gate 2): a lie about a type is refused
+//! here, not indeterminate later. The same pass puts the attributes that rules read into slots, so that a condition
+//! finds its operands by number.
+
+use std::fmt;
+
+use bumpalo::Bump;
+use hashbrown::HashMap;
+
+use crate::condition::text::{parse_duration, parse_timestamp};
+use crate::condition::{Attribute, Entity};
+use crate::error::{nearest, quoted};
+use crate::request::Request;
+use crate::value::{Cidr, Map, Value, View, parse_ip};
+use crate::value_type::{Field, ValueType};
+
+/// A slot per attribute that some rule reads; nothing where the request lacks it.
+pub type Slots<'a> = smallvec::SmallVec<[Option<View<'a>>; 64]>;
+
+/// What a request must look like.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    subject: Types,
+    action: Types,
+    resource: Types,
+    context: Fields,
+    own: OwnSlots,
+    /// The attribute behind each slot.
+    slots: Vec<(Entity, Box<str>)>,
+}
+
+/// The declared types of an entity.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Types {
+    /// Whether a type that is not declared is refused.
+    pub(super) closed: bool,
+    pub(super) by_name: HashMap<Box<str>, Fields, foldhash::fast::FixedState>,
+}
+
+/// The attributes of one type, in byte order of their names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(pub(super) Vec<FieldSpec>);
+
+/// One declared attribute.
+#[derive(Clone, Debug)]
+pub(super) struct FieldSpec {
+    pub(super) name: Box<str>,
+    pub(super) value_type: ValueType,
+    pub(super) presence: Presence,
+    pub(super) slot: Option<u16>,
+}
+
+/// What it means that an attribute is absent.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Presence {
+    /// The request is invalid.
+    Required,
+    /// Conditions that read it are indeterminate.
+    Optional,
+    /// It has this value.
+    Default(Value),
+}
+
+/// The slots of what every request has.
+#[derive(Clone, Copy, Debug, Default)]
+struct OwnSlots {
+    subject_type: Option<u16>,
+    subject_id: Option<u16>,
+    action_name: Option<u16>,
+    resource_type: Option<u16>,
+    resource_id: Option<u16>,
+}
+
+/// How a request does not fit the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit<'a> {
+    entity: Entity,
+    kind: MisfitKind<'a>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum MisfitKind<'a> {
+    UnknownType(&'a str),
+    Missing(&'a str),
+    WrongType(&'a str, &'a ValueType),
+}
+
+impl fmt::Display for Misfit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entity = self.entity.name();
+        match &self.kind {
+            MisfitKind::UnknownType(name) => write!(f, "`{entity}.type` {} is not declared", quoted(name)),
+            MisfitKind::Missing(name) => write!(f, "`{entity}.{name}` is missing"),
+            MisfitKind::WrongType(name, expected) => write!(f, "`{entity}.{name}` must be {expected}"),
+        }
+    }
+}
+
+impl Schema {
+    pub(super) fn new(subject: Types, action: Types, resource: Types, context: Fields) -> Self {
+        Self { subject, action, resource, context, own: OwnSlots::default(), slots: Vec::new() }
+    }
+
+    /// The attribute behind each slot.
+    #[must_use]
+    pub fn slots(&self) -> &[(Entity, Box<str>)] {
+        &self.slots
+    }
+
+    /// The attribute's declared types and presence, over those types of its entity that `matched` admits (all, for
+    /// `None`); its slot is made if it has none yet.
+    pub(super) fn attribute(
+        &mut self,
+        entity: Entity,
+        name: &str,
+        matched: Option<&[Box<str>]>,
+    ) -> Result<Attribute, Option<String>> {
+        if let Some(own) = self.own.of(entity, name) {
+            let slot = match *own {
+                Some(slot) => slot,
+                None => {
+                    let slot = next_slot(&mut self.slots, entity, name);
+                    *own = Some(slot);
+                    slot
+                }
+            };
+            return Ok(Attribute { slot, value_type: ValueType::String, may_be_absent: false });
+        }
+        let known = self.known(entity, name, matched).ok_or_else(|| self.suggestion(entity, name))?;
+        let slot = match known.slot {
+            Some(slot) => slot,
+            None => {
+                let slot = next_slot(&mut self.slots, entity, name);
+                self.set_slot(entity, name, slot);
+                slot
+            }
+        };
+        Ok(Attribute { slot, value_type: known.value_type, may_be_absent: known.may_be_absent })
+    }
+
+    fn known(&self, entity: Entity, name: &str, matched: Option<&[Box<str>]>) -> Option<Known> {
+        let mut known: Option<Known> = None;
+        let mut absent_somewhere = false;
+        for (type_name, fields) in self.field_sets(entity) {
+            if matched.is_some_and(|matched| !matched.iter().any(|admitted| **admitted == *type_name)) {
+                // Still look for a slot that another rule has made for this attribute.
+                if let (Some(known), Some(spec)) = (&mut known, fields.spec(name)) {
+                    known.slot = known.slot.or(spec.slot);
+                }
+                continue;
+            }
+            let Some(spec) = fields.spec(name) else {
+                absent_somewhere = true;
+                continue;
+            };
+            let optional = spec.presence == Presence::Optional;
+            known = Some(match known {
+                None => Known { value_type: spec.value_type.clone(), may_be_absent: optional, slot: spec.slot },
+                Some(before) => Known {
+                    value_type: if before.value_type == spec.value_type { before.value_type } else { ValueType::Any },
+                    may_be_absent: before.may_be_absent || optional,
+                    slot: before.slot.or(spec.slot),
+                },
+            });
+        }
+        // An action without a schema of its own has no attributes.
+        absent_somewhere |= entity == Entity::Action;
+        let slot = self.slot_of(entity, name);
+        known.map(|known| Known {
+            may_be_absent: known.may_be_absent || absent_somewhere,
+            slot: known.slot.or(slot),
+            ..known
+        })
+    }
+
+    fn slot_of(&self, entity: Entity, name: &str) -> Option<u16> {
+        self.field_sets(entity).find_map(|(_, fields)| fields.spec(name).and_then(|spec| spec.slot))
+    }
+
+    fn field_sets(&self, entity: Entity) -> Box<dyn Iterator<Item = (&str, &Fields)> + '_> {
+        match entity {
+            Entity::Subject => Box::new(self.subject.iter()),
+            Entity::Action => Box::new(self.action.iter()),
+            Entity::Resource => Box::new(self.resource.iter()),
+            Entity::Context => Box::new(std::iter::once(("", &self.context))),
+        }
+    }
+
+    fn set_slot(&mut self, entity: Entity, name: &str, slot: u16) {
+        let types = match entity {
+            Entity::Subject => &mut self.subject,
+            Entity::Action => &mut self.action,
+            Entity::Resource => &mut self.resource,
+            Entity::Context => return self.context.set_slot(name, slot),
+        };
+        for fields in types.by_name.values_mut() {
+            fields.set_slot(name, slot);
+        }
+    }
+
+    fn suggestion(&self, entity: Entity, name: &str) -> Option<String> {
+        let declared = self.field_sets(entity).flat_map(|(_, fields)| fields.0.iter().map(|spec| &*spec.name));
+        let own: &[&str] = match entity {
+            Entity::Subject | Entity::Resource => &["id", "type"],
+            Entity::Action => &["name"],
+            Entity::Context => &[],
+        };
+        nearest(name, declared.chain(own.iter().copied()))
+    }
+
+    /// Whether the schema declares this type for the entity, or leaves its types open.
+    pub(super) fn admits_type(&self, entity: Entity, type_name: &str) -> Result<(), Option<String>> {
+        let types = match entity {
+            Entity::Subject => &self.subject,
+            Entity::Resource => &self.resource,
+            Entity::Action | Entity::Context => return Ok(()),
+        };
+        if !types.closed || types.by_name.contains_key(type_name) {
+            Ok(())
+        } else {
+            Err(nearest(type_name, types.by_name.keys().map(|name| &**name)))
+        }
+    }
+
+    /// Checks the request and puts what rules read into slots; `arena` takes what has to be converted inside lists.
+    ///
+    /// # Errors
+    /// The first [`Misfit`], in the order subject, action, resource, context.
+    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump) -> Result<Slots<'a>, Misfit<'a>> {
+        let mut slots: Slots<'a> = smallvec::smallvec![None; self.slots.len()];
+        let mut put = |slot: Option<u16>, text: &'a str| {
+            if let Some(place) = slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
+                *place = Some(View::Str(text));
+            }
+        };
+        put(self.own.subject_type, &request.subject.party_type);
+        put(self.own.subject_id, &request.subject.id);
+        put(self.own.action_name, &request.action.name);
+        put(self.own.resource_type, &request.resource.party_type);
+        put(self.own.resource_id, &request.resource.id);
+
+        let subject = self.subject.fields(&request.subject.party_type);
+        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, &mut slots)?;
+        let action = self.action.fields(&request.action.name);
+        fill_entity(Entity::Action, action, &request.action.properties, arena, &mut slots)?;
+        let resource = self.resource.fields(&request.resource.party_type);
+        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, &mut slots)?;
+        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, &mut slots)?;
+        Ok(slots)
+    }
+}
+
+/// What is known of an attribute over several types of its entity.
+struct Known {
+    value_type: ValueType,
+    may_be_absent: bool,
+    slot: Option<u16>,
+}
+
+impl OwnSlots {
+    fn of(&mut self, entity: Entity, name: &str) -> Option<&mut Option<u16>> {
+        match (entity, name) {
+            (Entity::Subject, "type") => Some(&mut self.subject_type),
+            (Entity::Subject, "id") => Some(&mut self.subject_id),
+            (Entity::Action, "name") => Some(&mut self.action_name),
+            (Entity::Resource, "type") => Some(&mut self.resource_type),
+            (Entity::Resource, "id") => Some(&mut self.resource_id),
+            _ => None,
+        }
+    }
+}
+
+fn next_slot(slots: &mut Vec<(Entity, Box<str>)>, entity: Entity, name: &str) -> u16 {
+    // The compiler refuses a policy with more slots than `Limits::slots_max`, far below this.
+    let slot = u16::try_from(slots.len()).unwrap_or(u16::MAX);
+    slots.push((entity, name.into()));
+    slot
+}
+
+impl Types {
+    fn iter(&self) -> impl Iterator<Item = (&str, &Fields)> {
+        self.by_name.iter().map(|(name, fields)| (&**name, fields))
+    }
+
+    /// The attributes of a type: none for one that need not be declared, an error for one that must.
+    fn fields<'a>(&'a self, type_name: &'a str) -> Result<Option<&'a Fields>, &'a str> {
+        match self.by_name.get(type_name) {
+            Some(fields) => Ok(Some(fields)),
+            None if self.closed => Err(type_name),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Fields {
+    fn spec(&self, name: &str) -> Option<&FieldSpec> {
+        let at = self.0.binary_search_by(|spec| (*spec.name).cmp(name)).ok()?;
+        self.0.get(at)
+    }
+
+    fn set_slot(&mut self, name: &str, slot: u16) {
+        if let Ok(at) = self.0.binary_search_by(|spec| (*spec.name).cmp(name))
+            && let Some(spec) = self.0.get_mut(at)
+        {
+            spec.slot = Some(slot);
+        }
+    }
+}
+
+/// Walks the declared attributes and the given properties together: both are in byte order of their names.
+fn fill_entity<'a>(
+    entity: Entity,
+    fields: Result<Option<&'a Fields>, &'a str>,
+    properties: &'a Map,
+    arena: &'a Bump,
+    slots: &mut Slots<'a>,
+) -> Result<(), Misfit<'a>> {
+    let fields = match fields {
+        Ok(Some(fields)) => fields,
+        Ok(None) => return Ok(()),
+        Err(type_name) => return Err(Misfit { entity, kind: MisfitKind::UnknownType(type_name) }),
+    };
+    let mut given = properties.entries().iter().peekable();
+    for spec in &fields.0 {
+        while given.next_if(|(name, _)| **name < *spec.name).is_some() {}
+        let value = given.next_if(|(name, _)| **name == *spec.name).map(|(_, value)| value);
+        let view = match (value, &spec.presence) {
+            (Some(value), _) | (None, Presence::Default(value)) => {
+                let wrong = || Misfit { entity, kind: MisfitKind::WrongType(&spec.name, &spec.value_type) };
+                Some(typed(value, &spec.value_type, arena).ok_or_else(wrong)?)
+            }
+            (None, Presence::Optional) => None,
+            (None, Presence::Required) => return Err(Misfit { entity, kind: MisfitKind::Missing(&spec.name) }),
+        };
+        if let Some(place) = spec.slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
+            *place = view;
+        }
+    }
+    Ok(())
+}
+
+/// The value as its declared type has it; nothing where it is of another type. Nothing is coerced but texts that are
+/// declared to be a timestamp, a duration or an address, and whole numbers that are declared to be a `uint` or `double`.
+pub(super) fn typed<'a>(value: &'a Value, value_type: &ValueType, arena: &'a Bump) -> Option<View<'a>> {
+    match (value_type, value) {
+        (ValueType::Any, _)
+        | (ValueType::Null, Value::Null)
+        | (ValueType::Bool, Value::Bool(_))
+        | (ValueType::Int, Value::Int(_))
+        | (ValueType::UInt, Value::UInt(_))
+        | (ValueType::Double, Value::Double(_))
+        | (ValueType::String, Value::String(_)) => Some(View::from(value)),
+        (ValueType::UInt, Value::Int(number)) => u64::try_from(*number).ok().map(View::UInt),
+        (ValueType::Double, Value::Int(number)) => exact_double(*number).map(View::Double),
+        (ValueType::Timestamp, Value::String(text)) => parse_timestamp(text).map(View::Timestamp),
+        (ValueType::Duration, Value::String(text)) => parse_duration(text).map(View::Duration),
+        (ValueType::Ip, Value::String(text)) => parse_ip(text).map(View::Ip),
+        (ValueType::Cidr, Value::String(text)) => Cidr::parse(text).map(View::Cidr),
+        (ValueType::List(item), Value::List(values)) => {
+            if as_it_stands(item) {
+                values.iter().all(|value| fits(value, item)).then_some(View::List(values))
+            } else {
+                let mut items = bumpalo::collections::Vec::with_capacity_in(values.len(), arena);
+                for value in values {
+                    items.push(typed(value, item, arena)?);
+                }
+                Some(View::Items(items.into_bump_slice()))
+            }
+        }
+        (ValueType::Map(_, item), Value::Map(map)) => {
+            if as_it_stands(item) {
+                map.iter().all(|(_, value)| fits(value, item)).then_some(View::Map(map))
+            } else {
+                let mut entries = bumpalo::collections::Vec::with_capacity_in(map.len(), arena);
+                for (name, value) in map.iter() {
+                    entries.push((View::Str(name), typed(value, item, arena)?));
+                }
+                Some(View::Entries(entries.into_bump_slice()))
+            }
+        }
+        (ValueType::Record(fields), Value::Map(map)) => {
+            if as_it_stands(value_type) {
+                return fits(value, value_type).then_some(View::Map(map));
+            }
+            let mut entries = bumpalo::collections::Vec::with_capacity_in(map.len(), arena);
+            if !has_required(map, fields) {
+                return None;
+            }
+            for (name, value) in map.iter() {
+                let view = match fields.get(name) {
+                    Some(field) => typed(value, &field.value_type, arena)?,
+                    None => View::from(value),
+                };
+                entries.push((View::Str(name), view));
+            }
+            Some(View::Entries(entries.into_bump_slice()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether values of this type are used as they came in, without a conversion at any depth.
+fn as_it_stands(value_type: &ValueType) -> bool {
+    match value_type {
+        ValueType::Any | ValueType::Null | ValueType::Bool | ValueType::Int | ValueType::String => true,
+        ValueType::List(item) | ValueType::Map(_, item) => as_it_stands(item),
+        ValueType::Record(fields) => fields.values().all(|field| as_it_stands(&field.value_type)),
+        _ => false,
+    }
+}
+
+/// Whether the value is of a type that is used as it stands.
+fn fits(value: &Value, value_type: &ValueType) -> bool {
+    match (value_type, value) {
+        (ValueType::Any, _)
+        | (ValueType::Null, Value::Null)
+        | (ValueType::Bool, Value::Bool(_))
+        | (ValueType::Int, Value::Int(_))
+        | (ValueType::String, Value::String(_)) => true,
+        (ValueType::List(item), Value::List(values)) => values.iter().all(|value| fits(value, item)),
+        (ValueType::Map(_, item), Value::Map(map)) => map.iter().all(|(_, value)| fits(value, item)),
+        (ValueType::Record(fields), Value::Map(map)) => {
+            has_required(map, fields)
+                && map.iter().all(|(name, value)| fields.get(name).is_none_or(|field| fits(value, &field.value_type)))
+        }
+        _ => false,
+    }
+}
+
+fn has_required(map: &Map, fields: &std::collections::BTreeMap<Box<str>, Field>) -> bool {
+    fields.iter().all(|(name, field)| field.optional || map.get(name).is_some())
+}
+
+/// The number as a double, where that is the same number.
+fn exact_double(number: i64) -> Option<f64> {
+    const EXACT: u64 = 1 << 53;
+    #[allow(clippy::cast_precision_loss, reason = "the number is at most 2^53")]
+    (number.unsigned_abs() <= EXACT).then_some(number as f64)
+}

@@ -1,0 +1,52 @@
+//! A signal as the policy declares it.
+
+use crate::name::Name;
+use crate::time::Ttl;
+
+/// The built-in signal `clock`: failed while the two clocks of the host do not agree.
+pub const CLOCK: u16 = 0;
+/// The built-in signal `engine`: failed after a contained panic, until a bundle is activated.
+pub const ENGINE: u16 = 1;
+/// The built-in signal `bundle`: ok while the active bundle is inside its validity.
+pub const BUNDLE: u16 = 2;
+/// The names of the built-in signals, by index.
+pub const BUILT_IN: [&str; 3] = ["clock", "engine", "bundle"];
+
+/// A declared signal.
+#[derive(Clone, Debug)]
+pub struct SignalSpec {
+    /// Its name.
+    pub name: Name,
+    /// Where its status comes from.
+    pub source: Source,
+}
+
+/// Where a signal's status comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The engine itself.
+    BuiltIn,
+    /// The host's observations.
+    Observed {
+        /// For how long an observation holds.
+        ttl: Ttl,
+        /// What it takes to count as ok after a failure.
+        recover: Recovery,
+    },
+    /// Other signals, which all have lower numbers than this one.
+    Quorum {
+        /// Their numbers.
+        members: Box<[u16]>,
+        /// How many of them must be ok.
+        need: usize,
+    },
+}
+
+/// What a failed signal takes to count as ok again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// That many ok observations in a row; at least 1.
+    pub oks: u32,
+    /// Ok observations over that long.
+    pub stable: Ttl,
+}

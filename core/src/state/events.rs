@@ -1,0 +1,115 @@
+//! Events: what happened, for the host to poll. Bounded: the oldest is dropped, and counted.
+
+use std::collections::VecDeque;
+
+use crate::condition::Status;
+use crate::name::Name;
+use crate::state::signals::Observed;
+use crate::time::Now;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Now,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A bundle became the active one.
+    BundleActivated {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+    },
+    /// A bundle was refused; the active one stayed.
+    BundleRefused {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// Why.
+        code: &'static str,
+    },
+    /// A signal's status changed.
+    SignalChanged {
+        /// Its name.
+        signal: Name,
+        /// What it was.
+        from: Status,
+        /// What it is.
+        to: Status,
+    },
+    /// An observation was not taken.
+    ObservationIgnored {
+        /// The signal it named, cut to the length of a name.
+        signal: Name,
+        /// Why.
+        outcome: Observed,
+    },
+    /// The two clocks parted: whatever wall time bounds counts as ended.
+    ClockFailed,
+    /// The host anchored the clocks again.
+    ClockAnchored,
+    /// A panic was contained: the engine denies until a bundle is activated.
+    EngineFailed,
+}
+
+impl EventKind {
+    /// A stable name.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BundleActivated { .. } => "bundle_activated",
+            Self::BundleRefused { .. } => "bundle_refused",
+            Self::SignalChanged { .. } => "signal_changed",
+            Self::ObservationIgnored { .. } => "observation_ignored",
+            Self::ClockFailed => "clock_failed",
+            Self::ClockAnchored => "clock_anchored",
+            Self::EngineFailed => "engine_failed",
+        }
+    }
+}
+
+/// The events that the host has not polled yet.
+#[derive(Debug)]
+pub struct Events {
+    queue: VecDeque<Event>,
+    max: usize,
+    dropped: u64,
+}
+
+impl Events {
+    /// An empty queue that holds at most `max`.
+    #[must_use]
+    pub const fn new(max: usize) -> Self {
+        Self { queue: VecDeque::new(), max, dropped: 0 }
+    }
+
+    /// Adds an event; drops the oldest where there is no room.
+    pub fn push(&mut self, at: Now, kind: EventKind) {
+        while self.queue.len() >= self.max {
+            self.dropped = self.dropped.saturating_add(1);
+            if self.queue.pop_front().is_none() {
+                return;
+            }
+        }
+        self.queue.push_back(Event { at, kind });
+    }
+
+    /// Takes the oldest event.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.queue.pop_front()
+    }
+
+    /// How many events were dropped.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}

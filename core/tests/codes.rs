@@ -1,0 +1,77 @@
+//! The reference of codes, `docs/errors.md`, against the code: each reason and each error stands there exactly once.
+
+// The lints that forbid a panic are for code in reach of input. A test panics to fail.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use fallgate::error::Code;
+use fallgate::reason::{Effect, Reason};
+
+const PAGE: &str = include_str!("../../docs/errors.md");
+
+/// The rows of the table under a heading: the cells, the first without its backticks.
+fn rows<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let below = page.split("\n## ").find(|section| section.starts_with(heading));
+    let section = below.unwrap_or_else(|| panic!("docs/errors.md has no section `{heading}`"));
+    let cells = |line: &'a str| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+    section.lines().filter(|line| line.starts_with("| `")).map(cells).collect()
+}
+
+/// Where the page differs from the code, one line each.
+fn differences(documented: &[&str], known: &[&str]) -> Vec<String> {
+    let count = |list: &[&str], code: &str| list.iter().filter(|other| **other == code).count();
+    let missing = known.iter().map(|code| (code, count(documented, code))).filter(|(_, times)| *times != 1);
+    let stray = documented.iter().filter(|code| count(known, code) == 0);
+    missing
+        .map(|(code, times)| format!("`{code}` stands {times} times in docs/errors.md, not once"))
+        .chain(stray.map(|code| format!("`{code}` stands in docs/errors.md, and no code is called so")))
+        .collect()
+}
+
+#[test]
+fn every_reason_is_documented_once() {
+    let rows = rows(PAGE, "Reasons");
+    let documented: Vec<&str> = rows.iter().filter_map(|row| row.first().copied()).collect();
+    let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(differences(&documented, &known), Vec::<String>::new());
+}
+
+#[test]
+fn every_reason_is_documented_with_its_effect() {
+    let rows = rows(PAGE, "Reasons");
+    for reason in Reason::ALL {
+        let row = rows.iter().find(|row| row.first() == Some(&reason.code())).expect("the reason is documented");
+        let effect = if reason.effect() == Effect::Allow { "allow" } else { "deny" };
+        assert_eq!(row.get(1), Some(&effect), "`{}`", reason.code());
+    }
+}
+
+#[test]
+fn every_error_code_is_documented_once() {
+    let rows = rows(PAGE, "Codes");
+    let documented: Vec<&str> = rows.iter().filter_map(|row| row.first().copied()).collect();
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(differences(&documented, &known), Vec::<String>::new());
+}
+
+#[test]
+fn every_row_says_something_in_every_column() {
+    for (heading, columns) in [("Reasons", 4), ("Codes", 3)] {
+        for row in rows(PAGE, heading) {
+            assert_eq!(row.len(), columns, "{row:?}");
+            assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_a_doubled_and_a_stray_code_are_found() {
+    let found = differences(&["a", "b", "b", "d"], &["a", "b", "c"]);
+    assert_eq!(
+        found,
+        [
+            "`b` stands 2 times in docs/errors.md, not once",
+            "`c` stands 0 times in docs/errors.md, not once",
+            "`d` stands in docs/errors.md, and no code is called so",
+        ]
+    );
+}

@@ -1,0 +1,104 @@
+//! What the core never names: input and output, clocks, threads, the process and its environment.
+//!
+//! Clippy refuses some of these as calls (`clippy.toml`). Here the name itself is refused, so that none of them comes
+//! in as a type, a trait or an import.
+
+use crate::source::{NamedPath, code_only, paths, tokens, without_tests};
+
+/// Names that the core does not use, and what stands in their place.
+const REFUSED: &[(&str, &str)] = &[
+    ("std::fs", "the host reads files; take bytes"),
+    ("std::net", "the host talks to the network; only the types of addresses are allowed"),
+    ("std::io", "the host does I/O; take and give bytes"),
+    ("std::os", "the core is the same on every system"),
+    ("std::env", "the core reads no environment; take a `Config`"),
+    ("std::process", "the core never starts or ends a process"),
+    ("std::thread", "the core starts no thread; the host calls `advance`"),
+    ("std::time::Instant", "time is an argument; take a `Now`"),
+    ("std::time::SystemTime", "time is an argument; take a `Now`"),
+    ("std::time::UNIX_EPOCH", "time is an argument; take a `Now`"),
+    ("std::hash::RandomState", "the core draws no randomness; the host supplies the key"),
+    ("std::collections::hash_map::RandomState", "the core draws no randomness; the host supplies the key"),
+    ("core::net", "the host talks to the network; only the types of addresses are allowed"),
+];
+
+/// What is allowed below a refused name: types that do nothing by themselves.
+const ALLOWED: &[&str] = &["std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr", "std::net::AddrParseError"];
+
+/// Modules of which only parts are refused: they are named with the item, so that the item can be seen.
+const NAMED_IN_FULL: &[&str] = &["std", "std::time", "std::net", "core::net"];
+
+/// Macros that write to the process's own streams.
+const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
+
+/// What a file of the core names and should not. Unit tests are left out: they may start threads.
+pub(crate) fn forbidden_names(path: &str, text: &str) -> Vec<String> {
+    let code = without_tests(&code_only(text));
+    let mut findings: Vec<String> =
+        paths(&code).iter().filter_map(|named| Some(format!("{path}:{}: {}", named.line, refusal(named)?))).collect();
+    let tokens = tokens(&code);
+    for token in tokens.iter().filter(|token| token.text == "unsafe") {
+        findings.push(format!("{path}:{}: `unsafe`; the core has none", token.line));
+    }
+    for pair in tokens.windows(2) {
+        if PRINTING.contains(&pair[0].text.as_str()) && pair[1].text == "!" {
+            findings.push(format!("{path}:{}: `{}!`; the core prints nothing: return it", pair[0].line, pair[0].text));
+        }
+    }
+    findings
+}
+
+fn refusal(named: &NamedPath) -> Option<String> {
+    let text = named.parts.join("::");
+    let is_module = |module: &&str| text == **module || text == format!("{module}::*");
+    if text != "std" && NAMED_IN_FULL.iter().any(is_module) {
+        return Some(format!("`{text}` as a whole; name the item that is used"));
+    }
+    if ALLOWED.iter().any(|allowed| named.starts_with(allowed)) {
+        return None;
+    }
+    let (name, instead) = REFUSED.iter().find(|(name, _)| named.starts_with(name))?;
+    Some(format!("`{text}` (`{name}` is refused in the core); {instead}"))
+}
+
+#[test]
+fn each_refused_name_is_found() {
+    for (name, _) in REFUSED {
+        let (parent, item) = name.rsplit_once("::").unwrap();
+        for text in [
+            format!("use {name}::x;"),
+            format!("use {parent}::{{a, {item}::{{self, b}}}};"),
+            format!("fn a() {{ {name}::x() }}"),
+        ] {
+            assert!(!forbidden_names("x.rs", &text).is_empty(), "`{text}` passed");
+        }
+    }
+}
+
+#[test]
+fn detours_are_found() {
+    for text in [
+        "use std::time;\nfn a() { time::Instant::now() }",
+        "use std::time::*;",
+        "use std::*;",
+        "use std::net::TcpStream;",
+        "use std::{net::{IpAddr, UdpSocket}};",
+        "unsafe { a() }",
+        "fn a() { println!(\"a\") }",
+    ] {
+        assert_eq!(forbidden_names("x.rs", text).len(), 1, "`{text}`");
+    }
+}
+
+#[test]
+fn harmless_names_pass() {
+    let text = "use std::net::{IpAddr, Ipv4Addr};\nuse std::time::Duration;\nuse std::fmt;\n// std::fs is not here\n\
+                const A: &str = \"unsafe std::env\";\n#[cfg(test)]\nmod tests { use std::thread; }";
+    assert!(forbidden_names("x.rs", text).is_empty(), "{:?}", forbidden_names("x.rs", text));
+}
+
+#[test]
+fn the_finding_names_file_and_line() {
+    let found = forbidden_names("core/src/x.rs", "\n\nuse std::fs::File;");
+    assert!(found[0].starts_with("core/src/x.rs:3: `std::fs::File`"), "{found:?}");
+}
