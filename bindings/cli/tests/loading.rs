@@ -48,12 +48,15 @@ fn a_folder_becomes_one_document() {
     let folder = folder(&[
         ("pack.yaml", b"fallgate: 1\nname: shop\nactions: { read: {} }\n"),
         ("rules.yaml", b"rules:\n  - { id: a, effect: allow }\n"),
-        ("rules/2.yaml", b"- { id: c, effect: deny }\n"),
+        ("rules/2.yaml", b"rules:\n- { id: c, effect: deny }\n"),
         ("rules/10.yaml", b"rules: [ { id: b, effect: deny } ]\n"),
         ("rego/authz.rego", b"package authz\n"),
         ("rego/inner/more.rego", b"package more\n"),
         ("data.json", b"{ \"limit\": 5 }\n"),
-        ("tests/all.yaml", b"tests:\n  - { name: one, request: { $ref: ../requests/r.json }, expect: { effect: deny } }\n"),
+        (
+            "tests/all.yaml",
+            b"cases:\n  - { name: one, request: { $ref: ../requests/r.json }, expect: { effect: deny } }\n",
+        ),
         ("requests/r.json", b"{\"subject\": {\"id\": \"alice\"}}"),
         ("README.md", b"# shop\n"),
     ]);
@@ -77,7 +80,7 @@ fn a_folder_becomes_one_document() {
         ("/name", "pack.yaml", 2, 7),
         ("/rules/0/effect", "rules.yaml", 2, 22),
         ("/rules/1/id", "rules/10.yaml", 1, 16),
-        ("/rules/2/id", "rules/2.yaml", 1, 9),
+        ("/rules/2/id", "rules/2.yaml", 2, 9),
         ("/rego/inner~1more.rego", "rego/inner/more.rego", 1, 1),
         ("/data/limit", "data.json", 1, 12),
         ("/tests/0/request/subject/id", "requests/r.json", 1, 20),
@@ -149,11 +152,7 @@ error[duplicate_key]: the key `a` stands twice in one map
 #[test]
 fn a_tab_is_shown_where_it_stands() {
     assert_eq!(
-        mistake(&[("pack.yaml", b"name: shop\nactions:\n\tread: {}\n")])
-            .lines()
-            .skip(1)
-            .collect::<Vec<_>>()
-            .join("\n"),
+        mistake(&[("pack.yaml", b"name: shop\nactions:\n\tread: {}\n")]).lines().skip(1).collect::<Vec<_>>().join("\n"),
         " --> pack.yaml:3:1
   |
 3 |     read: {}
@@ -243,8 +242,14 @@ fn nesting_is_bounded_at_64_levels() {
 fn json_is_as_strict() {
     for (text, expected) in [
         ("{\"a\": 1,}", "error[syntax]: this is not JSON: key must be a string\n --> data.json:1:9"),
-        ("{\"a\": 18446744073709551616}", "error[invalid_value]: the number `18446744073709551616` is out of range\n --> data.json:1:7"),
-        ("{\"a\": [1, {\"b\\\"\": 1, \"b\\\"\": 2}]}", "error[duplicate_key]: the key `b\\\"` stands twice in one map\n --> data.json:1:22"),
+        (
+            "{\"a\": 18446744073709551616}",
+            "error[invalid_value]: the number `18446744073709551616` is out of range\n --> data.json:1:7",
+        ),
+        (
+            "{\"a\": [1, {\"b\\\"\": 1, \"b\\\"\": 2}]}",
+            "error[duplicate_key]: the key `b\\\"` stands twice in one map\n --> data.json:1:22",
+        ),
         ("{\"a\": NaN}", "error[syntax]: this is not JSON: expected value\n --> data.json:1:7"),
     ] {
         let found = mistake(&[("pack.yaml", b"name: a\n"), ("data.json", text.as_bytes())]);
@@ -252,10 +257,7 @@ fn json_is_as_strict() {
     }
     let text = b"{\"a\": [-0, 1.5, \"\\ud83d\\ude00\", null, true, {}, []], \"b\": 1e2}";
     let loaded = load_pack(folder(&[("pack.yaml", b"name: a\n"), ("data.json", text)]).path()).unwrap();
-    assert_eq!(
-        loaded.document.get("data"),
-        Some(&json!({ "a": [0, 1.5, "😀", null, true, {}, []], "b": 100.0 }))
-    );
+    assert_eq!(loaded.document.get("data"), Some(&json!({ "a": [0, 1.5, "😀", null, true, {}, []], "b": 100.0 })));
 }
 
 #[test]
@@ -309,7 +311,8 @@ fn the_caret_of_a_condition_stands_under_its_bytes() {
     let folder = folder(&[("pack.yaml", text.as_bytes())]);
     let loaded = load_pack(folder.path()).unwrap();
     // `resource.amuont` begins after 23 bytes: `subject.role == 'x' &&` and a line feed.
-    let diagnostic = Diagnostic::new(Code::UnknownAttribute, "/rules/0/when", "no attribute `amuont`").with_span(23..38);
+    let diagnostic =
+        Diagnostic::new(Code::UnknownAttribute, "/rules/0/when", "no attribute `amuont`").with_span(23..38);
     let finding = Finding::from_diagnostic(&diagnostic, Severity::Warning, &loaded.sources);
     let text = report::render(&finding, loaded.sources.files(), false);
     assert_eq!(
@@ -334,7 +337,9 @@ warning[unknown_attribute]: no attribute `amuont`
 
 #[test]
 fn a_file_that_would_be_passed_over_is_refused() {
-    for name in ["rules/fraud.yml", "rules/fraud.json", "rules/more/fraud.yaml", "tests/a.yml", "rego/a.txt", "rules.yml"] {
+    for name in
+        ["rules/fraud.yml", "rules/fraud.json", "rules/more/fraud.yaml", "tests/a.yml", "rego/a.txt", "rules.yml"]
+    {
         let found = mistake(&[("pack.yaml", b"name: shop\n"), (name, b"")]);
         assert!(found.starts_with("error[unreadable]: `"), "{name}: {found}");
         assert!(found.contains("would not be read"), "{name}: {found}");
@@ -359,6 +364,10 @@ error[unknown_field]: unknown field `ruls`
     );
     let found = mistake(&[("pack.yaml", b"name: shop\n"), ("rules.yaml", b"rules: { a: 1 }\n")]);
     assert!(found.starts_with("error[invalid_value]: `rules` takes a list\n --> rules.yaml:1:1\n"), "{found}");
+    let found = mistake(&[("pack.yaml", b"name: shop\n"), ("rules.yaml", b"- { id: a }\n")]);
+    assert!(found.starts_with("error[invalid_value]: this file takes a map\n --> rules.yaml:1:1\n"), "{found}");
+    let found = mistake(&[("pack.yaml", b"name: shop\n"), ("rules.yaml", b"{}\n")]);
+    assert!(found.starts_with("error[missing_field]: the field `rules` is missing\n --> rules.yaml:1:1\n"), "{found}");
     let found = mistake(&[("pack.yaml", b"name: shop\ndata: {}\n"), ("data.json", b"{}")]);
     assert!(found.starts_with("error[duplicate_key]: the key `data` stands twice in one map\n"), "{found}");
 }
@@ -366,15 +375,15 @@ error[unknown_field]: unknown field `ruls`
 #[test]
 fn a_reference_stays_inside_the_folder() {
     let outside = folder(&[("secret.json", b"{}")]);
-    let absolute = format!("tests: [ {{ request: {{ $ref: {}/secret.json }} }} ]\n", outside.path().display());
+    let absolute = format!("cases: [ {{ request: {{ $ref: {}/secret.json }} }} ]\n", outside.path().display());
     for (text, message) in [
-        ("tests: [ { request: { $ref: ../../secret.json } } ]\n", "leads outside of the folder"),
+        ("cases: [ { request: { $ref: ../../secret.json } } ]\n", "leads outside of the folder"),
         (absolute.as_str(), "leads outside of the folder"),
-        ("tests: [ { request: { $ref: none.json } } ]\n", "no such file or directory"),
-        ("tests: [ { request: { $ref: ../requests/a.yaml } } ]\n", "references lead round in a circle"),
-        ("tests: [ { request: { $ref: 3 } } ]\n", "`$ref` takes a path"),
-        ("tests: [ { request: { $ref: x.json, b: 1 } } ]\n", "`$ref` stands beside other fields"),
-        ("tests: [ { request: { $ref: notes.txt } } ]\n", "neither YAML nor JSON by its name"),
+        ("cases: [ { request: { $ref: none.json } } ]\n", "no such file or directory"),
+        ("cases: [ { request: { $ref: ../requests/a.yaml } } ]\n", "references lead round in a circle"),
+        ("cases: [ { request: { $ref: 3 } } ]\n", "`$ref` takes a path"),
+        ("cases: [ { request: { $ref: x.json, b: 1 } } ]\n", "`$ref` stands beside other fields"),
+        ("cases: [ { request: { $ref: notes.txt } } ]\n", "neither YAML nor JSON by its name"),
     ] {
         let found = mistake(&[
             ("pack.yaml", b"name: shop\n"),
