@@ -176,29 +176,32 @@ impl Assembly {
         Ok(())
     }
 
-    /// Adds the members of a file's list to the field `name`. The file is a map with the field `word` alone.
-    fn append(&mut self, name: &str, word: &str, parsed: Parsed) -> Result<(), Finding> {
+    /// Adds the members of a file's list, its only field `field`, to the document's field `name`.
+    fn append(&mut self, name: &str, field: &str, parsed: Parsed) -> Result<(), Finding> {
         let shown = parsed.node.shown();
-        let (mut value, mut node) = (parsed.value, parsed.node);
-        if let (Value::Object(fields), Content::Map(nodes)) = (&mut value, &mut node.content) {
-            if let Some((other, node)) = nodes.iter().find(|(field, _)| **field != *word) {
-                let finding = Finding::error(Code::UnknownField, format!("unknown field {}", quoted(other)));
-                let help = match nearest(other, [word]) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("this file holds `{word}:` and nothing else"),
-                };
-                return Err(finding.at(node.key.unwrap_or(node.value)).help(help));
-            }
-            let list = fields.remove(word).unwrap_or(Value::Array(Vec::new()));
-            let member = nodes.pop().map(|(_, node)| node);
-            value = list;
-            node = member.unwrap_or(Node { key: None, value: shown, content: Content::List(Vec::new()) });
-        }
-        let (Value::Array(values), Content::List(nodes)) = (value, node.content) else {
-            return Err(Finding::error(Code::InvalidValue, format!("`{word}` takes a list")).at(shown));
+        let takes = |what: &str| Finding::error(Code::InvalidValue, format!("this file takes {what}"));
+        let (Value::Object(mut fields), Content::Map(mut members)) = (parsed.value, parsed.node.content) else {
+            return Err(takes("a map").at(shown).help(format!("begin it with `{field}:`")));
         };
-        let empty = Node { key: node.key, value: node.value, content: Content::List(Vec::new()) };
+        if let Some((other, node)) = members.iter().find(|(known, _)| **known != *field) {
+            let help = match nearest(other, [field]) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("this file holds `{field}:` and nothing else"),
+            };
+            let finding = Finding::error(Code::UnknownField, format!("unknown field {}", quoted(other)));
+            return Err(finding.at(node.named()).help(help));
+        }
+        let list = fields.remove(field).unwrap_or_default();
+        let Some((_, node)) = members.pop() else {
+            let finding = Finding::error(Code::MissingField, format!("the field `{field}` is missing"));
+            return Err(finding.at(shown).help(format!("write `{field}: []` where there is none")));
+        };
+        let shown = node.shown();
+        let (Value::Array(values), Content::List(nodes)) = (list, node.content) else {
+            return Err(Finding::error(Code::InvalidValue, format!("`{field}` takes a list")).at(shown));
+        };
         if !self.values.contains_key(name) {
+            let empty = Node { key: node.key, value: node.value, content: Content::List(Vec::new()) };
             self.values.insert(name.to_owned(), Value::Array(Vec::new()));
             self.nodes.push((name.into(), empty));
         }

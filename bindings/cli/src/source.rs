@@ -160,6 +160,12 @@ impl Node {
             (Content::List(_), None) => self.value,
         }
     }
+
+    /// The bytes to show for the field as a whole: its key, where it has one.
+    #[must_use]
+    pub fn named(&self) -> Span {
+        self.key.unwrap_or_else(|| self.shown())
+    }
 }
 
 /// The files that a document was made of, and where each of its values stands in them.

@@ -177,6 +177,7 @@ impl Composer<'_> {
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_deref(), span)?;
+                let span = if anchor == 0 { span } else { self.after_anchor(span, style) };
                 self.scalar(&text, style, anchor, span)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -190,6 +191,21 @@ impl Composer<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
         }
+    }
+
+    /// The span of a scalar's text: the parser counts the anchor before it in.
+    fn after_anchor(&self, span: Span, style: ScalarStyle) -> Span {
+        let range = span.range();
+        let raw = self.offsets.text.get(range.clone()).unwrap_or_default();
+        let name = raw.find(char::is_whitespace).unwrap_or(raw.len());
+        let mut at = raw.get(name..).map_or(raw.len(), |rest| raw.len().saturating_sub(rest.trim_start().len()));
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            // A block's text begins on the line after its header, behind the indentation and after empty lines.
+            let header = raw.get(at..).and_then(|rest| rest.find('\n')).unwrap_or_default();
+            let body = raw.get(at.saturating_add(header)..).unwrap_or_default();
+            at = raw.len().saturating_sub(body.trim_start().len());
+        }
+        Span::new(self.file, range.start.saturating_add(at)..range.end)
     }
 
     /// Whether the next value is a map's key.
