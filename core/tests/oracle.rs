@@ -260,7 +260,7 @@ fn request() -> impl Strategy<Value = Value> {
         }
         ("user", properties)
     });
-    let service = (groups(), proptest::option::of(0..6)).prop_map(|(groups, level)| {
+    let service = (groups(), proptest::option::of(0..6_i64)).prop_map(|(groups, level)| {
         let mut properties = json!({"groups": groups});
         if let Some(level) = level {
             properties["level"] = level.into();
@@ -270,7 +270,7 @@ fn request() -> impl Strategy<Value = Value> {
     let path =
         prop_oneof![Just("/"), Just("/a"), Just("/a/b/c"), Just("/a/b/cd"), Just("/b/x"), Just("/bb"), Just("c")];
     let action = prop_oneof![Just("file:read"), Just("file:write"), Just("host:boot")];
-    let rank = proptest::option::of(-2..3);
+    let rank = proptest::option::of(-2..3_i64);
     (prop_oneof![user, service], 0..5, action, any::<bool>(), path, rank).prop_map(
         |((kind, properties), id, action, file, path, rank)| {
             let (resource, attributes) =

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
-use crate::state::events::EventKind;
 use crate::time::Wall;
 
 fn at(millis: u64) -> Now {
@@ -290,39 +289,4 @@ fn a_new_bundle_keeps_what_is_known_of_the_signals_it_shares() {
     engine.activate(more, at(1)).unwrap();
     assert_eq!(engine.signal("idp"), Some(Status::Ok));
     assert_eq!(engine.signal("aaa"), Some(Status::Unknown));
-}
-
-#[test]
-fn readers_see_one_bundle_while_it_is_swapped() {
-    let engine = engine();
-    // Revision and name of rule move together: a decision that mixes two bundles shows.
-    let revisions: Vec<Bundle> = (4..60)
-        .map(|revision| {
-            bundle(|document| {
-                document["revision"] = revision.into();
-                document["rules"][0]["id"] = format!("staff-{revision}").into();
-            })
-        })
-        .collect();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    let decision = engine.decide_json(&request("read", "staff"), at(1));
-                    let expected = if decision.revision() == 3 {
-                        "staff".to_owned()
-                    } else {
-                        format!("staff-{}", decision.revision())
-                    };
-                    assert_eq!(decision.rule(), Some(expected.as_str()));
-                }
-            });
-        }
-        for bundle in revisions {
-            engine.activate(bundle, at(1)).unwrap();
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert!(matches!(engine.poll_event().unwrap().kind, EventKind::BundleActivated { revision: 3, .. }));
 }
