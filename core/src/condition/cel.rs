@@ -325,16 +325,27 @@ impl<'c> Compiler<'c> {
         let value_type = typing::joined_all(lowered.iter().map(|element| &element.value_type));
         let nodes: Vec<NodeId> = lowered.iter().map(|element| element.node).collect();
         let span = nodes.iter().map(|node| self.program.span(*node)).reduce(|a, b| a.start..b.end);
-        let constant = nodes.iter().all(|node| self.constant(*node).is_some());
-        let added = self.program.constants.len().saturating_sub(constants_before);
+        let indexes: Option<Vec<usize>> = nodes
+            .iter()
+            .map(|node| match self.program.nodes.get(*node as usize) {
+                Some(Node::Constant(index)) => Some(*index as usize),
+                _ => None,
+            })
+            .collect();
         let types = lowered.into_iter().map(|element| element.value_type).collect();
-        let constants = if constant && added == elements.len() {
+        let constants = indexes.map(|indexes| {
+            let mut taken = Vec::with_capacity(indexes.len());
+            for index in indexes {
+                if let Some(constant) = self.program.constants.get_mut(index) {
+                    taken.push(std::mem::replace(constant, Constant::Scalar(View::Null)));
+                }
+            }
+            // No node outside the list names what was added for it.
             self.program.nodes.truncate(nodes_before);
             self.program.spans.truncate(nodes_before);
-            Some(self.program.constants.drain(constants_before..).collect())
-        } else {
-            None
-        };
+            self.program.constants.truncate(constants_before);
+            taken
+        });
         Ok(Elements { constants, nodes, types, value_type, span })
     }
 
@@ -417,7 +428,8 @@ impl<'c> Compiler<'c> {
             return Ok(lowered.node);
         }
         let message = format!("`{operator}` takes a `bool`, and this is `{}`", lowered.value_type);
-        Err(self.fail_at(expr.id, Code::TypeMismatch, message))
+        let span = self.program.span(lowered.node);
+        Err(self.fail(Diagnostic::new(Code::TypeMismatch, "", message).with_span(span)))
     }
 
     /// Compiles a chain of `&&` or `||`. Every term is looked at, so that all mistakes come to light at once.

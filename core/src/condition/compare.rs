@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use crate::value::{Map, Value, View};
+use crate::value::View;
 
 use super::Cause;
 
@@ -178,11 +178,8 @@ pub(super) fn elements(value: View<'_>) -> impl Iterator<Item = View<'_>> {
 
 /// The entries of a map.
 fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
-    let (stored, made): (&[(Box<str>, Value)], &[(View<'_>, View<'_>)]) = match value {
-        View::Map(map) => (Map::entries(map), &[]),
-        View::Entries(entries) => (&[], entries),
-        _ => (&[], &[]),
-    };
+    let stored = if let View::Map(map) = value { map.entries() } else { &[] };
+    let made = if let View::Entries(entries) = value { entries } else { &[] };
     stored.iter().map(|(key, value)| (View::Str(key), View::from(value))).chain(made.iter().copied())
 }
 

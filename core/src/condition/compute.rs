@@ -159,7 +159,7 @@ fn int_of(double: f64) -> Option<i64> {
 /// A double without its fraction, if it fits `u64`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
 fn uint_of(double: f64) -> Option<u64> {
-    (double >= 0.0 && double < 18_446_744_073_709_551_616.0).then_some(double as u64)
+    (0.0..18_446_744_073_709_551_616.0).contains(&double).then_some(double as u64)
 }
 
 /// Calls a function of one or two arguments.

@@ -61,22 +61,23 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether a value of that type may be passed for it.
     pub(super) const fn takes(self, value_type: &ValueType) -> bool {
-        match (self, value_type) {
-            (Self::Any, _) | (_, ValueType::Any) => true,
-            (Self::Bool, ValueType::Bool)
-            | (Self::Int, ValueType::Int)
-            | (Self::UInt, ValueType::UInt)
-            | (Self::Double, ValueType::Double)
-            | (Self::String, ValueType::String)
-            | (Self::Bytes, ValueType::Bytes)
-            | (Self::Timestamp, ValueType::Timestamp)
-            | (Self::Duration, ValueType::Duration)
-            | (Self::Ip, ValueType::Ip)
-            | (Self::Cidr, ValueType::Cidr)
-            | (Self::List, ValueType::List(_))
-            | (Self::Map, ValueType::Map(..) | ValueType::Record(_)) => true,
-            _ => false,
-        }
+        matches!(
+            (self, value_type),
+            (Self::Any, _)
+                | (_, ValueType::Any)
+                | (Self::Bool, ValueType::Bool)
+                | (Self::Int, ValueType::Int)
+                | (Self::UInt, ValueType::UInt)
+                | (Self::Double, ValueType::Double)
+                | (Self::String, ValueType::String)
+                | (Self::Bytes, ValueType::Bytes)
+                | (Self::Timestamp, ValueType::Timestamp)
+                | (Self::Duration, ValueType::Duration)
+                | (Self::Ip, ValueType::Ip)
+                | (Self::Cidr, ValueType::Cidr)
+                | (Self::List, ValueType::List(_))
+                | (Self::Map, ValueType::Map(..) | ValueType::Record(_))
+        )
     }
 
     /// As a type; containers hold anything.

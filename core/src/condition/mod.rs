@@ -257,3 +257,6 @@ impl ClockUse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The names that a condition starts from, and what is selected behind them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue, operators};
@@ -27,8 +28,12 @@ fn entity(name: &str) -> Option<Entity> {
 /// A path into the pack's data, as far as it is known when the condition is loaded.
 enum DataPath {
     Found(Value),
-    /// The name that is not there, and the nearest that is.
-    Missing(String, Option<String>),
+    /// The name that is not there, where it stands, and the nearest that is.
+    Missing {
+        name: String,
+        span: Range<usize>,
+        near: Option<String>,
+    },
 }
 
 impl Compiler<'_> {
@@ -118,7 +123,7 @@ impl Compiler<'_> {
         if self.root(operand) == Some("signals") {
             let message = format!("`signals.{name}` is no value by itself");
             let diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", message)
-                .with_span(self.source.token(operand.id))
+                .with_span(self.member_span(expr, name))
                 .with_help(format!("read its state, as in `signals.{name}.ok`"));
             return Err(self.fail(diagnostic));
         }
@@ -134,7 +139,7 @@ impl Compiler<'_> {
         };
         if let Some((code, near)) = known_absent {
             let message = format!("`{}` has no field {}", operand.value_type, quoted(name));
-            let mut diagnostic = Diagnostic::new(code, "", message).with_span(self.source.token(expr.id));
+            let mut diagnostic = Diagnostic::new(code, "", message).with_span(self.member_span(expr, name));
             if let Some(near) = near {
                 diagnostic = diagnostic.with_help(format!("did you mean `{near}`?"));
             }
@@ -237,21 +242,20 @@ impl Compiler<'_> {
             Some(DataPath::Found(_)) if test => {
                 self.push_constant(expr.id, Constant::Scalar(View::Bool(true)), ValueType::Bool, &[]).map(Some)
             }
-            Some(DataPath::Missing(..)) if test => {
+            Some(DataPath::Missing { .. }) if test => {
                 self.push_constant(expr.id, Constant::Scalar(View::Bool(false)), ValueType::Bool, &[]).map(Some)
             }
             Some(DataPath::Found(value)) => {
                 let value_type = typing::of_value(&value);
                 self.push_constant(expr.id, constant_of(value), value_type, &[]).map(Some)
             }
-            Some(DataPath::Missing(name, near)) => {
+            Some(DataPath::Missing { name, span, near }) => {
                 let message = if name.is_empty() {
                     "the pack has no data".to_owned()
                 } else {
                     format!("the pack's data has no {}", quoted(&name))
                 };
-                let mut diagnostic =
-                    Diagnostic::new(Code::UnknownAttribute, "", message).with_span(self.member_span(expr, &name));
+                let mut diagnostic = Diagnostic::new(Code::UnknownAttribute, "", message).with_span(span);
                 diagnostic = diagnostic.with_help(near.map_or_else(
                     || "add it to the pack's `data.json`".to_owned(),
                     |near| format!("did you mean `{near}`?"),
@@ -263,20 +267,20 @@ impl Compiler<'_> {
 
     /// Follows a path into the pack's data from its root. With `test`, only its last name may be missing.
     fn data_path(&self, expr: &IdedExpr, test: bool) -> Option<DataPath> {
-        let mut names: Vec<Cow<'_, str>> = Vec::new();
+        let mut names: Vec<(&IdedExpr, Cow<'_, str>)> = Vec::new();
         let mut at = expr;
         while let Some((operand, name)) = member(at) {
-            names.push(name);
+            names.push((at, name));
             at = operand;
         }
         if self.root(at) != Some("data") {
             return None;
         }
         let Some(mut value) = self.names.data() else {
-            return Some(DataPath::Missing(String::new(), None));
+            return Some(DataPath::Missing { name: String::new(), span: self.source.token(at.id), near: None });
         };
         let last = names.len().saturating_sub(1);
-        for (depth, name) in names.iter().rev().enumerate() {
+        for (depth, (part, name)) in names.iter().rev().enumerate() {
             // What is no map is a mistake of types, told where the rest of the path is compiled.
             let Value::Map(map) = value else { return None };
             match map.get(name) {
@@ -284,7 +288,8 @@ impl Compiler<'_> {
                 None if test && depth != last => return None,
                 None => {
                     let near = nearest(name, map.iter().map(|(known, _)| known));
-                    return Some(DataPath::Missing(name.to_string(), near));
+                    let span = self.member_span(part, name);
+                    return Some(DataPath::Missing { name: name.to_string(), span, near });
                 }
             }
         }
@@ -333,7 +338,7 @@ impl Compiler<'_> {
     }
 
     /// The bytes of the last name of a path: behind its dot, or in its brackets.
-    fn member_span(&self, expr: &IdedExpr, name: &str) -> std::ops::Range<usize> {
+    fn member_span(&self, expr: &IdedExpr, name: &str) -> Range<usize> {
         match &expr.expr {
             Expr::Select(select) => {
                 // The token of a presence test is that of `has`; the name then follows its operand.
