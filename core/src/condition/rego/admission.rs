@@ -11,6 +11,7 @@ use std::ops::Range;
 use regorus::unstable::{Expr, Literal, Module, Query, Ref, Rule, RuleHead, Span};
 
 use super::builtins::{self, Admission};
+use super::extensions;
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 use crate::value::Value;
@@ -389,16 +390,24 @@ impl Visit<'_> {
             );
             return;
         }
+        if let Some(arity) = extensions::arity(&name).filter(|arity| !takes(&name, *arity, parameters.len())) {
+            self.refuse(
+                span,
+                format!("`{name}` takes {arity} arguments, not {}", parameters.len()),
+                format!("a result stands on the left: `x := {name}(…)`"),
+            );
+            return;
+        }
         match builtins::admission(&name) {
             Admission::Allowed => {}
             Admission::LiteralArgument(index) => match parameters.get(index).map(AsRef::as_ref) {
                 Some(Expr::String { value, .. } | Expr::RawString { value, .. }) => {
                     let text = value.as_string().map(|text| text.to_string()).unwrap_or_default();
-                    if name == "sprintf" && builtins::asks_for_width(&text) {
+                    if name == "sprintf" && builtins::has_unusual_verb(&text) {
                         self.refuse(
                             span,
-                            "the format of `sprintf` asks for a width or a precision".into(),
-                            "a few bytes would make a text of any length; use plain verbs such as `%s` and `%d`".into(),
+                            "the format of `sprintf` has another verb than `%s`, `%d` and `%v`".into(),
+                            "a width makes a text of any length of a few bytes, and other verbs answer differently; use the plain ones".into(),
                         );
                     }
                 }
@@ -419,6 +428,13 @@ impl Visit<'_> {
             }
         }
     }
+}
+
+/// Whether a built-in of our own takes so many arguments: its own, and where the evaluator knows the name, one more for the
+/// result.
+fn takes(name: &str, arity: usize, given: usize) -> bool {
+    let with_result = arity.saturating_add(1);
+    given == arity || (given == with_result && regorus::unstable::BUILTINS.contains_key(name))
 }
 
 /// The names of a reference, up to the first part that is computed.

@@ -99,6 +99,12 @@ impl RegoInput {
         Self { root: to_rego(value), now: None }
     }
 
+    /// No input at all, so that `input` itself is undefined, for a policy that is asked without one.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { root: regorus::Value::Undefined, now: None }
+    }
+
     /// The same, with `input.signals.<name>.status` as text and `.ok` as a boolean for each signal.
     #[must_use]
     pub fn with_signals<'a>(self, signals: impl IntoIterator<Item = (&'a str, SignalView)>) -> Self {
@@ -149,10 +155,27 @@ fn map_to_rego(map: &Map) -> regorus::Value {
 }
 
 /// What a rule comes to, with the kind of failure where it could not be established. Never a value of the input.
+pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &RegoInput) -> (Truth, Option<String>) {
+    let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
+    match value(prepared, rule, steps_max, input) {
+        Ok(regorus::Value::Bool(true)) => (Truth::True, None),
+        Ok(regorus::Value::Bool(false)) => (Truth::False, None),
+        Ok(regorus::Value::Undefined) => unknown(Cause::Rego, "is undefined".into()),
+        Ok(other) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
+        Err((cause, what)) => unknown(cause, what),
+    }
+}
+
+/// What a rule gives, or the kind of failure and where.
 ///
 /// The engine is a copy for this one evaluation: it is dropped at the end, after a panic too, so that no evaluation sees
 /// anything of another.
-pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &RegoInput) -> (Truth, Option<String>) {
+pub(super) fn value(
+    prepared: &Engine,
+    rule: &str,
+    steps_max: u64,
+    input: &RegoInput,
+) -> Result<regorus::Value, (Cause, String)> {
     TICKS.with(|ticks| ticks.set(0));
     NOW.with(|now| now.set(input.now));
     let evaluated = catch_unwind(AssertUnwindSafe(|| {
@@ -162,18 +185,14 @@ pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &
             engine.eval_rule(rule.to_string()).map_err(|error| what_failed(&error.to_string()))
         })
     }));
-    let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
     match evaluated {
-        Ok(Ok(regorus::Value::Bool(true))) => (Truth::True, None),
-        Ok(Ok(regorus::Value::Bool(false))) => (Truth::False, None),
-        Ok(Ok(regorus::Value::Undefined)) => unknown(Cause::Rego, "is undefined".into()),
-        Ok(Ok(other)) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
+        Ok(Ok(value)) => Ok(value),
         // The first look of an evaluation is its start, so the budget is spent one look later.
         Ok(Err(_)) if TICKS.with(Cell::get) > ticks_max(steps_max).saturating_add(1) => {
-            unknown(Cause::Limit, format!("took more than {steps_max} steps"))
+            Err((Cause::Limit, format!("took more than {steps_max} steps")))
         }
-        Ok(Err(what)) => unknown(Cause::Rego, format!("failed{what}")),
-        Err(_) => unknown(Cause::Internal, "made the evaluator panic".into()),
+        Ok(Err(what)) => Err((Cause::Rego, format!("failed{what}"))),
+        Err(_) => Err((Cause::Internal, "made the evaluator panic".into())),
     }
 }
 
@@ -193,5 +212,54 @@ fn kind(value: &regorus::Value) -> &'static str {
         regorus::Value::Set(_) => "a set",
         regorus::Value::Object(_) => "an object",
         regorus::Value::Undefined => "undefined",
+    }
+}
+
+/// The same value as JSON: a set as a list in the evaluator's order, a key that is no string as its text.
+///
+/// `None` for a number that JSON readers would round: better no answer than another one.
+pub(super) fn to_json(value: &regorus::Value) -> Option<serde_json::Value> {
+    Some(match value {
+        regorus::Value::Null | regorus::Value::Undefined => serde_json::Value::Null,
+        regorus::Value::Bool(value) => (*value).into(),
+        regorus::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => number.into(),
+            (None, Some(number)) => number.into(),
+            (None, None) if number.is_integer() => return None,
+            (None, None) => serde_json::Number::from_f64(number.as_f64()?)?.into(),
+        },
+        regorus::Value::String(text) => (&**text).into(),
+        regorus::Value::Array(items) => items.iter().map(to_json).collect::<Option<Vec<_>>>()?.into(),
+        regorus::Value::Set(items) => items.iter().map(to_json).collect::<Option<Vec<_>>>()?.into(),
+        regorus::Value::Object(entries) => {
+            let entry = |(key, value): (&regorus::Value, &regorus::Value)| {
+                let key = match key {
+                    regorus::Value::String(text) => text.to_string(),
+                    other => to_json(other)?.to_string(),
+                };
+                Some((key, to_json(value)?))
+            };
+            serde_json::Value::Object(entries.iter().map(entry).collect::<Option<_>>()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_evaluator_is_contained() {
+        assert!(budget_is_counted());
+        let mut engine = Engine::new();
+        let boom = |_: Vec<regorus::Value>| panic!("a fault of the evaluator");
+        engine.add_extension("boom".into(), 0, Box::new(boom)).unwrap();
+        engine.add_policy("a.rego".into(), "package a\nallow if not boom()\nfine := true".into()).unwrap();
+        set_budget(&mut engine, 100_000);
+        for _ in 0..2 {
+            let (truth, detail) = truth(&engine, &"data.a.allow".into(), 100_000, &RegoInput::none());
+            assert_eq!(truth, Truth::Indeterminate(Cause::Internal), "{detail:?}");
+        }
+        assert_eq!(value(&engine, "data.a.fine", 100_000, &RegoInput::none()), Ok(regorus::Value::from(true)));
     }
 }

@@ -1,12 +1,15 @@
 //! Rego, contained (spec 1.10): modules that are checked before they are parsed, and asked one rule at a time.
 //!
 //! The evaluator is `regorus`, its interpreter, strict. Reading order: this file (loading and asking), `scan` (what a
-//! text must keep to before it is parsed), `admission` and `builtins` (what a parsed module must keep to), `evaluate`
-//! (one evaluation).
+//! text must keep to before it is parsed), `admission` and `builtins` (what a parsed module must keep to), `extensions`,
+//! `patterns` and `paths` (built-ins of our own), `evaluate` (one evaluation).
 
 mod admission;
 mod builtins;
 mod evaluate;
+mod extensions;
+mod paths;
+mod patterns;
 mod scan;
 
 use std::collections::BTreeMap;
@@ -17,7 +20,7 @@ use regorus::Engine;
 
 use self::admission::{Gives, Rules};
 pub use self::evaluate::RegoInput;
-use crate::condition::Truth;
+use crate::condition::{Cause, Truth};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 use crate::value::Value;
@@ -146,6 +149,36 @@ impl Modules {
     }
 }
 
+impl Modules {
+    /// Whether there is a rule at a full path, be it an entry point or not.
+    #[must_use]
+    pub fn has_rule(&self, path: &str) -> bool {
+        path.strip_prefix("data.").is_some_and(|name| self.rules.contains_key(name))
+    }
+
+    /// What any rule gives for an input, as JSON, and nothing where it is undefined; a set is a list.
+    ///
+    /// It decides nothing, so the path may be of a rule that is no entry point. For tools that show values, and for the
+    /// comparison with other engines.
+    ///
+    /// # Errors
+    /// The kind of failure, and which: no such rule, an evaluation that failed, or a number beyond 64 bits.
+    pub fn value(&self, path: &str, input: &RegoInput) -> Result<Option<serde_json::Value>, (Cause, String)> {
+        if !self.has_rule(path) {
+            return Err((Cause::Rego, format!("there is no Rego rule {}", quoted(path))));
+        }
+        match evaluate::value(&self.prepared, path, self.steps_max, input)
+            .map_err(|(cause, what)| (cause, format!("{} {what}", quoted(path))))?
+        {
+            regorus::Value::Undefined => Ok(None),
+            value => match evaluate::to_json(&value) {
+                Some(value) => Ok(Some(value)),
+                None => Err((Cause::Rego, format!("{} has a number that JSON cannot hold", quoted(path)))),
+            },
+        }
+    }
+}
+
 /// What one Rego text, without a pack, makes of an input: `query` is the full path of a rule.
 ///
 /// # Errors
@@ -188,8 +221,12 @@ fn prepare(
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
     evaluate::set_budget(&mut engine, limits.rego_steps_max);
-    if !evaluate::add_clock(&mut engine) {
-        return Err(vec![Diagnostic::new(Code::Unsupported, "/rego", "the Rego evaluator has a clock of its own")]);
+    if !evaluate::add_clock(&mut engine) || !extensions::add(&mut engine) {
+        return Err(vec![Diagnostic::new(
+            Code::Unsupported,
+            "/rego",
+            "the Rego evaluator has a built-in that ours was to replace",
+        )]);
     }
     let mut found = Vec::new();
     for (path, text) in sources {
