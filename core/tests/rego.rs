@@ -307,6 +307,7 @@ fn the_built_in_clock_is_the_time_of_the_decision() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // The test is of the time that it takes.
 fn what_would_grow_without_bound_is_an_error() {
     let context = map(&[("x", text(&"ab".repeat(2_000)))]);
     for call in [
@@ -324,6 +325,80 @@ fn what_would_grow_without_bound_is_an_error() {
     }
     let module = "package a\nallow := strings.count(input.context.x, \"\") == 4001";
     assert_eq!(asked(module, context), Truth::True);
+}
+
+#[test]
+fn a_deny_set_is_true_with_members_and_says_them() {
+    let modules = [
+        "package a\ndeny contains msg if {\n  input.amount > 10\n  msg := sprintf(\"%d is too much\", [input.amount])\n}\n\
+         deny contains \"blocked\" if input.blocked",
+        "package a\ndeny[msg] {\n  input.amount > 10\n  msg := sprintf(\"%d is too much\", [input.amount])\n}\n\
+         deny[\"blocked\"] { input.blocked }",
+    ];
+    for module in modules {
+        let modules = load(module).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        assert_eq!(modules.entry_point("data.a.deny").unwrap_err().code, Code::RegoEntryPoint);
+        let entry = modules.deny_entry_point("data.a.deny").unwrap();
+        let ask = |amount, blocked| {
+            let input = map(&[("amount", Value::Int(amount)), ("blocked", Value::Bool(blocked))]);
+            modules.truth(&entry, &RegoInput::document(&input))
+        };
+        assert_eq!(ask(5, false), (Truth::False, None));
+        assert_eq!(ask(11, false), (Truth::True, Some("11 is too much".into())));
+        assert_eq!(ask(11, true), (Truth::True, Some("11 is too much; blocked".into())));
+    }
+    // An error in one member is not the absence of that member.
+    let failing = load("package a\ndeny contains \"x\" if to_number(input.x) > 5").unwrap();
+    let entry = failing.deny_entry_point("data.a.deny").unwrap();
+    let input = map(&[("x", text("y"))]);
+    assert_eq!(failing.truth(&entry, &RegoInput::document(&input)).0, UNKNOWN);
+    // What allows is never a set, whatever is asked for as a denial is a boolean or a set.
+    let modules = load("package a\nallow contains \"x\"\nname := \"x\"\ndeny if input.x").unwrap();
+    assert!(modules.entry_point("data.a.allow").is_err());
+    assert!(modules.deny_entry_point("data.a.name").is_err());
+    assert!(modules.deny_entry_point("data.a.deny").is_ok());
+}
+
+#[test]
+fn the_paths_that_an_entry_point_reads_are_known() {
+    let modules = load(
+        "package a\nimport input.resource as target\ndefault allow := false\n\
+         allow if {\n  input.subject.role == \"admin\"\n  not suspended\n  target.owner\n  f(input.context.x)\n}\n\
+         suspended if input.subject.properties.flags[_] == \"s\"\n\
+         f(input_) if input.action[\"name\"] == input_\n\
+         other if input.unrelated",
+    )
+    .unwrap();
+    let entry = modules.entry_point("data.a.allow").unwrap();
+    let paths: Vec<String> = entry.input_paths().iter().map(|path| path.join(".")).collect();
+    assert_eq!(paths, ["action.name", "context.x", "resource.owner", "subject.properties.flags", "subject.role"]);
+    let other = modules.entry_point("data.a.other").unwrap();
+    assert_eq!(other.input_paths(), [vec!["unrelated".to_owned()]]);
+}
+
+#[test]
+fn a_request_that_lacks_what_is_read_is_not_evaluated() {
+    let modules = load("package a\ndefault allow := false\nallow if not input.context.suspended\n").unwrap();
+    let entry = modules.entry_point("data.a.allow").unwrap();
+    let empty = map(&[]);
+    let input = RegoInput::new([("context", &empty)]);
+    // Without a contract this is the hole of Rego: knowing less grants more.
+    assert_eq!(modules.truth(&entry, &input).0, Truth::True);
+    let strict = entry.clone().requiring(|_| false);
+    assert_eq!(
+        modules.truth(&strict, &input),
+        (
+            Truth::Indeterminate(Cause::Missing),
+            Some("`data.a.allow` reads `input.context.suspended`, which is not there".into())
+        )
+    );
+    assert_eq!(modules.truth(&strict, &RegoInput::none()).0, Truth::Indeterminate(Cause::Missing));
+    for (suspended, truth) in [(true, Truth::False), (false, Truth::True)] {
+        let context = map(&[("suspended", Value::Bool(suspended))]);
+        assert_eq!(modules.truth(&strict, &RegoInput::new([("context", &context)])).0, truth);
+    }
+    let optional = entry.requiring(|path| *path == ["context", "suspended"]);
+    assert_eq!(modules.truth(&optional, &input).0, Truth::True);
 }
 
 /// What OPA answers, from its documentation and Go's, where the evaluator's own built-ins answer something else.

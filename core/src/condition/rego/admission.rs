@@ -21,12 +21,52 @@ use crate::value::Value;
 pub(super) enum Gives {
     /// Possibly a boolean; known when it is evaluated.
     Value,
-    /// Never a boolean: this instead.
+    /// A set, which says what speaks against a request.
+    Set,
+    /// Neither: this instead.
     Never(&'static str),
 }
 
-/// The rules that can be asked for, by full path without `data.`, joined by dots.
-pub(super) type Rules = BTreeMap<String, Gives>;
+/// The rules that can be asked for, by full path without `data.`, joined by dots, and what each rests on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    gives: BTreeMap<String, (Gives, usize)>,
+    nodes: Vec<Reads>,
+}
+
+/// What a node of the graph of rules reads: the nodes right below it, and paths of the input.
+#[derive(Clone, Debug, Default)]
+struct Reads {
+    rests_on: BTreeSet<usize>,
+    input: BTreeSet<Vec<String>>,
+}
+
+impl Rules {
+    /// What a rule gives.
+    pub(super) fn gives(&self, name: &str) -> Option<Gives> {
+        self.gives.get(name).map(|(gives, _)| *gives)
+    }
+
+    /// The names of the rules that satisfy `wanted`.
+    pub(super) fn names(&self, wanted: impl Fn(Gives) -> bool) -> impl Iterator<Item = &str> {
+        self.gives.iter().filter(move |(_, (gives, _))| wanted(*gives)).map(|(name, _)| name.as_str())
+    }
+
+    /// The paths below `input` that a rule reads, itself or through the rules that it rests on; each up to the first part
+    /// that is computed.
+    pub(super) fn input_paths(&self, name: &str) -> BTreeSet<Vec<String>> {
+        let mut paths = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<usize> = self.gives.get(name).map(|(_, node)| *node).into_iter().collect();
+        while let Some(index) = open.pop() {
+            if let Some(node) = self.nodes.get(index).filter(|_| seen.insert(index)) {
+                paths.extend(node.input.iter().cloned());
+                open.extend(&node.rests_on);
+            }
+        }
+        paths
+    }
+}
 
 /// Checks the modules together; `pointers` has one for each.
 pub(super) fn admit(
@@ -64,25 +104,29 @@ pub(super) fn admit(
                 data,
                 pointer,
                 arguments: arguments.iter().flat_map(|argument| variables(argument)).collect(),
-                edges: BTreeSet::new(),
+                reads: Reads::default(),
                 found: Vec::new(),
             };
             visit.rule(rule);
-            let Visit { edges, found: mistakes, .. } = visit;
+            let Visit { reads, found: mistakes, .. } = visit;
             found.extend(mistakes);
             if let Some(node) = graph.nodes.get_mut(node) {
-                node.rests_on.extend(edges);
+                node.reads.rests_on.extend(reads.rests_on);
+                node.reads.input.extend(reads.input);
             }
         }
     }
     found.extend(graph.too_deep(limits.rego_rule_depth_max));
-    if found.is_empty() { Ok(graph.rules) } else { Err(found) }
+    if !found.is_empty() {
+        return Err(found);
+    }
+    Ok(Rules { gives: graph.rules, nodes: graph.nodes.into_iter().map(|node| node.reads).collect() })
 }
 
 /// A rule, or several that share the first part of a name.
 #[derive(Debug)]
 struct Node {
-    rests_on: BTreeSet<usize>,
+    reads: Reads,
     name: String,
     pointer: String,
     span: Range<usize>,
@@ -93,7 +137,7 @@ struct Graph {
     nodes: Vec<Node>,
     by_path: BTreeMap<Vec<String>, usize>,
     functions: BTreeSet<String>,
-    rules: Rules,
+    rules: BTreeMap<String, (Gives, usize)>,
 }
 
 impl Graph {
@@ -104,16 +148,16 @@ impl Graph {
             let full: Vec<String> = package.iter().chain(&path.names).cloned().collect();
             let key: Vec<String> = package.iter().chain(path.names.first()).cloned().collect();
             let name = full.join(".");
-            if !self.by_path.contains_key(&key) {
-                self.by_path.insert(key, self.nodes.len());
+            let node = *self.by_path.entry(key).or_insert(self.nodes.len());
+            if node == self.nodes.len() {
                 let (pointer, span) = (pointer.to_owned(), span_of(rule.span()));
-                self.nodes.push(Node { rests_on: BTreeSet::new(), name: name.clone(), pointer, span });
+                self.nodes.push(Node { reads: Reads::default(), name: name.clone(), pointer, span });
             }
             let gives = gives(rule, path.exact);
             if gives == Gives::Never("a function") || !arguments.is_empty() {
                 self.functions.insert(name.clone());
             }
-            let entry = self.rules.entry(name).or_insert(gives);
+            let (entry, _) = self.rules.entry(name).or_insert((gives, node));
             if *entry == Gives::Value {
                 *entry = gives;
             }
@@ -144,8 +188,8 @@ impl Graph {
         let mut used_by: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
         let mut open: Vec<usize> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
-            open.push(node.rests_on.len());
-            for below in &node.rests_on {
+            open.push(node.reads.rests_on.len());
+            for below in &node.reads.rests_on {
                 if let Some(users) = used_by.get_mut(*below) {
                     users.push(index);
                 }
@@ -197,7 +241,7 @@ struct Visit<'a> {
     data: Option<&'a Value>,
     pointer: &'a str,
     arguments: BTreeSet<String>,
-    edges: BTreeSet<usize>,
+    reads: Reads,
     found: Vec<Diagnostic>,
 }
 
@@ -328,13 +372,25 @@ impl Visit<'_> {
         }
         if root == "data" {
             self.data_path(expr.span(), below);
+        } else if root == "input" {
+            self.input_path(below.to_vec());
         } else if let Some(target) = self.aliases.get(root) {
-            if let Some(("data", start)) = target.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-                let full: Vec<String> = start.iter().chain(below).cloned().collect();
-                self.data_path(expr.span(), &full);
+            let Some((first, start)) = target.split_first() else { return };
+            let full: Vec<String> = start.iter().chain(below).cloned().collect();
+            match first.as_str() {
+                "data" => self.data_path(expr.span(), &full),
+                "input" => self.input_path(full),
+                _ => {}
             }
         } else if let Some(node) = self.graph.node(self.package, &path.names) {
-            self.edges.insert(node);
+            self.reads.rests_on.insert(node);
+        }
+    }
+
+    /// The whole input is always there.
+    fn input_path(&mut self, path: Vec<String>) {
+        if !path.is_empty() {
+            self.reads.input.insert(path);
         }
     }
 
@@ -355,7 +411,7 @@ impl Visit<'_> {
             );
             self.refuse(span, format!("there is no rule and no data at {}", quoted(&format!("data.{name}"))), help);
         }
-        self.edges.extend(nodes);
+        self.reads.rests_on.extend(nodes);
     }
 
     fn call(&mut self, span: &Span, function: &Expr, parameters: &[Ref<Expr>]) {
@@ -378,7 +434,7 @@ impl Visit<'_> {
         let own =
             [Some(local), imported].into_iter().flatten().find(|full| self.graph.functions.contains(&full.join(".")));
         if let Some(full) = own {
-            self.edges.extend(self.graph.under(&full));
+            self.reads.rests_on.extend(self.graph.under(&full));
             return;
         }
         // The scan knows `time.now_ns` by its plain name, so a built-in must be called by that.
@@ -482,7 +538,7 @@ fn gives(rule: &Rule, exact: bool) -> Gives {
         Rule::Default { args, value, .. } if args.is_empty() => Some(value),
         Rule::Default { .. } => return Gives::Never("a function"),
         Rule::Spec { head: RuleHead::Func { .. }, .. } => return Gives::Never("a function"),
-        Rule::Spec { head: RuleHead::Set { .. }, .. } => return Gives::Never("a set"),
+        Rule::Spec { head: RuleHead::Set { .. }, .. } => return Gives::Set,
         Rule::Spec { head: RuleHead::Compr { assign, .. }, .. } => assign.as_ref().map(|assign| &assign.value),
     };
     match value.map(AsRef::as_ref) {

@@ -4,19 +4,25 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use regorus::Engine;
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 
+use super::{EntryPoint, InputPath};
 use crate::condition::{Cause, SignalView, Status, Truth};
+use crate::error::quoted;
 use crate::value::{Map, Timestamp, Value};
 
 /// Stack that an evaluation, and a load, may need: 32 rules deep, eight comprehensions in each, with room to spare.
 const STACK_BYTES: usize = 4 << 20;
 /// Below this much left, a stack of [`STACK_BYTES`] is put in its place for the time of the call.
 const STACK_LEFT_MIN: usize = 2 << 20;
+/// Members of a deny set that are said.
+const MESSAGES_MAX: usize = 16;
+/// Characters of each.
+const MESSAGE_CHARS_MAX: usize = 256;
 /// Steps between two looks at the budget.
 const STEPS_PER_TICK: NonZeroU32 = NonZeroU32::new(32).unwrap();
 
@@ -126,6 +132,20 @@ impl RegoInput {
         self.with("now", regorus::Value::from(now.to_string()))
     }
 
+    /// The first of these paths that is not there.
+    pub(super) fn lacks<'a>(&self, paths: &'a [InputPath]) -> Option<&'a InputPath> {
+        paths.iter().find(|path| {
+            let mut value = &self.root;
+            path.iter().any(|name| {
+                let below = match value {
+                    regorus::Value::Object(entries) => entries.get(&regorus::Value::from(name.as_str())),
+                    _ => None,
+                };
+                below.map(|below| value = below).is_none()
+            })
+        })
+    }
+
     fn with(mut self, name: &str, value: regorus::Value) -> Self {
         if let Ok(entries) = self.root.as_object_mut() {
             entries.insert(regorus::Value::from(name), value);
@@ -154,16 +174,43 @@ fn map_to_rego(map: &Map) -> regorus::Value {
     regorus::Value::from(entries)
 }
 
-/// What a rule comes to, with the kind of failure where it could not be established. Never a value of the input.
-pub(super) fn truth(prepared: &Engine, rule: &Arc<str>, steps_max: u64, input: &RegoInput) -> (Truth, Option<String>) {
+/// What a rule comes to, with the kind of failure where it could not be established: never a value of the input, unless
+/// a member of a deny set says it.
+pub(super) fn truth(
+    prepared: &Engine,
+    entry: &EntryPoint,
+    steps_max: u64,
+    input: &RegoInput,
+) -> (Truth, Option<String>) {
+    let rule = &entry.path;
     let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
+    if let Some(path) = input.lacks(&entry.required) {
+        return unknown(
+            Cause::Missing,
+            format!("reads {}, which is not there", quoted(&format!("input.{}", path.join(".")))),
+        );
+    }
     match value(prepared, rule, steps_max, input) {
         Ok(regorus::Value::Bool(true)) => (Truth::True, None),
         Ok(regorus::Value::Bool(false)) => (Truth::False, None),
+        Ok(regorus::Value::Set(members)) if entry.is_set && members.is_empty() => (Truth::False, None),
+        Ok(regorus::Value::Set(members)) if entry.is_set => (Truth::True, Some(messages(members.iter()))),
         Ok(regorus::Value::Undefined) => unknown(Cause::Rego, "is undefined".into()),
         Ok(other) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
         Err((cause, what)) => unknown(cause, what),
     }
+}
+
+/// What the members of a deny set say, in their order: a text as it stands, anything else as JSON; cut where it is long.
+fn messages<'a>(members: impl Iterator<Item = &'a regorus::Value>) -> String {
+    let said = members.take(MESSAGES_MAX).map(|member| {
+        let text = match member {
+            regorus::Value::String(text) => text.to_string(),
+            other => to_json(other).map_or_else(|| kind(other).to_owned(), |json| json.to_string()),
+        };
+        text.chars().filter(|ch| !ch.is_control()).take(MESSAGE_CHARS_MAX).collect::<String>()
+    });
+    said.collect::<Vec<_>>().join("; ")
 }
 
 /// What a rule gives, or the kind of failure and where.
@@ -257,8 +304,8 @@ mod tests {
         engine.add_policy("a.rego".into(), "package a\nallow if not boom()\nfine := true".into()).unwrap();
         set_budget(&mut engine, 100_000);
         for _ in 0..2 {
-            let (truth, detail) = truth(&engine, &"data.a.allow".into(), 100_000, &RegoInput::none());
-            assert_eq!(truth, Truth::Indeterminate(Cause::Internal), "{detail:?}");
+            let (cause, what) = value(&engine, "data.a.allow", 100_000, &RegoInput::none()).unwrap_err();
+            assert_eq!(cause, Cause::Internal, "{what}");
         }
         assert_eq!(value(&engine, "data.a.fine", 100_000, &RegoInput::none()), Ok(regorus::Value::from(true)));
     }

@@ -39,7 +39,13 @@ pub struct Modules {
 pub struct EntryPoint {
     path: Arc<str>,
     reads: RegoReads,
+    is_set: bool,
+    input_paths: Arc<[InputPath]>,
+    required: Arc<[InputPath]>,
 }
+
+/// The names of a path below `input`, from the outside in: `subject`, `properties`, `role`.
+pub type InputPath = Vec<String>;
 
 /// What of the input, besides the request, modules may read: what a cached decision rests on (spec 1.7).
 ///
@@ -72,6 +78,21 @@ impl EntryPoint {
     #[must_use]
     pub const fn reads(&self) -> RegoReads {
         self.reads
+    }
+
+    /// The paths of the input that it reads, itself or through other rules, as they stand in the text; each up to the first
+    /// part that is computed. What is read from a variable that holds a part of the input is not among them.
+    #[must_use]
+    pub fn input_paths(&self) -> &[InputPath] {
+        &self.input_paths
+    }
+
+    /// The same, under the input contract (spec 1.3): where a path that it reads is not there, and `is_optional` does not
+    /// say that it may be absent, the answer is indeterminate before anything is evaluated.
+    #[must_use]
+    pub fn requiring(mut self, is_optional: impl Fn(&[String]) -> bool) -> Self {
+        self.required = self.input_paths.iter().filter(|path| !is_optional(path)).cloned().collect();
+        self
     }
 }
 
@@ -117,35 +138,56 @@ impl Modules {
     /// # Errors
     /// A path without such a rule, or a rule that can never be `true` or `false`. The pointer is left to the caller.
     pub fn entry_point(&self, path: &str) -> Result<EntryPoint, Diagnostic> {
+        self.entry(path, false)
+    }
+
+    /// The rule at a full path, for what denies: a boolean, or a set of what speaks against the request (`deny[msg]`,
+    /// `deny contains msg`), which is true where it has members and then says them.
+    ///
+    /// # Errors
+    /// A path without such a rule, or a rule that can never be either. The pointer is left to the caller.
+    pub fn deny_entry_point(&self, path: &str) -> Result<EntryPoint, Diagnostic> {
+        self.entry(path, true)
+    }
+
+    fn entry(&self, path: &str, may_be_set: bool) -> Result<EntryPoint, Diagnostic> {
         let refused = |message: String| Diagnostic::new(Code::RegoEntryPoint, "", message);
         let Some(name) = path.strip_prefix("data.") else {
             let help = "write `data.`, the package and the rule: `data.payments.fraud`";
             return Err(refused(format!("{} is not the path of a Rego rule", quoted(path))).with_help(help));
         };
-        match self.rules.get(name) {
-            Some(Gives::Value) => Ok(EntryPoint { path: path.into(), reads: self.reads }),
-            Some(Gives::Never(what)) => {
-                Err(refused(format!("the Rego rule {} is {what}, not a boolean", quoted(path)))
-                    .with_help("ask for a rule that is `true` or `false`, such as `denied := count(deny) > 0`"))
+        let fits = |gives| gives == Gives::Value || (may_be_set && gives == Gives::Set);
+        let what = match self.rules.gives(name) {
+            Some(gives) if fits(gives) => {
+                return Ok(EntryPoint {
+                    path: path.into(),
+                    reads: self.reads,
+                    is_set: gives == Gives::Set,
+                    input_paths: self.rules.input_paths(name).into_iter().collect(),
+                    required: Arc::default(),
+                });
             }
+            Some(Gives::Never(what)) => what,
+            Some(_) => "a set",
             None => {
                 let mistake = refused(format!("there is no Rego rule {}", quoted(path)));
-                let askable =
-                    self.rules.iter().filter(|(_, gives)| **gives == Gives::Value).map(|(name, _)| name.as_str());
-                Err(match nearest(name, askable) {
+                return Err(match nearest(name, self.rules.names(fits)) {
                     Some(near) => mistake.with_help(format!("did you mean `data.{near}`?")),
                     None => mistake.with_help("write `data.`, the package and the rule"),
-                })
+                });
             }
-        }
+        };
+        Err(refused(format!("the Rego rule {} is {what}, not a boolean", quoted(path)))
+            .with_help("ask for a rule that is `true` or `false`, such as `denied := count(deny) > 0`"))
     }
 
     /// What a rule comes to for an input: true or false only where it is exactly that.
     ///
-    /// With it, where it could not be established, the rule and the kind of failure; never a value of the input.
+    /// With it, where it could not be established, the rule and the kind of failure; never a value of the input. Where a
+    /// deny set has members, what they say.
     #[must_use]
     pub fn truth(&self, entry: &EntryPoint, input: &RegoInput) -> (Truth, Option<String>) {
-        evaluate::truth(&self.prepared, &entry.path, self.steps_max, input)
+        evaluate::truth(&self.prepared, entry, self.steps_max, input)
     }
 }
 
@@ -153,7 +195,7 @@ impl Modules {
     /// Whether there is a rule at a full path, be it an entry point or not.
     #[must_use]
     pub fn has_rule(&self, path: &str) -> bool {
-        path.strip_prefix("data.").is_some_and(|name| self.rules.contains_key(name))
+        path.strip_prefix("data.").is_some_and(|name| self.rules.gives(name).is_some())
     }
 
     /// What any rule gives for an input, as JSON, and nothing where it is undefined; a set is a list.

@@ -96,7 +96,7 @@ impl Compiler<'_> {
             },
             Some(When::Rego(query)) => {
                 rego = true;
-                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, modules)
+                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, modules)
             }
         };
         let obligations: Vec<Obligation> = rule.obligations.iter().map(obligation).collect();
@@ -112,13 +112,20 @@ impl Compiler<'_> {
         Some(Draft { rule, patterns, reads, rego })
     }
 
-    fn rego_condition(&mut self, pointer: &str, path: &str, modules: Option<&Modules>) -> Option<Condition> {
+    fn rego_condition(
+        &mut self,
+        pointer: &str,
+        path: &str,
+        effect: Effect,
+        modules: Option<&Modules>,
+    ) -> Option<Condition> {
         let Some(modules) = modules else {
             let message = format!("{} is not there: the pack has no usable Rego module", quoted(path));
             self.fault(Code::RegoEntryPoint, pointer, message, "put the module into the folder `rego`");
             return None;
         };
-        match modules.entry_point(path) {
+        let entry = if effect == Effect::Deny { modules.deny_entry_point(path) } else { modules.entry_point(path) };
+        match entry {
             Ok(entry) => Some(Condition::Rego(Box::new(entry))),
             Err(found) => {
                 self.found.push(Diagnostic { pointer: pointer.to_owned(), ..found });
