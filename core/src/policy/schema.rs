@@ -109,6 +109,23 @@ impl Schema {
         &self.slots
     }
 
+    /// Whether the schema says that what is at this path of Rego's input may be absent: an attribute with `optional` or a
+    /// default in some declared type, an optional field of a record, or what is below one.
+    pub(super) fn says_optional(&self, path: &[String]) -> bool {
+        let step = |at: usize| path.get(at).map(String::as_str);
+        let (types, name, below) = match (step(0), step(1)) {
+            (Some("context"), Some(name)) => {
+                return self.context.says_optional(name, path.get(2..).unwrap_or_default());
+            }
+            (Some("subject"), Some("properties")) => (&self.subject, step(2), path.get(3..)),
+            (Some("action"), Some("properties")) => (&self.action, step(2), path.get(3..)),
+            (Some("resource"), Some("properties")) => (&self.resource, step(2), path.get(3..)),
+            _ => return false,
+        };
+        let below = below.unwrap_or_default();
+        name.is_some_and(|name| types.by_name.values().any(|fields| fields.says_optional(name, below)))
+    }
+
     /// The attribute's declared types and presence, over those types of its entity that `matched` admits (all, for
     /// `None`); its slot is made if it has none yet.
     pub(super) fn attribute(
@@ -295,6 +312,25 @@ impl Types {
 }
 
 impl Fields {
+    fn says_optional(&self, name: &str, below: &[String]) -> bool {
+        let Some(spec) = self.spec(name) else { return false };
+        if spec.presence != Presence::Required {
+            return true;
+        }
+        let mut value_type = &spec.value_type;
+        for name in below {
+            match value_type {
+                ValueType::Record(fields) => match fields.get(name.as_str()) {
+                    Some(field) if field.optional => return true,
+                    Some(field) => value_type = &field.value_type,
+                    None => return false,
+                },
+                _ => return false,
+            }
+        }
+        false
+    }
+
     fn spec(&self, name: &str) -> Option<&FieldSpec> {
         let at = self.0.binary_search_by(|spec| (*spec.name).cmp(name)).ok()?;
         self.0.get(at)

@@ -96,7 +96,7 @@ impl Compiler<'_> {
             },
             Some(When::Rego(query)) => {
                 rego = true;
-                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, modules)
+                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, names.schema, modules)
             }
         };
         let obligations: Vec<Obligation> = rule.obligations.iter().map(obligation).collect();
@@ -117,6 +117,7 @@ impl Compiler<'_> {
         pointer: &str,
         path: &str,
         effect: Effect,
+        schema: &Schema,
         modules: Option<&Modules>,
     ) -> Option<Condition> {
         let Some(modules) = modules else {
@@ -126,7 +127,7 @@ impl Compiler<'_> {
         };
         let entry = if effect == Effect::Deny { modules.deny_entry_point(path) } else { modules.entry_point(path) };
         match entry {
-            Ok(entry) => Some(Condition::Rego(Box::new(entry))),
+            Ok(entry) => Some(Condition::Rego(Box::new(entry.requiring(|path| schema.says_optional(path))))),
             Err(found) => {
                 self.found.push(Diagnostic { pointer: pointer.to_owned(), ..found });
                 None
