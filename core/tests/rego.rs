@@ -327,6 +327,38 @@ fn what_would_grow_without_bound_is_an_error() {
     assert_eq!(asked(module, context), Truth::True);
 }
 
+/// Each ends in a refusal or an indeterminate truth, which denies.
+#[test]
+#[allow(clippy::disallowed_methods)] // The test is of the time that it takes.
+fn what_brings_evaluators_down_ends_in_bounded_time_and_stack() {
+    let big = text(&"a".repeat(1_000));
+    let big = map(&[("x", Value::List(vec![big; 10_000])), ("text", text(&"a".repeat(10_000_000)))]);
+    let nested = format!("[{}\n", "[".repeat(49)).repeat(200);
+    let chain: String = (1..12_000).map(|n| format!("r{n} := r{}\n", n - 1)).collect();
+    let denied = |module: &str, context: &Value| {
+        let Ok(modules) = load(module) else { return };
+        let entry = modules.entry_point("data.a.allow").unwrap();
+        let truth = modules.truth(&entry, &RegoInput::new([("context", context)])).0;
+        assert!(matches!(truth, Truth::Indeterminate(_)), "{module}: {truth:?}");
+    };
+    on_small_stack(128, || {
+        let start = Instant::now();
+        denied(&format!("package a\nallow := {nested}"), &big);
+        denied(&format!("package a\nr0 := 1\n{chain}allow if r11999"), &big);
+        let module = "package a\nn := numbers.range(1, 31700)\nallow if not bad\nbad if count([1 | some x in n; some y in n; x == y]) == 1";
+        denied(module, &big);
+        denied("package a\nallow if not regex.match(\"(((a{1,1000}){1,1000}){1,1000})*$\", input.context.text)", &big);
+        denied("package a\nallow if not to_number(input.context.text) > 5", &big);
+        denied("package a\nallow if not http.send({})", &big);
+        denied("package a\nallow if not replace(input.context.text, \"\", input.context.text)", &big);
+        denied("package a\nallow if not count(input.context.text) / 0 == 1", &big);
+        let counted = load("package a\nallow if strings.count(input.context.text, \"\") == 10000001").unwrap();
+        let entry = counted.entry_point("data.a.allow").unwrap();
+        assert_eq!(counted.truth(&entry, &RegoInput::new([("context", &big)])).0, Truth::True);
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    });
+}
+
 #[test]
 fn a_deny_set_is_true_with_members_and_says_them() {
     let modules = [
