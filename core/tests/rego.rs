@@ -449,6 +449,11 @@ fn built_ins_of_our_own_answer_as_opa_does() {
             "sprintf(\"%s is %d of %v, 100%%\", [\"a\", 3, [1, \"x\", {\"k\": null}]])",
             "\"a is 3 of [1, \\\"x\\\", {\\\"k\\\": null}], 100%\"",
         ),
+        (
+            "json.is_valid(concat(\"\", array.concat([\"[\" | numbers.range(1, 200)[_]], [\"]\" | numbers.range(1, 200)[_]])))",
+            "true",
+        ),
+        ("json.is_valid(\"[\")", "false"),
         ("concat(\", \", {\"b\", \"a\"})", "\"a, b\""),
         ("array.concat([1], [2, 3])", "[1, 2, 3]"),
         ("replace(\"ab\", \"\", \"-\")", "\"-a-b-\""),
@@ -476,6 +481,11 @@ fn built_ins_of_our_own_answer_as_opa_does() {
         "time.parse_rfc3339_ns(\"1970-01-01t00:00:00z\")",
         "net.cidr_contains(\"10.0.0.0/8\", \"::ffff:10.0.0.1\")",
         "base64.decode(\"/w==\")",
+        "hex.decode(\"ff\")",
+        "array.slice([1, 2], 0.5, 2)",
+        "substring(\"abc\", 0.5, 1)",
+        "to_number(\"5 \")",
+        "json.marshal(0.5)",
         "sprintf(\"%d\", [\"a\"])",
         "sprintf(\"%s\", [])",
     ] {

@@ -39,6 +39,7 @@ pub(super) struct Rules {
 struct Reads {
     rests_on: BTreeSet<usize>,
     input: BTreeSet<Vec<String>>,
+    built_ins: BTreeSet<String>,
 }
 
 impl Rules {
@@ -50,6 +51,11 @@ impl Rules {
     /// The names of the rules that satisfy `wanted`.
     pub(super) fn names(&self, wanted: impl Fn(Gives) -> bool) -> impl Iterator<Item = &str> {
         self.gives.iter().filter(move |(_, (gives, _))| wanted(*gives)).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether some rule calls this built-in.
+    pub(super) fn call(&self, name: &str) -> bool {
+        self.nodes.iter().any(|node| node.built_ins.contains(name))
     }
 
     /// The paths below `input` that a rule reads, itself or through the rules that it rests on; each up to the first part
@@ -113,6 +119,7 @@ pub(super) fn admit(
             if let Some(node) = graph.nodes.get_mut(node) {
                 node.reads.rests_on.extend(reads.rests_on);
                 node.reads.input.extend(reads.input);
+                node.reads.built_ins.extend(reads.built_ins);
             }
         }
     }
@@ -446,6 +453,7 @@ impl Visit<'_> {
             );
             return;
         }
+        self.reads.built_ins.insert(name.clone());
         if let Some(arity) = extensions::arity(&name).filter(|arity| !takes(&name, *arity, parameters.len())) {
             self.refuse(
                 span,

@@ -263,13 +263,6 @@ fn prepare(
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
     evaluate::set_budget(&mut engine, limits.rego_steps_max);
-    if !evaluate::add_clock(&mut engine) || !extensions::add(&mut engine) {
-        return Err(vec![Diagnostic::new(
-            Code::Unsupported,
-            "/rego",
-            "the Rego evaluator has a built-in that ours was to replace",
-        )]);
-    }
     let mut found = Vec::new();
     for (path, text) in sources {
         if let Err(mistake) = add(&mut engine, path, text) {
@@ -281,6 +274,13 @@ fn prepare(
     }
     let pointers: Vec<String> = sources.keys().map(|path| pointer(path)).collect();
     let rules = admission::admit(engine.get_modules(), &pointers, data, limits)?;
+    if !evaluate::add_clock(&mut engine) || !extensions::add(&mut engine, |name| rules.call(name)) {
+        return Err(vec![Diagnostic::new(
+            Code::Unsupported,
+            "/rego",
+            "the Rego evaluator has a built-in that ours was to replace",
+        )]);
+    }
     let refused = |report: &str| vec![from_report(report, sources, Code::RegoRefused)];
     if let Some(data) = data {
         engine.add_data(evaluate::to_rego(data)).map_err(|error| refused(&error.to_string()))?;
