@@ -93,6 +93,15 @@ impl Tally {
         }
     }
 
+    /// Why the rules that would allow could not be established, if that is why nothing was allowed.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Cause> {
+        match (self.against(), self.allow_true, self.allow_indeterminate) {
+            (None, None, Some((_, cause))) => Some(cause),
+            _ => None,
+        }
+    }
+
     /// The deny that the deny rules demand, if they do.
     const fn against(&self) -> Option<Verdict> {
         match (self.deny_true, self.deny_indeterminate) {

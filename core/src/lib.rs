@@ -1,6 +1,53 @@
 //! Fallgate: a policy decision point that a program links, and that fails closed.
 //!
-//! > **Knowing less never grants more.**
+//! > **Knowing less never grants more.** Whatever is lost, stale, wrong, full, forged or crashed, a request that was
+//! > denied before stays denied after.
+//!
+//! A host loads a [`policy::bundle::Bundle`], tells the [`Engine`] what it sees of its dependencies, and asks. There is
+//! no error to handle: whatever goes wrong is a deny with its reason.
+//!
+//! ```
+//! use fallgate::limits::Limits;
+//! use fallgate::policy::bundle::{Bundle, Trust};
+//! use fallgate::request::Party;
+//! use fallgate::time::{Monotonic, Now, Ttl, Wall};
+//! use fallgate::{Config, Engine, Observation, Reason, Request};
+//!
+//! let document = serde_json::json!({
+//!     "fallgate": 1, "name": "shop", "revision": 1,
+//!     "signals": { "idp": { "ttl": "10s" } },
+//!     "actions": { "order:read": { "requires": ["idp"] } },
+//!     "rules": [{ "id": "owners-read", "effect": "allow", "when": "subject.id == resource.id" }],
+//! });
+//! let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT)?;
+//!
+//! // The host reads the clocks; here it is a test that owns them.
+//! let now = Now::new(Monotonic::ZERO, Wall::from_millis(1_767_225_600_000));
+//! let engine = Engine::new(Config::default());
+//! engine.activate(bundle, now)?;
+//!
+//! let request = Request::new(Party::new("user", "ann"), "order:read", Party::new("order", "ann"));
+//! assert_eq!(engine.decide(&request, now).reason(), Reason::SignalUnavailable);
+//!
+//! engine.observe(&Observation::ok("idp"), now);
+//! assert!(engine.decide(&request, now).is_allow());
+//!
+//! // Silence tightens: the observation holds for its ten seconds and no longer.
+//! assert!(!engine.decide(&request, now.after(Ttl::from_secs(11))).is_allow());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Reading order
+//!
+//! The words first ([`value`], [`request`], [`time`], [`limits`], [`reason`], [`error`]); then [`condition`], a
+//! condition and its three truth values; [`policy`], from bytes to an immutable policy; [`combine`], from truth values
+//! to an effect, on one screen; [`state`], what the engine has been told; [`engine`], the one path of `decide`, gate by
+//! gate; [`drill`], an outage in a file.
+//!
+//! # What it does not do
+//!
+//! No I/O, no clock, no thread, no randomness of its own, no unsafe code. Time, facts and secrets are arguments, so that
+//! the same inputs give the same decision, byte for byte, today and in a replay next year.
 
 #![forbid(unsafe_code)]
 

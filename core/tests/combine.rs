@@ -1,5 +1,15 @@
 //! The combination of rules against a naive reading of the table of spec 1.3, over every combination of few rules.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 use fallgate::combine::{Tally, Verdict};
 use fallgate::condition::{Cause, Truth};
 use fallgate::{Effect, Reason};

@@ -1,5 +1,15 @@
 //! Readers and writers on real threads: one decision sees one bundle, and a swap makes nobody wait.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fallgate::limits::Limits;

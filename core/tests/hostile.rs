@@ -1,5 +1,15 @@
 //! Bundles that are broken, hostile or huge: an error that names the place and the repair, never a policy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 use fallgate::error::{BundleError, Code};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};

@@ -1,6 +1,16 @@
 //! A naive oracle: random packs and requests, decided by the engine and by a reading of the specification that has no
 //! index, no cache, no slots and no order.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 
 use fallgate::limits::Limits;

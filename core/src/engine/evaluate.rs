@@ -9,10 +9,12 @@ use crate::combine::{Tally, Verdict};
 use crate::condition::rego::RegoInput;
 use crate::condition::{Cause, Scope, SignalView, Truth};
 use crate::limits::Limits;
+use crate::name::Name;
 use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
 use crate::policy::rule::{Condition, Rule};
+use crate::policy::signal::CLOCK;
 use crate::reason::Effect;
 use crate::request::{Party, Request};
 use crate::time::Now;
@@ -154,6 +156,16 @@ impl Evaluation<'_> {
             arena,
             steps_left: Cell::new(self.limits.steps_max),
         }
+    }
+
+    /// The signal for want of which nothing could be allowed, if it was that.
+    pub(super) fn missed_signal(&self, counted: &Counted) -> Option<Arc<[Name]>> {
+        let number = match counted.tally.cause()? {
+            Cause::Signal(number) => number,
+            Cause::Clock => CLOCK,
+            _ => return None,
+        };
+        self.policy.signals.get(usize::from(number)).map(|spec| Arc::clone(&spec.alone))
     }
 
     /// What the rules behind a verdict oblige the host to: those of all true rules with its effect.

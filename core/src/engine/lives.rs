@@ -57,7 +57,10 @@ impl Lives {
         need: &Need,
     ) -> Option<Answer> {
         let stale_until = match (&action.on_failure, verdict.reason()) {
-            (OnFailure::ServeCached(serve), Reason::AllowedByRule) => self.now.after(serve.max_stale).min(self.facts),
+            (OnFailure::ServeCached(serve), Reason::AllowedByRule) => {
+                // Not older than `max_stale`: an answer of exactly that age still serves.
+                self.now.after(serve.max_stale).after(Ttl::from_millis(1)).min(self.facts)
+            }
             _ => self.now,
         };
         (decision.expires_at > self.now).then(|| Answer {

@@ -362,6 +362,7 @@ impl Engine {
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
         let verdict = counted.tally.verdict();
         decision.obligations = evaluation.obligations(&counted, verdict);
+        decision.degraded = evaluation.missed_signal(&counted);
         // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
             let lives = Lives::of(&snapshot, need, &counted, terms, now);

@@ -1,5 +1,7 @@
 //! A signal as the policy declares it.
 
+use std::sync::Arc;
+
 use crate::name::Name;
 use crate::time::Ttl;
 
@@ -17,8 +19,18 @@ pub const BUILT_IN: [&str; 3] = ["clock", "engine", "bundle"];
 pub struct SignalSpec {
     /// Its name.
     pub name: Name,
+    /// The list of its name alone: what a decision names that could not be made for want of this signal.
+    pub alone: Arc<[Name]>,
     /// Where its status comes from.
     pub source: Source,
+}
+
+impl SignalSpec {
+    /// A signal.
+    #[must_use]
+    pub fn new(name: Name, source: Source) -> Self {
+        Self { name, alone: Arc::new([name]), source }
+    }
 }
 
 /// Where a signal's status comes from.

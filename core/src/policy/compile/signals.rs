@@ -106,6 +106,6 @@ impl Table {
         // `Limits::signals_max` keeps the count far below this.
         let number = u16::try_from(self.specs.len()).unwrap_or(u16::MAX);
         self.numbers.insert(name.as_str().into(), number);
-        self.specs.push(SignalSpec { name, source });
+        self.specs.push(SignalSpec::new(name, source));
     }
 }

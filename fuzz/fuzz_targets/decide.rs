@@ -1,0 +1,75 @@
+//! A sequence of operations: an engine with a cache allows nothing that one without a cache, told the same, denies.
+//!
+//! This is what "a cached decision never outlives a fact that it rests on" comes to. The one allow that rests on an
+//! earlier decision by declaration, `allowed_stale`, is held against that earlier allow instead.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use fallgate::condition::Status;
+use fallgate::{Config, Engine, Observation, Reason};
+use fallgate_fuzz::{at, bundle};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+
+const SIGNALS: [&str; 4] = ["idp", "a", "b", "store"];
+const STATUSES: [Status; 4] = [Status::Ok, Status::Failed, Status::Degraded, Status::Unknown];
+const ACTIONS: [&str; 6] = ["plain", "guarded", "stale", "small", "open", "unheard-of"];
+/// How long an allow may be served stale, by the pack, in milliseconds.
+const STALE_MAX_MS: u64 = 20_000;
+
+fn request(what: u8) -> (usize, Vec<u8>) {
+    let action = usize::from(what % 6);
+    let mut properties = json!({ "level": i64::from(what >> 6) * 50, "roles": if what & 8 == 0 { json!([]) } else { json!(["admin"]) } });
+    if what & 16 != 0 {
+        properties["flag"] = json!(what & 32 != 0);
+    }
+    let document = json!({
+        "subject": { "type": "user", "id": "u", "properties": properties },
+        "action": { "name": ACTIONS[action] },
+        "resource": { "type": "doc", "id": "d", "properties": { "level": 50 } },
+    });
+    (action, document.to_string().into_bytes())
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut plain = Config::default();
+    plain.limits.cache_entries_max = 0;
+    let (caching, plain) = (Engine::new(Config::default()), Engine::new(plain));
+    let bundle = bundle();
+    for engine in [&caching, &plain] {
+        assert_eq!(engine.activate(bundle.clone(), at(0)), Ok(()));
+    }
+    let mut ms: u64 = 0;
+    let mut allowed_at: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    for operation in bytes.chunks_exact(2).take(500) {
+        let what = operation[1];
+        match operation[0] % 4 {
+            0 => ms += u64::from(what) * 37,
+            1 => {
+                let observation = Observation::new(SIGNALS[usize::from(what % 4)], STATUSES[usize::from(what / 4 % 4)]);
+                assert_eq!(caching.observe(&observation, at(ms)), plain.observe(&observation, at(ms)));
+            }
+            2 => {
+                caching.advance(at(ms));
+                plain.advance(at(ms));
+            }
+            _ => {
+                let (_, request) = request(what);
+                let (with, without) = (caching.decide_json(&request, at(ms)), plain.decide_json(&request, at(ms)));
+                let shown = String::from_utf8_lossy(&request);
+                if with.reason() == Reason::AllowedStale {
+                    let earlier = allowed_at.get(&request).copied();
+                    assert!(earlier.is_some_and(|then| ms - then <= STALE_MAX_MS), "{shown} at {ms}, allowed {earlier:?}");
+                } else {
+                    assert_eq!(with.reason(), without.reason(), "{shown} at {ms}, cached: {}", with.cached());
+                    assert_eq!(with.rule(), without.rule(), "{shown} at {ms}, cached: {}", with.cached());
+                }
+                if with.reason() == Reason::AllowedByRule {
+                    let computed = if with.cached() { allowed_at.get(&request).copied().unwrap_or(0) } else { ms };
+                    allowed_at.insert(request, computed);
+                }
+            }
+        }
+    }
+});

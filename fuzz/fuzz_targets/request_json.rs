@@ -1,0 +1,17 @@
+//! Bytes as a request: never a panic, and what is read reads back as the same request.
+#![no_main]
+
+use fallgate::request::Request;
+use fallgate_fuzz::low_limits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = low_limits();
+    match Request::from_json(bytes, &limits) {
+        Ok(request) => {
+            let again = request.to_json().to_string();
+            assert_eq!(Request::from_json(again.as_bytes(), &limits).as_ref(), Ok(&request), "{again}");
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+});
