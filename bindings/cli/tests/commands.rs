@@ -1,5 +1,7 @@
 //! The commands as a shell runs them: what they print, and how they end.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
