@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use fallgate::drill::case::run_case;
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -29,7 +30,7 @@ pub(super) fn run(
     let bundle = &compiled.bundle;
     let files = drill_files(pack)?;
     let policy = bundle.policy();
-    let progress = progress(policy.tests.len().saturating_add(files.len()), console.err_is_terminal);
+    let mut progress = Progress::new(policy.tests.len().saturating_add(files.len()), console.err_is_terminal);
     let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut cases = Vec::new();
     for (number, case) in policy.tests.iter().enumerate() {
@@ -39,7 +40,7 @@ pub(super) fn run(
         let place = place.map(|(path, line, _)| format!(" ({path}:{line})")).unwrap_or_default();
         let failures = report.failures.iter().map(|failure| format!("{failure}{place}")).collect();
         cases.push(Outcome { name: report.name, failures });
-        progress.inc(1);
+        progress.advance();
     }
     let mut drills = Vec::new();
     let mut steps = 0_usize;
@@ -55,9 +56,9 @@ pub(super) fn run(
             failures.extend(found.map(|failure| format!("at {}: {failure} ({at})", step.now.monotonic)));
         }
         drills.push(Outcome { name: report.drill, failures });
-        progress.inc(1);
+        progress.advance();
     }
-    progress.finish_and_clear();
+    progress.bar.finish_and_clear();
 
     if let Some(path) = junit {
         write_junit(path, bundle.name(), &cases, &drills)?;
@@ -85,13 +86,28 @@ pub(super) fn run(
     Ok(if failed == 0 { Exit::Fine } else { Exit::Denied })
 }
 
-/// A bar on a terminal; nothing elsewhere.
-fn progress(length: usize, is_terminal: bool) -> ProgressBar {
-    let target = match is_terminal {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    ProgressBar::with_draw_target(u64::try_from(length).ok(), target)
+/// How far the work is: a bar on a terminal, once the work has taken long enough to be waited for.
+struct Progress {
+    bar: ProgressBar,
+    /// Whether the bar may still have to be shown.
+    waits: bool,
+}
+
+impl Progress {
+    const WAIT: Duration = Duration::from_millis(500);
+
+    fn new(length: usize, is_terminal: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), ProgressDrawTarget::hidden());
+        Self { bar, waits: is_terminal }
+    }
+
+    fn advance(&mut self) {
+        if self.waits && self.bar.elapsed() > Self::WAIT {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.waits = false;
+        }
+        self.bar.inc(1);
+    }
 }
 
 fn write_junit(path: &Path, pack: &str, cases: &[Outcome], drills: &[Outcome]) -> Result<(), Failure> {
