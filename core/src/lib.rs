@@ -83,3 +83,8 @@ pub use engine::{Config, Engine};
 pub use reason::{Effect, Reason};
 pub use request::Request;
 pub use state::signals::Observation;
+
+/// The examples of the README, compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -72,15 +72,19 @@ fn a_new_pack_is_whole() {
             0,
             "\
 the directory is down, and returns (directory-down)
-   0ms    directory ok
-    1s  ✓ alice document:read handbook  allow allowed_by_rule everybody-reads-public-documents
-    1s  ✓ alice document:write notes    allow allowed_by_rule owners-read-and-write
-    5s  ✓ directory failed
-    6s  ✓ alice document:read handbook  allow allowed_stale everybody-reads-public-documents
-    6s  ✓ alice document:write notes    deny  signal_unavailable
-  302s  ✓ alice document:read handbook  deny  signal_unavailable
-  310s    directory ok
-  311s  ✓ alice document:write notes    allow allowed_by_rule owners-read-and-write
+        0s    directory ok
+        0s  ~ directory: unknown → ok
+        1s  ✓ alice document:read handbook  allow allowed_by_rule everybody-reads-public-documents
+        1s  ✓ alice document:write notes    allow allowed_by_rule owners-read-and-write
+        5s  ✓ directory failed
+        5s  ~ directory: ok → failed
+        6s  ✓ alice document:read handbook  allow allowed_stale (directory not ok) everybody-reads-public-documents
+        6s  ✓ alice document:write notes    deny  signal_unavailable (directory not ok)
+   35.001s  ~ directory: failed → unknown
+      302s  ✓ alice document:read handbook  deny  signal_unavailable (directory not ok)
+      310s    directory ok
+      310s  ~ directory: unknown → ok
+      311s  ✓ alice document:write notes    allow allowed_by_rule owners-read-and-write
 
 1 drill: passed
 "
