@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use fallgate::Decision;
 use fallgate::drill::StepReport;
 use fallgate::error::{nearest, quoted};
+use fallgate::state::events::{Event, EventKind};
+use fallgate::time::Monotonic;
 
 use super::{LoadedDrill, compile, counted, read_drill};
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
@@ -75,32 +78,76 @@ fn chosen(files: Vec<PathBuf>, name: Option<&str>) -> Result<Vec<PathBuf>, Failu
     }
 }
 
-/// One drill: when, what was told or asked, what was decided and by which rule, and whether that was expected.
+/// One drill: when, what was told or asked, what was decided and by which rule, and whether that was expected. What
+/// changed by itself or by what was told stands on lines of its own, at the time when it changed.
 fn table(drill: &LoadedDrill, steps: &[StepReport], console: &mut Console<'_>, coloured: bool) -> std::io::Result<()> {
     writeln!(console.out, "{} ({})", drill.drill.drill, drill.name())?;
     let told: Vec<String> = steps.iter().map(happened).collect();
-    let times: Vec<String> = steps.iter().map(|step| step.now.monotonic.to_string()).collect();
     let width = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
-    let (time_width, told_width) = (width(&times), width(&told).min(WIDTH_MAX));
+    let times: Vec<String> = steps.iter().map(|step| seconds(step.now.monotonic)).collect();
+    let (time_width, told_width) = (width(&times).max(8), width(&told).min(WIDTH_MAX));
     for ((step, told), time) in steps.iter().zip(&told).zip(&times) {
+        let (before, at_once): (Vec<&Event>, Vec<&Event>) = step.events.iter().partition(|event| event.at != step.now);
+        changes(&before, time_width, console, coloured)?;
         let mark = match (step.expects, step.failures.is_empty()) {
             (_, false) => painted("✗", Paint::Bad, coloured),
             (true, true) => painted("✓", Paint::Good, coloured),
             (false, true) => " ".to_owned(),
         };
-        let decided = step.decision.as_ref().map(|decision| {
-            let (word, paint) = if decision.is_allow() { ("allow", Paint::Good) } else { ("deny ", Paint::Bad) };
-            let rule = decision.rule().map(|rule| painted(&format!(" {rule}"), Paint::Faint, coloured));
-            format!("{} {}{}", painted(word, paint, coloured), decision.reason().code(), rule.unwrap_or_default())
-        });
-        let line = format!("{time:>time_width$}  {mark} {told:<told_width$}  {}", decided.unwrap_or_default());
-        writeln!(console.out, "  {}", line.trim_end())?;
+        let decided = step.decision.as_ref().map(|decision| shown(decision, coloured)).unwrap_or_default();
+        let line = format!("{time:>time_width$}  {mark} {told:<told_width$}  {decided}");
+        if !told.is_empty() || !step.failures.is_empty() {
+            writeln!(console.out, "  {}", line.trim_end())?;
+        }
+        changes(&at_once, time_width, console, coloured)?;
         for failure in &step.failures {
             let at = painted(&drill.step_at(step.step), Paint::Faint, coloured);
             writeln!(console.out, "  {:time_width$}    {} {at}", "", painted(failure, Paint::Bad, coloured))?;
         }
     }
     Ok(())
+}
+
+/// What changed, a line each.
+fn changes(events: &[&Event], time_width: usize, console: &mut Console<'_>, coloured: bool) -> std::io::Result<()> {
+    for event in events {
+        if let Some(text) = changed(&event.kind) {
+            let time = seconds(event.at.monotonic);
+            writeln!(console.out, "  {time:>time_width$}  ~ {}", painted(&text, Paint::Faint, coloured))?;
+        }
+    }
+    Ok(())
+}
+
+/// A decision in a line: effect, reason, the signals that were not ok, the rule.
+fn shown(decision: &Decision, coloured: bool) -> String {
+    let (word, paint) = if decision.is_allow() { ("allow", Paint::Good) } else { ("deny ", Paint::Bad) };
+    let degraded: Vec<&str> = decision.degraded().iter().map(|name| name.as_str()).collect();
+    let degraded = if degraded.is_empty() { String::new() } else { format!(" ({} not ok)", degraded.join(", ")) };
+    let rule = decision.rule().map(|rule| painted(&format!(" {rule}"), Paint::Faint, coloured)).unwrap_or_default();
+    let cached = if decision.cached() { ", cached" } else { "" };
+    format!("{} {}{cached}{degraded}{rule}", painted(word, paint, coloured), decision.reason().code())
+}
+
+/// What changed, for the events that a reader of the timeline looks for.
+fn changed(event: &EventKind) -> Option<String> {
+    match event {
+        EventKind::SignalChanged { signal, from, to } => Some(format!("{signal}: {} → {}", from.name(), to.name())),
+        EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),
+        EventKind::ClockAnchored => Some("clock: taken for right again".to_owned()),
+        EventKind::EngineFailed => Some("engine: a panic was contained".to_owned()),
+        EventKind::ObservationIgnored { signal, outcome } => {
+            Some(format!("{signal}: an observation was not taken ({})", outcome.code()))
+        }
+        _ => None,
+    }
+}
+
+/// A time since the start, in seconds.
+fn seconds(at: Monotonic) -> String {
+    let millis = at.as_nanos() / 1_000_000;
+    let (seconds, rest) = (millis / 1_000, millis % 1_000);
+    if rest == 0 { format!("{seconds}s") } else { format!("{seconds}.{rest:03}s") }
 }
 
 /// What was told and asked in a step.

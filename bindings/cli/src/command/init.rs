@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use fallgate::error::quoted;
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::{Bundle, Trust};
+use serde_json::json;
 
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
@@ -21,9 +24,10 @@ const FILES: [(&str, &str); 7] = [
 
 pub(super) fn run(folder: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if fallgate::name::name(&name).is_none() {
-        let message = format!("{} is no name for a pack: letters, digits, `-`, `_`, `.`; at most 63", quoted(&name));
-        return Err(Failure::Usage(message));
+    // The core says what a name is, so that no pack is begun that it refuses.
+    let smallest = json!({ "fallgate": 1, "name": name, "revision": 1 });
+    if let Err(error) = Bundle::from_document(&smallest, &Trust::unsigned_for_development(), &Limits::DEFAULT) {
+        return Err(Failure::Usage(error.to_string()));
     }
     if folder.symlink_metadata().is_ok() {
         return Err(Finding::unreadable(format!("{} exists", quoted(&shown(folder))))
