@@ -11,18 +11,8 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 10] = [
-    "postures",
-    "approvers",
-    "overrides",
-    "audit",
-    "rollout",
-    "slo",
-    "breaker",
-    "heartbeat",
-    "absolute",
-    "accepts_information_loss",
-];
+const LATER: [&str; 9] =
+    ["postures", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]

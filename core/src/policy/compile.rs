@@ -3,6 +3,7 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod loss;
 mod rules;
 mod signals;
 mod typing;
