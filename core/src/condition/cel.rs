@@ -232,8 +232,8 @@ impl<'c> Compiler<'c> {
         index
     }
 
-    /// The constant that a node stands for, if it stands for one. A presence test of the data is none: folded into
-    /// another constant, it would be lost to the analysis of losses.
+    /// The constant that a node stands for, if it stands for one; a presence test of the data does not, since
+    /// its value is not all that there is to it.
     pub(super) fn constant(&self, node: NodeId) -> Option<&Constant> {
         if self.facts.presence_of_data.contains(&node) {
             return None;
@@ -339,7 +339,8 @@ impl<'c> Compiler<'c> {
         let indexes: Option<Vec<usize>> = nodes
             .iter()
             .map(|node| match self.program.nodes.get(*node as usize) {
-                Some(Node::Constant(index)) => Some(*index as usize),
+                // A presence test of the data stays a node: folded, it would be lost to the analysis of losses.
+                Some(Node::Constant(index)) if !self.facts.presence_of_data.contains(node) => Some(*index as usize),
                 _ => None,
             })
             .collect();
