@@ -11,6 +11,7 @@ mod typing;
 use hashbrown::HashMap;
 
 use super::action::ActionSpec;
+use super::bundle::escape;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::rule::Rule;
@@ -223,9 +224,4 @@ impl Compiler<'_> {
             }
         }
     }
-}
-
-/// A name as one step of a JSON Pointer (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
