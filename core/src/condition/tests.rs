@@ -50,7 +50,12 @@ impl Names for Declared {
             _ => ValueType::Any,
         };
         match ATTRIBUTES.iter().position(|known| *known == (entity, name)) {
-            Some(slot) => Ok(Attribute { slot: slot as u16, value_type, may_be_absent: name == "missing" }),
+            Some(slot) => Ok(Attribute {
+                slot: slot as u16,
+                value_type,
+                may_be_absent: name == "missing",
+                absence: Absence::Indeterminate,
+            }),
             None => Err(nearest(name, ATTRIBUTES.iter().filter(|known| known.0 == entity).map(|known| known.1))),
         }
     }

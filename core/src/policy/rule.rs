@@ -19,6 +19,8 @@ pub struct Rule {
     pub effect: Effect,
     /// Whether an allow rule counts under `on_failure: minimal`.
     pub minimal: bool,
+    /// Whether it may grant more when it knows less, as its author declares.
+    pub accepts_information_loss: bool,
     /// The match part: every clause must hold.
     pub clauses: Box<[Clause]>,
     /// The condition.
@@ -122,11 +124,14 @@ pub fn any_scalar<'a>(view: View<'a>, mut each: impl FnMut(ScalarView<'a>) -> bo
 }
 
 impl Rule {
-    /// Whether the match part holds.
+    /// Whether the match part holds, of which the clauses in `verified` do: a bit for each, by position.
     #[must_use]
-    pub fn matches(&self, slots: &[Option<View<'_>>]) -> Truth {
+    pub fn matches(&self, slots: &[Option<View<'_>>], verified: u32) -> Truth {
         let mut truth = Truth::True;
-        for clause in &self.clauses {
+        for (bit, clause) in (0_u32..).zip(&self.clauses) {
+            if verified.checked_shr(bit).unwrap_or(0) & 1 == 1 {
+                continue;
+            }
             match clause.truth(slots) {
                 Truth::False => return Truth::False,
                 Truth::True => {}
@@ -147,7 +152,9 @@ impl Clause {
 }
 
 impl Test {
-    fn holds(&self, scalar: ScalarView<'_>) -> bool {
+    /// Whether a value is one that the test demands.
+    #[must_use]
+    pub fn holds(&self, scalar: ScalarView<'_>) -> bool {
         match (self, scalar) {
             (Self::OneOf(scalars), _) => scalars.iter().any(|one| one.view() == scalar),
             (Self::Prefix(prefix), ScalarView::Str(text)) => text.starts_with(&**prefix),

@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use hashbrown::HashMap;
 
 use crate::condition::text::{parse_duration, parse_timestamp};
-use crate::condition::{Attribute, Entity};
+use crate::condition::{Absence, Attribute, Entity};
 use crate::error::{nearest, quoted};
 use crate::request::Request;
 use crate::value::{Cidr, Map, Value, View, parse_ip};
@@ -143,7 +143,8 @@ impl Schema {
                     slot
                 }
             };
-            return Ok(Attribute { slot, value_type: ValueType::String, may_be_absent: false });
+            let absence = Absence::Indeterminate;
+            return Ok(Attribute { slot, value_type: ValueType::String, may_be_absent: false, absence });
         }
         let known = self.known(entity, name, matched).ok_or_else(|| self.suggestion(entity, name))?;
         let slot = match known.slot {
@@ -154,7 +155,8 @@ impl Schema {
                 slot
             }
         };
-        Ok(Attribute { slot, value_type: known.value_type, may_be_absent: known.may_be_absent })
+        let Known { value_type, may_be_absent, absence, .. } = known;
+        Ok(Attribute { slot, value_type, may_be_absent, absence })
     }
 
     fn known(&self, entity: Entity, name: &str, matched: Option<&[Box<str>]>) -> Option<Known> {
@@ -173,12 +175,16 @@ impl Schema {
                 continue;
             };
             let optional = spec.presence == Presence::Optional;
+            let absence = spec.presence.absence();
             known = Some(match known {
-                None => Known { value_type: spec.value_type.clone(), may_be_absent: optional, slot: spec.slot },
+                None => {
+                    Known { value_type: spec.value_type.clone(), may_be_absent: optional, slot: spec.slot, absence }
+                }
                 Some(before) => Known {
                     value_type: if before.value_type == spec.value_type { before.value_type } else { ValueType::Any },
                     may_be_absent: before.may_be_absent || optional,
                     slot: before.slot.or(spec.slot),
+                    absence: either(before.absence, absence),
                 },
             });
         }
@@ -241,12 +247,15 @@ impl Schema {
         }
     }
 
-    /// Checks the request and puts what rules read into slots; `arena` takes what has to be converted inside lists.
+    /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.
+    ///
+    /// The slots are the caller's, since they are too large to be handed back by value.
     ///
     /// # Errors
     /// The first [`Misfit`], in the order subject, action, resource, context.
-    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump) -> Result<Slots<'a>, Misfit<'a>> {
-        let mut slots: Slots<'a> = smallvec::smallvec![None; self.slots.len()];
+    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump, slots: &mut Slots<'a>) -> Result<(), Misfit<'a>> {
+        slots.clear();
+        slots.resize(self.slots.len(), None);
         let mut put = |slot: Option<u16>, text: &'a str| {
             if let Some(place) = slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
                 *place = Some(View::Str(text));
@@ -259,13 +268,12 @@ impl Schema {
         put(self.own.resource_id, &request.resource.id);
 
         let subject = self.subject.fields(&request.subject.party_type);
-        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, &mut slots)?;
+        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, slots)?;
         let action = self.action.fields(&request.action.name);
-        fill_entity(Entity::Action, action, &request.action.properties, arena, &mut slots)?;
+        fill_entity(Entity::Action, action, &request.action.properties, arena, slots)?;
         let resource = self.resource.fields(&request.resource.party_type);
-        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, &mut slots)?;
-        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, &mut slots)?;
-        Ok(slots)
+        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, slots)?;
+        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, slots)
     }
 }
 
@@ -274,6 +282,26 @@ struct Known {
     value_type: ValueType,
     may_be_absent: bool,
     slot: Option<u16>,
+    absence: Absence,
+}
+
+impl Presence {
+    const fn absence(&self) -> Absence {
+        match self {
+            Self::Required | Self::Optional => Absence::Indeterminate,
+            Self::Default(Value::Bool(value)) => Absence::Bool(*value),
+            Self::Default(_) => Absence::Value,
+        }
+    }
+}
+
+/// What absence means where it means one thing or another, as the type of the entity has it.
+fn either(one: Absence, other: Absence) -> Absence {
+    match (one, other) {
+        (Absence::Indeterminate, same) | (same, Absence::Indeterminate) => same,
+        (one, other) if one == other => one,
+        _ => Absence::Value,
+    }
 }
 
 impl OwnSlots {
