@@ -47,7 +47,7 @@ docs: ## Build the reference of the crates, where a warning is an error
 .PHONY: generate
 generate: ## Write the files that are made from the code (docs/formats)
 	@mkdir -p docs/formats
-	@for format in pack; do \
+	@for format in pack rules cases drill; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done

@@ -3,7 +3,11 @@
 use std::error::Error;
 
 use fallgate_benches::contest::{Contest, Run, results};
-use fallgate_benches::{admission, many_rules, ours, roles};
+use fallgate_benches::engine::{self, Entry};
+use fallgate_benches::{admission, floors, many_rules, roles};
+use serde_json::Value;
+
+const UNCACHED: Entry = Entry { variant: "", cached: false };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let run = Run::from_arguments(&results("ours"))?;
@@ -11,9 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, kind) in [("W1", roles::Kind::Roles), ("W2", roles::Kind::Attributes)] {
         if run.wants(name) {
             let typed = roles::Request::seeded();
-            let bytes = ours::bytes(&typed, |request| request.to_json(kind));
+            let bytes = floors::bytes(&typed, |request| request.to_json(kind));
             let mut contest = Contest::new(name);
-            ours::roles(&mut contest, kind, &grants, &typed, &bytes)?;
+            floors::roles(&mut contest, kind, &grants, &typed, &bytes);
+            fallgate(&mut contest, |cached| roles::document(kind, &grants, cached), &bytes)?;
             run.hold(&contest)?;
         }
     }
@@ -22,17 +27,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         if run.wants(&name) {
             let rules = many_rules::Rule::seeded(size);
             let typed = many_rules::Request::seeded(size);
-            let bytes = ours::bytes(&typed, many_rules::Request::to_json);
+            let bytes = floors::bytes(&typed, many_rules::Request::to_json);
             let mut contest = Contest::new(&name);
-            ours::many_rules(&mut contest, &rules, &typed, &bytes)?;
+            floors::many_rules(&mut contest, &rules, &typed, &bytes);
+            fallgate(&mut contest, |cached| many_rules::document(&rules, cached), &bytes)?;
             run.hold(&contest)?;
         }
     }
     if run.wants("W4") {
-        let bytes = ours::bytes(&admission::requests(), Clone::clone);
+        let bytes = floors::bytes(&admission::requests(), Clone::clone);
         let mut contest = Contest::new("W4");
-        ours::admission(&mut contest, &bytes)?;
+        floors::admission(&mut contest, &bytes)?;
+        // Not cached: what the checks read of a pod is longer than the longest key that is kept.
+        let rego = Entry { variant: "Rego", cached: false };
+        engine::lanes(&mut contest, UNCACHED, &admission::document(), &bytes)?;
+        engine::lanes(&mut contest, rego, &admission::rego_document(), &bytes)?;
         run.hold(&contest)?;
     }
     Ok(())
+}
+
+/// Fallgate's lanes, uncached and cached.
+fn fallgate<'a>(
+    contest: &mut Contest<'a>,
+    document: impl Fn(bool) -> Value,
+    bytes: &'a [Vec<u8>],
+) -> Result<(), Box<dyn Error>> {
+    engine::lanes(contest, UNCACHED, &document(false), bytes)?;
+    let cached = Entry { variant: "cached", cached: true };
+    engine::lanes(contest, cached, &document(true), bytes)
 }

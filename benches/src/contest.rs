@@ -1,6 +1,6 @@
 //! A contest: several engines on the same requests, which must all agree before any of them is timed.
 //!
-//! A fast engine that answers wrongly has measured nothing. So [`Contest::run`] first puts every request to every
+//! A fast engine that answers wrongly has measured nothing. So [`Contest::agree`] first puts every request to every
 //! engine and ends the run at the first disagreement.
 
 use std::error::Error;

@@ -15,6 +15,8 @@ pub struct Results {
     facts: Facts,
     /// The median of each lane, in nanoseconds a decision, in the order of the facts' lanes.
     medians: Vec<f64>,
+    /// Lanes of another run, until they are joined to these.
+    added: Vec<(Label, f64)>,
 }
 
 /// The machine, as the page names it.
@@ -54,7 +56,7 @@ pub fn read(folder: &Path) -> Result<Vec<Results>, Box<dyn Error>> {
             middle.ok_or_else(|| format!("{}: no result for `{}`; run the benches again", facts.workload, label.name()))
         };
         let medians = facts.lanes.iter().map(median).collect::<Result<_, _>>()?;
-        results.push(Results { facts, medians });
+        results.push(Results { facts, medians, added: Vec::new() });
     }
     if results.is_empty() {
         return Err(format!("`{}` has no results; run the benches first", folder.display()).into());
@@ -80,6 +82,30 @@ fn estimates(contest: &Path) -> Result<Vec<(String, f64)>, Box<dyn Error>> {
         }
     }
     Ok(found)
+}
+
+/// The two runs as one: the peers' lanes behind ours, in units of our run's floor, which both programs time.
+#[must_use]
+pub fn joined(mut ours: Vec<Results>, peers: Vec<Results>) -> Vec<Results> {
+    for contest in peers {
+        let Some(into) = ours.iter_mut().find(|ours| ours.facts.workload == contest.facts.workload) else { continue };
+        for (label, median) in contest.facts.lanes.iter().zip(&contest.medians) {
+            if into.facts.lanes.iter().any(|lane| lane.engine == label.engine) {
+                continue;
+            }
+            let floors = (into.reference("by hand", label), contest.reference("by hand", label));
+            if let (Some(ours), Some(theirs)) = floors {
+                into.added.push((label.clone(), median * ours / theirs));
+            }
+        }
+    }
+    for contest in &mut ours {
+        for (label, median) in contest.added.drain(..) {
+            contest.facts.lanes.push(label);
+            contest.medians.push(median);
+        }
+    }
+    ours
 }
 
 impl Results {
@@ -212,7 +238,9 @@ three rounds each, on the same 2,048 seeded requests, after all of them gave the
 longer a decision takes than the same policy written by hand in Rust for this one purpose; *time ÷ Fallgate* is how much
 longer than Fallgate's uncached decision on the same form of request. A median is the middle one of criterion's medians of three rounds.
 
-`make bench` runs Fallgate and the floors; `make bench-peers` adds the engines of others, in a workspace of its own.
+`make bench` runs Fallgate and the floors. `make bench-peers` runs the engines of others and the same floors in a
+program of its own, since Fallgate takes regorus without its feature `std` and the peers take it with. The two are joined
+by the floors: a peer's time is its multiple of the floor in its own program, times the floor in Fallgate's.
 The workloads are in `benches/src`: W1 roles, W2 attributes, W3 many rules, W4 an admission review of 5 KB with ten
 checks.
 
@@ -227,8 +255,8 @@ const TAIL: &str = "
   interpreter is. It swallows errors in rule bodies all the same: it is timed as a peer, Fallgate does not use it.
 - cedar-policy is linear in the policies: at 10,000 a decision takes about 10 ms, and at 100,000 it is left out. It has
   no iteration over a set of records, so W4 cannot be written in it.
-- In the run with peers nothing is built with link-time optimisation, Fallgate and the floors included; in the run
-  without them everything is.
+- The peers and their floors are built without link-time optimisation, which would take longest of all; Fallgate and its
+  floors with the thin kind.
 - The same program is a few per cent faster or slower after any change, by the layout of its code alone. Read no more
   than one digit into a ratio near 1.
 ";
@@ -251,7 +279,7 @@ mod tests {
         let label = |engine: &str, variant: &str| Label::new(engine, "1", variant, "the call");
         let lanes = vec![label("by hand", "prepared"), label("fallgate", "prepared"), label("fallgate", "cached")];
         let facts = Facts { workload: "W3 at 100".into(), agreed: 2_048, allowed: 700, lanes };
-        let results = [Results { facts, medians: vec![50.0, 100.0, 25.0] }];
+        let results = [Results { facts, medians: vec![50.0, 100.0, 25.0], added: Vec::new() }];
         let machine =
             Machine { processor: "P".into(), cores: 2, compiler: "rustc 1".into(), date: "2026-01-01".into() };
         let page = page(&results, &machine).unwrap();

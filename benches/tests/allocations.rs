@@ -8,7 +8,8 @@ use std::hint::black_box;
 
 use fallgate::{Engine, Request};
 use fallgate_benches::engine::{NOW, engine, prepared};
-use fallgate_benches::{admission, many_rules, ours, roles};
+use fallgate_benches::floors::bytes;
+use fallgate_benches::{admission, many_rules, roles};
 use serde_json::Value;
 
 struct Counting;
@@ -89,7 +90,7 @@ fn cached(workload: &str, document: &Value, bytes: &[Vec<u8>]) {
 }
 
 fn roles_bytes(kind: roles::Kind) -> Vec<Vec<u8>> {
-    ours::bytes(&roles::Request::seeded(), |request| request.to_json(kind))
+    bytes(&roles::Request::seeded(), |request| request.to_json(kind))
 }
 
 #[test]
@@ -116,12 +117,12 @@ fn attributes_allocate_nothing() {
 #[test]
 fn many_rules_allocate_nothing() {
     let rules = many_rules::Rule::seeded(1_000);
-    let bytes = ours::bytes(&many_rules::Request::seeded(1_000), many_rules::Request::to_json);
-    uncached("W3", &many_rules::document(&rules, false), &bytes);
-    cached("W3 cached", &many_rules::document(&rules, true), &bytes);
+    let requests = bytes(&many_rules::Request::seeded(1_000), many_rules::Request::to_json);
+    uncached("W3", &many_rules::document(&rules, false), &requests);
+    cached("W3 cached", &many_rules::document(&rules, true), &requests);
 }
 
 #[test]
 fn an_admission_review_allocates_nothing() {
-    uncached("W4", &admission::document(), &ours::bytes(&admission::requests(), Clone::clone));
+    uncached("W4", &admission::document(), &bytes(&admission::requests(), Clone::clone));
 }

@@ -38,6 +38,7 @@ pub struct Decision {
     pub(crate) at: Now,
     pub(crate) expires_at: Monotonic,
     pub(crate) cached: bool,
+    information_loss: bool,
     pub(crate) id: DecisionId,
     pub(crate) degraded: Option<Arc<[Name]>>,
     pub(crate) obligations: Option<Arc<[Obligation]>>,
@@ -53,7 +54,9 @@ impl Decision {
     /// The same decision, settled by a verdict of the policy.
     pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy) -> Self {
         self.reason = verdict.reason();
-        self.rule = verdict.rule().and_then(|number| policy.rule(number)).map(|rule| rule.id);
+        let rule = verdict.rule().and_then(|number| policy.rule(number));
+        self.rule = rule.map(|rule| rule.id);
+        self.information_loss = rule.is_some_and(|rule| rule.accepts_information_loss);
         self
     }
 
@@ -129,6 +132,12 @@ impl Decision {
         self.cached
     }
 
+    /// Whether the rule that decided declares that it may grant more when it knows less.
+    #[must_use]
+    pub const fn information_loss(&self) -> bool {
+        self.information_loss
+    }
+
     /// The identifier.
     #[must_use]
     pub const fn id(&self) -> DecisionId {
@@ -166,6 +175,9 @@ impl Decision {
         put("bundle", self.bundle().into());
         put("revision", self.revision.into());
         put("cached", self.cached.into());
+        if self.information_loss {
+            put("information_loss", true.into());
+        }
         put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
         put("expires_in_ms", self.expires_in_ms().into());
         put("obligations", self.obligations().iter().map(Obligation::to_json).collect());

@@ -117,6 +117,10 @@ codes! {
     ConditionUnsupported = "condition_unsupported",
     /// A condition that is not boolean.
     ConditionNotBoolean = "condition_not_boolean",
+    /// A rule that could grant more when it knows less.
+    InformationLoss = "information_loss",
+    /// A warning: a rule that declares to accept that.
+    InformationLossAccepted = "information_loss_accepted",
     /// A Rego module that does not parse.
     RegoSyntax = "rego_syntax",
     /// A Rego module that uses what is refused.

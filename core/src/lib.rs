@@ -50,6 +50,7 @@
 //! the same inputs give the same decision, byte for byte, today and in a replay next year.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test fails by panicking"))]
 
 // The words: every other file uses these.
 pub mod error;
@@ -83,3 +84,8 @@ pub use engine::{Config, Engine};
 pub use reason::{Effect, Reason};
 pub use request::Request;
 pub use state::signals::Observation;
+
+/// The examples of the README, compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

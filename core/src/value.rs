@@ -198,8 +198,11 @@ impl Cidr {
     /// Refused: a prefix out of range or with leading zeros, IPv4-mapped IPv6 addresses, zones.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = text.split_once('/')?;
-        let address = parse_ip(address)?;
+        let (written, prefix) = text.split_once('/')?;
+        let address = parse_ip(written)?;
+        if address.is_ipv4() && written.contains(':') {
+            return None;
+        }
         let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
         if prefix.is_empty() || prefix.len() > 3 || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -253,13 +256,20 @@ impl Cidr {
     }
 }
 
-/// Reads an address as Kubernetes' CEL library does: no zone, no IPv4-mapped IPv6 address, no leading zeros.
+/// Reads an address as Kubernetes' CEL library does: no zone, no leading zeros, no IPv4-mapped IPv6
+/// address with dots.
 #[must_use]
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     let ip: IpAddr = text.parse().ok()?;
     match ip {
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => None,
-        _ => Some(ip),
+        // Written with dots it is refused; in hexadecimal it is the IPv4 address that it stands for, so that no network
+        // misses it.
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(_) if text.contains('.') => None,
+            Some(v4) => Some(IpAddr::V4(v4)),
+            None => Some(ip),
+        },
+        IpAddr::V4(_) => Some(ip),
     }
 }
 
@@ -289,7 +299,9 @@ mod tests {
         assert_eq!((written.masked(), written == net), (net, false));
         assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
         assert!(Cidr::parse("::/0").unwrap().contains("ffff::1".parse().unwrap()));
-        for text in ["10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"] {
+        for text in
+            ["10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "::ffff:a00:0/104", "10.0.0.0/+8", "/8"]
+        {
             assert_eq!(Cidr::parse(text), None, "{text}");
         }
     }

@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fallgate::condition::{Attribute, Cause, Entity, Names, Scope, cel, text};
+use fallgate::condition::{Absence, Attribute, Cause, Entity, Names, Scope, cel, text};
 use fallgate::error::{Code, Diagnostic};
 use fallgate::limits::Limits;
 use fallgate::time::Monotonic;
@@ -66,7 +66,12 @@ impl Names for Variables<'_> {
             }
         }
         let slot = candidates.iter().find_map(|name| self.names.iter().position(|known| known == name))?;
-        Some(Attribute { slot: u16::try_from(slot).ok()?, value_type: ValueType::Any, may_be_absent: false })
+        Some(Attribute {
+            slot: u16::try_from(slot).ok()?,
+            value_type: ValueType::Any,
+            may_be_absent: false,
+            absence: Absence::Indeterminate,
+        })
     }
 }
 

@@ -94,7 +94,10 @@ impl Rule {
     }
 
     fn document(&self) -> Value {
-        let mut rule = json!({"id": self.name(), "effect": if self.deny { "deny" } else { "allow" }});
+        let mut rule = json!({
+            "id": self.name(), "effect": if self.deny { "deny" } else { "allow" },
+            "accepts_information_loss": "the oracle judges how rules combine, not what they may lose",
+        });
         let mut put = |name: &str, value: Value| rule.as_object_mut().unwrap().insert(name.to_owned(), value);
         if let Some(action) = self.action {
             put("action", action.into());

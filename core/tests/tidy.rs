@@ -36,6 +36,11 @@ fn the_core_does_no_io_and_reads_no_clock() {
 }
 
 #[test]
+fn the_core_holds_no_global_state() {
+    refuse(each(&Repository::open().rust_under("core/src/"), purity::global_state));
+}
+
+#[test]
 fn the_core_forbids_unsafe_code() {
     let repository = Repository::open();
     let root = repository.file("core/src/lib.rs").expect("core/src/lib.rs is there");

@@ -60,7 +60,10 @@ fuzz_target!(|bytes: &[u8]| {
                 let shown = String::from_utf8_lossy(&request);
                 if with.reason() == Reason::AllowedStale {
                     let earlier = allowed_at.get(&request).copied();
-                    assert!(earlier.is_some_and(|then| ms - then <= STALE_MAX_MS), "{shown} at {ms}, allowed {earlier:?}");
+                    assert!(
+                        earlier.is_some_and(|then| ms - then <= STALE_MAX_MS),
+                        "{shown} at {ms}, allowed {earlier:?}"
+                    );
                 } else {
                     assert_eq!(with.reason(), without.reason(), "{shown} at {ms}, cached: {}", with.cached());
                     assert_eq!(with.rule(), without.rule(), "{shown} at {ms}, cached: {}", with.cached());

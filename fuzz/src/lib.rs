@@ -57,20 +57,20 @@ pub fn bundle() -> Bundle {
     }
 }
 
-/// Limits that a fuzzer meets with inputs of a few kilobytes.
+/// Limits that a fuzzer meets with small inputs, and that the shipped packs keep to.
 pub fn low_limits() -> Limits {
     let mut limits = Limits::DEFAULT;
-    limits.rules_max = 100;
-    limits.actions_max = 20;
-    limits.signals_max = 20;
-    limits.slots_max = 20;
+    limits.rules_max = 200;
+    limits.actions_max = 100;
+    limits.signals_max = 50;
+    limits.slots_max = 200;
     limits.condition_bytes_max = 2_000;
-    limits.condition_nodes_max = 500;
+    limits.condition_nodes_max = 1_000;
     limits.condition_depth_max = 20;
     limits.request_depth_max = 10;
     limits.request_values_max = 200;
     limits.id_bytes_max = 64;
-    limits.rego_bytes_max = 4_000;
+    limits.rego_bytes_max = 32_000;
     limits.rego_steps_max = 20_000;
     limits.steps_max = 2_000;
     limits

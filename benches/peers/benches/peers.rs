@@ -1,9 +1,9 @@
-//! `make bench-peers`: Fallgate, the hand-written floors, and the engines of others, on the same work in the same run.
+//! `make bench-peers`: the engines of others and the hand-written floors, on the same work as Fallgate.
 
 use std::error::Error;
 
 use fallgate_benches::contest::{Contest, Run, results};
-use fallgate_benches::{admission, many_rules, ours, roles};
+use fallgate_benches::{admission, floors, many_rules, roles};
 use fallgate_benches_peers::{cedar, rego};
 
 /// Beyond this many rules one decision of cedar-policy takes over 100 ms, and the agreement alone four minutes.
@@ -15,9 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, kind) in [("W1", roles::Kind::Roles), ("W2", roles::Kind::Attributes)] {
         if run.wants(name) {
             let typed = roles::Request::seeded();
-            let bytes = ours::bytes(&typed, |request| request.to_json(kind));
+            let bytes = floors::bytes(&typed, |request| request.to_json(kind));
             let mut contest = Contest::new(name);
-            ours::roles(&mut contest, kind, &grants, &typed, &bytes)?;
+            floors::roles(&mut contest, kind, &grants, &typed, &bytes);
             rego::Policy::roles(kind, &grants).lanes(&mut contest, &bytes)?;
             cedar::roles(&mut contest, kind, &grants, &typed)?;
             run.hold(&contest)?;
@@ -28,9 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         if run.wants(&name) {
             let rules = many_rules::Rule::seeded(size);
             let typed = many_rules::Request::seeded(size);
-            let bytes = ours::bytes(&typed, many_rules::Request::to_json);
+            let bytes = floors::bytes(&typed, many_rules::Request::to_json);
             let mut contest = Contest::new(&name);
-            ours::many_rules(&mut contest, &rules, &typed, &bytes)?;
+            floors::many_rules(&mut contest, &rules, &typed, &bytes);
             rego::Policy::many_rules(&rules).lanes(&mut contest, &bytes)?;
             if size <= CEDAR_RULES_MAX {
                 cedar::many_rules(&mut contest, &rules, &typed)?;
@@ -39,9 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     if run.wants("W4") {
-        let bytes = ours::bytes(&admission::requests(), Clone::clone);
+        let bytes = floors::bytes(&admission::requests(), Clone::clone);
         let mut contest = Contest::new("W4");
-        ours::admission(&mut contest, &bytes)?;
+        floors::admission(&mut contest, &bytes)?;
         rego::Policy::admission().lanes(&mut contest, &bytes)?;
         run.hold(&contest)?;
     }

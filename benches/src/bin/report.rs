@@ -1,19 +1,19 @@
-//! Writes the page of a run's results: `report ours|peers DATE FILE`.
+//! Writes the page of a run's results: `report DATE FILE`.
 
 use std::error::Error;
 use std::fs;
 use std::process::{Command, ExitCode};
 
 use fallgate_benches::contest::results;
-use fallgate_benches::report::{Machine, page, read};
+use fallgate_benches::report::{Machine, joined, page, read};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [run, date, file] = arguments.as_slice() else {
-        eprintln!("usage: report ours|peers DATE FILE");
+    let [date, file] = arguments.as_slice() else {
+        eprintln!("usage: report DATE FILE");
         return ExitCode::from(2);
     };
-    match write(run, date, file) {
+    match write(date, file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("report: {error}");
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn write(run: &str, date: &str, file: &str) -> Result<(), Box<dyn Error>> {
+fn write(date: &str, file: &str) -> Result<(), Box<dyn Error>> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let named = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let compiler = Command::new("rustc").arg("--version").output()?;
@@ -32,7 +32,10 @@ fn write(run: &str, date: &str, file: &str) -> Result<(), Box<dyn Error>> {
         compiler: String::from_utf8(compiler.stdout)?.trim().to_owned(),
         date: date.to_owned(),
     };
-    fs::write(file, page(&read(&results(run))?, &machine)?)?;
+    let ours = read(&results("ours"))?;
+    // Without the peers' run the page is of ours alone.
+    let peers = if results("peers").exists() { read(&results("peers"))? } else { Vec::new() };
+    fs::write(file, page(&joined(ours, peers), &machine)?)?;
     println!("wrote {file}");
     Ok(())
 }

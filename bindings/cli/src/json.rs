@@ -20,7 +20,9 @@ pub fn parse(source: &SourceFile, file: FileId, budget: &mut Budget) -> Result<P
     let text = source.text();
     // The grammar is checked by the library; the walk below only has to find where everything is.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        let at = source.line_start(error.line()).saturating_add(error.column().saturating_sub(1)).min(text.len());
+        let at = source.line_start(error.line()).saturating_add(error.column().saturating_sub(1));
+        // The library counts bytes, and may stop inside of a character.
+        let at = text.floor_char_boundary(at);
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         return Err(Finding::error(Code::Syntax, format!("this is not JSON: {message}")).at(Span::new(file, at..at)));

@@ -1,11 +1,15 @@
 //! The `fallgate` command, as a library: what reads packs from files, and what each command does.
 //!
 //! In reading order: [`pack`] makes a folder into the one document that the core compiles, [`source`] leads from a place
-//! in that document back to the file, and [`report`] shows what is wrong there.
+//! in that document back to the file, [`report`] shows what is wrong there, and [`command`] does what the command line
+//! says.
 
 #![forbid(unsafe_code)]
 
+pub mod arguments;
 pub mod budget;
+pub mod command;
+pub mod console;
 pub mod finding;
 pub mod json;
 pub mod pack;

@@ -69,12 +69,12 @@ pub fn to_json(finding: &Finding, files: &[SourceFile]) -> Value {
     })
 }
 
+/// Places of one file, each with how it is shown.
+type Shown<'a> = Vec<(AnnotationKind, &'a Place)>;
+
 /// The places of each file, in the order of the finding; the first of all is the primary one.
-fn by_file<'a>(
-    finding: &'a Finding,
-    files: &'a [SourceFile],
-) -> Vec<(&'a SourceFile, Vec<(AnnotationKind, &'a Place)>)> {
-    let mut groups: Vec<(usize, &SourceFile, Vec<(AnnotationKind, &Place)>)> = Vec::new();
+fn by_file<'a>(finding: &'a Finding, files: &'a [SourceFile]) -> Vec<(&'a SourceFile, Shown<'a>)> {
+    let mut groups: Vec<(usize, &SourceFile, Shown<'_>)> = Vec::new();
     let mut kind = AnnotationKind::Primary;
     for place in &finding.places {
         let number = place.span.file.number();
@@ -104,7 +104,7 @@ fn snippet<'a>(
         let line_end = file.line_end(file.line_column(range.start).0);
         let from = range.start.saturating_sub(start);
         let to = range.end.min(line_end).saturating_sub(start).max(from);
-        let annotation = kind.span(from.min(source.len())..to.min(source.len()));
+        let annotation = kind.span(source.floor_char_boundary(from)..source.ceil_char_boundary(to));
         snippet = snippet.annotation(match &place.label {
             Some(label) => annotation.label(label.as_str()),
             None => annotation,

@@ -189,10 +189,16 @@ fn escape(raw: &mut Raw<'_>) -> usize {
         'x' => 2,
         'u' => 4,
         'U' => 8,
-        // An escaped line break is not text, nor is the indentation of the next line.
+        // An escaped line break is not text, nor is the indentation of the next line; but empty lines after it are.
         '\r' | '\n' => {
-            while raw.next_if(|(_, next)| matches!(next, ' ' | '\t' | '\n')).is_some() {}
-            return 0;
+            if kind == '\r' {
+                raw.next_if(|(_, next)| *next == '\n');
+            }
+            let mut empty_lines = 0_usize;
+            while let Some((_, next)) = raw.next_if(|(_, next)| matches!(next, ' ' | '\t' | '\r' | '\n')) {
+                empty_lines = empty_lines.saturating_add(usize::from(next == '\n'));
+            }
+            return empty_lines;
         }
         // Next line, no-break space, line and paragraph separator.
         'N' | '_' => return 2,

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::value::{Timestamp, Value, View};
 use crate::value_type::ValueType;
 
+use super::monotone::{self, Facts, Moves};
 use super::program::{Comparison, Constant, Node, NodeId, Operator, Program, Run, Set};
 use super::source::{self, Source};
 use super::typing;
@@ -101,6 +102,8 @@ pub(super) struct Compiler<'c> {
     /// The variables of the macros around, the outermost first.
     pub(super) variables: Vec<(String, ValueType)>,
     pub(super) clock: ClockReads,
+    /// What the analysis of losses needs to know of the nodes.
+    pub(super) facts: Facts,
     diagnostics: Vec<Diagnostic>,
     depth: usize,
     /// Whether names and types are checked now; else when they are evaluated.
@@ -166,6 +169,7 @@ impl<'c> Compiler<'c> {
             depth: 0,
             arena_bytes_max: limits.arena_bytes_max,
             reads: Reads::default(),
+            moves: Moves::default(),
         };
         Self {
             source,
@@ -174,6 +178,7 @@ impl<'c> Compiler<'c> {
             program,
             variables: Vec::new(),
             clock: ClockReads::default(),
+            facts: Facts::default(),
             diagnostics: Vec::new(),
             depth: 0,
             checked: true,
@@ -188,6 +193,7 @@ impl<'c> Compiler<'c> {
         program.reads.signals.sort_unstable();
         program.reads.signals.dedup();
         program.reads.clock = self.clock.finish();
+        program.moves = monotone::moves(&program, &self.facts);
         program
     }
 
@@ -226,6 +232,7 @@ impl<'c> Compiler<'c> {
         });
         let index = number(self.program.nodes.len());
         self.program.nodes.push(node);
+        self.facts.note(index, value_type.clone());
         self.program.spans.push((number(span.start), number(span.end)));
         Ok(Lowered { node: index, value_type })
     }
@@ -250,8 +257,12 @@ impl<'c> Compiler<'c> {
         index
     }
 
-    /// The constant that a node stands for, if it stands for one.
+    /// The constant that a node stands for, if it stands for one; a presence test of the data does not, since
+    /// its value is not all that there is to it.
     pub(super) fn constant(&self, node: NodeId) -> Option<&Constant> {
+        if self.facts.presence_of_data.contains(&node) {
+            return None;
+        }
         match self.program.nodes.get(node as usize) {
             Some(Node::Constant(index)) => self.program.constants.get(*index as usize),
             _ => None,
@@ -373,7 +384,8 @@ impl<'c> Compiler<'c> {
         let indexes: Option<Vec<usize>> = nodes
             .iter()
             .map(|node| match self.program.nodes.get(*node as usize) {
-                Some(Node::Constant(index)) => Some(*index as usize),
+                // A presence test of the data stays a node: folded, it would be lost to the analysis of losses.
+                Some(Node::Constant(index)) if !self.facts.presence_of_data.contains(node) => Some(*index as usize),
                 _ => None,
             })
             .collect();

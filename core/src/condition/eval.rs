@@ -48,7 +48,7 @@ pub(super) struct Evaluation<'a, 'o, O> {
     program: &'a Program,
     pub(super) scope: &'a Scope<'a>,
     /// The variables of the walks around, the outermost first.
-    pub(super) variables: SmallVec<[View<'a>; 4]>,
+    pub(super) variables: SmallVec<[View<'a>; 8]>,
     observer: &'o mut O,
 }
 

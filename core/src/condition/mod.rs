@@ -1,7 +1,7 @@
 //! A condition and its three truth values (spec 1.3).
 //!
 //! Reading order: this file (what a condition may read and what it gives), `cel` (text to expression, checked against the
-//! schema), `program` (the compiled form), `eval` (the compiled form against one request), `rego`.
+//! schema), `monotone` (what may be lost), `program` (the compiled form), `eval` (the compiled form against one request), `rego`.
 
 mod calendar;
 mod calls;
@@ -14,6 +14,7 @@ mod eval_walks;
 mod format;
 mod functions;
 mod math;
+mod monotone;
 mod pairs;
 pub mod program;
 pub mod rego;
@@ -139,6 +140,19 @@ pub struct Attribute {
     pub value_type: ValueType,
     /// Whether a valid request may lack it: it is optional, or some type of entity that the rule matches has it not.
     pub may_be_absent: bool,
+    /// What it means that a request lacks it.
+    pub absence: Absence,
+}
+
+/// What it means that a request lacks an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// There is no valid request without it, or to read it is indeterminate: nothing can flip.
+    Indeterminate,
+    /// Its value is this boolean, by default.
+    Bool(bool),
+    /// Its value is some other one, by default.
+    Value,
 }
 
 /// What the policy declares, for the compiler of conditions. An unknown name comes back with the nearest known one.

@@ -10,6 +10,7 @@ use crate::value::{Value, View};
 use super::calendar::{CalendarField, Zone};
 use super::eval;
 use super::functions::Function;
+use super::monotone::Moves;
 use super::{Cause, Reads, Scope, Truth};
 
 /// The index of a node in its program.
@@ -212,9 +213,22 @@ pub struct Program {
     pub(super) depth: usize,
     pub(super) arena_bytes_max: usize,
     pub(super) reads: Reads,
+    pub(super) moves: Moves,
 }
 
 impl Program {
+    /// The bytes of the text by whose loss the condition could become true: nothing, if none can.
+    #[must_use]
+    pub fn rises(&self) -> Option<Range<usize>> {
+        self.moves.rises.map(|node| self.span(node))
+    }
+
+    /// The bytes of the text by whose loss the condition could become false: nothing, if none can.
+    #[must_use]
+    pub fn falls(&self) -> Option<Range<usize>> {
+        self.moves.falls.map(|node| self.span(node))
+    }
+
     /// What it may read.
     #[must_use]
     pub const fn reads(&self) -> &Reads {

@@ -176,6 +176,7 @@ impl Compiler<'_> {
         let path = names.join(".");
         if let Some(variable) = self.names.variable(&path) {
             self.program.reads.slots.push(variable.slot);
+            self.facts.absences.push((variable.slot, variable.absence));
             return self.push(expr.id, Node::Slot(variable.slot), variable.value_type, &[]).map(Some);
         }
         let Some(name) = type_name::named(path.trim_start_matches('.')) else { return Ok(None) };
@@ -193,6 +194,7 @@ impl Compiler<'_> {
         match self.names.attribute(entity, name) {
             Ok(attribute) => {
                 self.program.reads.slots.push(attribute.slot);
+                self.facts.absences.push((attribute.slot, attribute.absence));
                 let (node, value_type) = if test {
                     (Node::HasSlot(attribute.slot), ValueType::Bool)
                 } else {
@@ -268,11 +270,12 @@ impl Compiler<'_> {
     fn lower_data(&mut self, expr: &IdedExpr, test: bool) -> Result<Option<Lowered>, Reported> {
         match self.data_path(expr, test) {
             None => Ok(None),
-            Some(DataPath::Found(_)) if test => {
-                self.push_constant(expr.id, Constant::Scalar(View::Bool(true)), ValueType::Bool, &[]).map(Some)
-            }
-            Some(DataPath::Missing { .. }) if test => {
-                self.push_constant(expr.id, Constant::Scalar(View::Bool(false)), ValueType::Bool, &[]).map(Some)
+            Some(found) if test => {
+                let is_there = matches!(found, DataPath::Found(_));
+                let constant = Constant::Scalar(View::Bool(is_there));
+                let lowered = self.push_constant(expr.id, constant, ValueType::Bool, &[])?;
+                self.facts.presence_of_data.push(lowered.node);
+                Ok(Some(lowered))
             }
             Some(DataPath::Found(value)) => {
                 let value_type = typing::of_value(&value);

@@ -50,7 +50,12 @@ impl Names for Declared {
             _ => ValueType::Any,
         };
         match ATTRIBUTES.iter().position(|known| *known == (entity, name)) {
-            Some(slot) => Ok(Attribute { slot: slot as u16, value_type, may_be_absent: name == "missing" }),
+            Some(slot) => Ok(Attribute {
+                slot: slot as u16,
+                value_type,
+                may_be_absent: name == "missing",
+                absence: Absence::Indeterminate,
+            }),
             None => Err(nearest(name, ATTRIBUTES.iter().filter(|known| known.0 == entity).map(|known| known.1))),
         }
     }
@@ -333,9 +338,40 @@ fn networks() {
     holds(
         "isCIDR('10.0.0.0/8') && isCIDR('10.0.0.1/8') && !isCIDR('10.0.0.0/33') && string(context.ip) == '10.1.2.3' && ip.isCanonical('::1')",
     );
+    holds("ip('::ffff:a01:203') == context.ip && !isIP('::ffff:10.1.2.3')");
     holds("cidr('10.0.0.1/8') != cidr('10.0.0.0/8') && cidr('10.0.0.1/8').masked() == cidr('10.0.0.0/8')");
     holds("cidr('10.0.0.0/8').ip() == ip('10.0.0.0') && cidr('10.0.0.0/8').prefixLength() == 8");
     assert_eq!(cause("cidr(subject.id).containsIP(context.ip)"), Cause::InvalidArgument);
+}
+
+#[test]
+fn extensions_are_bounded_and_err_where_they_have_no_answer() {
+    for text in [
+        "'abc'.charAt(4) == ''",
+        "'abc'.substring(2, 1) == ''",
+        "'abc'.indexOf('a', -1) == 0",
+        "'%d'.format(['x']) == ''",
+        "'%s'.format([]) == ''",
+        "'%.2000f'.format([1.0]) == ''",
+        "'%y'.format([1]) == ''",
+        "math.bitShiftLeft(1, -1) == 0",
+        "base64.decode('a') == b''",
+        "uint('+1') == 1u",
+    ] {
+        assert!(matches!(cause(text), Cause::InvalidArgument | Cause::WrongType), "{text}");
+    }
+    // A hundred times the text that a hundred spaces make, each again: more than the arena may hold.
+    let long = format!("'{}'", " ".repeat(200));
+    let grown = format!("cel.bind(a, {long}.replace('', {long}), cel.bind(b, a.replace('', a), b.size() > 0))");
+    assert_eq!(cause(&grown), Cause::Limit);
+    let formatted = format!("cel.bind(a, {long}.replace('', {long}), '%s%s'.format([a, a]).replace('', a) == '')");
+    assert_eq!(cause(&formatted), Cause::Limit);
+    holds("string(1e6) == '1e+06' && string(123456.5) == '123456.5' && string(1e-7) == '1e-07' && string(0.0) == '0'");
+    holds("string(1.0 / 0.0) == '+Inf' && string(-1.0 / 0.0) == '-Inf' && string(0.0 / 0.0) == 'NaN'");
+    holds("[1, 2].transformMapEntry(i, v, {v: i}) == {1: 0, 2: 1} && type(context.time) == google.protobuf.Timestamp");
+    holds("cel.bind(x, subject.refund_limit, x == 50) && ['b', 'a'].all(i, v, i == 0 ? v == 'b' : v == 'a')");
+    let (code, _, diagnostic) = mistake("optional.of(subject.id).hasValue()");
+    assert_eq!(code, Code::ConditionUnsupported, "{diagnostic:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::decision::Decision;
 use crate::engine::{Config, Engine};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
-use crate::policy::bundle::{Bundle, misfit};
+use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
 use crate::state::signals::Observation;
@@ -146,6 +146,7 @@ impl Drill {
     /// # Errors
     /// The first mistake, with its place in the document.
     pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
+        refuse_lists(document, &["", "steps/*", "steps/*/expect", "steps/*/observe/*"])?;
         let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         drill.check(limits)?;
         Ok(drill)
@@ -181,7 +182,7 @@ impl Drill {
             for (name, report) in &step.observe {
                 if parse_status(report.status()).is_none() {
                     let message = format!("`{}` is no status", report.status());
-                    let pointer = format!("/steps/{at}/observe/{name}");
+                    let pointer = format!("/steps/{at}/observe/{}", escape(name));
                     let help = "write ok, degraded, failed or unknown";
                     return Err(Diagnostic::new(Code::InvalidValue, pointer, message).with_help(help));
                 }

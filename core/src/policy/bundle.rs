@@ -11,18 +11,8 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 10] = [
-    "postures",
-    "approvers",
-    "overrides",
-    "audit",
-    "rollout",
-    "slo",
-    "breaker",
-    "heartbeat",
-    "absolute",
-    "accepts_information_loss",
-];
+const LATER: [&str; 9] =
+    ["postures", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -102,6 +92,7 @@ impl Bundle {
     /// Every mistake found: in the form, in names and types, in conditions, or beyond a limit.
     pub fn from_document(document: &serde_json::Value, trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
         let Trust::UnsignedForDevelopment = trust;
+        refuse_lists(document, &PACK_MAPS)?;
         let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         let bytes = serde_json_canonicalizer::to_vec(document).map_err(|_| {
             Diagnostic::new(Code::Syntax, "", "the document has no canonical form")
@@ -153,6 +144,59 @@ impl Bundle {
     }
 }
 
+/// Where a pack has maps with named fields; `*` stands for every member.
+const PACK_MAPS: [&str; 14] = [
+    "",
+    "valid",
+    "schema",
+    "signals/*",
+    "signals/*/recover",
+    "signals/*/quorum",
+    "actions/*",
+    "actions/*/cache",
+    "actions/*/on_failure/*",
+    "rules/*",
+    "rules/*/when",
+    "rules/*/obligations/*",
+    "tests/*",
+    "tests/*/expect",
+];
+
+/// Refuses a list where a map with named fields belongs. The reader would take its items for the fields in their order:
+/// a second spelling, which no check of names would see.
+pub(crate) fn refuse_lists(document: &serde_json::Value, patterns: &[&str]) -> Result<(), Diagnostic> {
+    let found = patterns.iter().find_map(|pattern| {
+        let steps: Vec<&str> = pattern.split('/').filter(|step| !step.is_empty()).collect();
+        list_at(document, &steps, String::new())
+    });
+    match found {
+        None => Ok(()),
+        Some(pointer) => {
+            let message = "a list stands where a map with named fields belongs";
+            Err(Diagnostic::new(Code::InvalidValue, pointer, message).with_help("name each field, as in `id: …`"))
+        }
+    }
+}
+
+fn list_at(value: &serde_json::Value, steps: &[&str], pointer: String) -> Option<String> {
+    let Some((step, rest)) = steps.split_first() else {
+        return value.is_array().then_some(pointer);
+    };
+    let below = |name: &str, value| list_at(value, rest, format!("{pointer}/{}", escape(name)));
+    match (*step, value) {
+        ("*", serde_json::Value::Object(members)) => members.iter().find_map(|(name, value)| below(name, value)),
+        ("*", serde_json::Value::Array(items)) => {
+            items.iter().enumerate().find_map(|(at, value)| below(&at.to_string(), value))
+        }
+        (name, value) => value.get(name).and_then(|value| below(name, value)),
+    }
+}
+
+/// A name as one step of a JSON Pointer (RFC 6901).
+pub(crate) fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// A mistake in the form of a document, with its place and the field that may have been meant.
 pub(crate) fn misfit(
     error: &serde_path_to_error::Error<serde_json::Error>,
@@ -165,7 +209,7 @@ pub(crate) fn misfit(
     if text.starts_with("unknown field") {
         let parent = document.pointer(&pointer);
         if parent.is_some_and(|parent| parent.get(field).is_some()) {
-            pointer = format!("{pointer}/{}", field.replace('~', "~0").replace('/', "~1"));
+            pointer = format!("{pointer}/{}", escape(field));
         }
         if LATER.contains(&field) {
             let message = format!("{} is not supported by this version", quoted(field));
@@ -195,7 +239,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     path.iter()
         .filter_map(|segment| match segment {
             Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Map { key } => Some(format!("/{}", escape(key))),
             Segment::Enum { variant } => Some(format!("/{variant}")),
             Segment::Unknown => None,
         })

@@ -3,6 +3,7 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod loss;
 mod rules;
 mod signals;
 mod typing;
@@ -10,6 +11,7 @@ mod typing;
 use hashbrown::HashMap;
 
 use super::action::ActionSpec;
+use super::bundle::escape;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::rule::Rule;
@@ -222,9 +224,4 @@ impl Compiler<'_> {
             }
         }
     }
-}
-
-/// A name as one step of a JSON Pointer (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

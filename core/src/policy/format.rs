@@ -239,6 +239,10 @@ pub struct Rule {
     /// Whether an allow rule also counts under `on_failure: minimal`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minimal: bool,
+    /// Why the rule may grant more when it knows less: for the rare rule that needs a presence test the other way
+    /// round. Every decision of the rule says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts_information_loss: Option<String>,
     /// What the host has to do along with a decision of this rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub obligations: Vec<Obligation>,

@@ -19,6 +19,8 @@ pub struct Rule {
     pub effect: Effect,
     /// Whether an allow rule counts under `on_failure: minimal`.
     pub minimal: bool,
+    /// Whether it may grant more when it knows less, as its author declares.
+    pub accepts_information_loss: bool,
     /// The match part: every clause must hold.
     pub clauses: Box<[Clause]>,
     /// The condition.
@@ -147,7 +149,9 @@ impl Clause {
 }
 
 impl Test {
-    fn holds(&self, scalar: ScalarView<'_>) -> bool {
+    /// Whether a value is one that the test demands.
+    #[must_use]
+    pub fn holds(&self, scalar: ScalarView<'_>) -> bool {
         match (self, scalar) {
             (Self::OneOf(scalars), _) => scalars.iter().any(|one| one.view() == scalar),
             (Self::Prefix(prefix), ScalarView::Str(text)) => text.starts_with(&**prefix),

@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use hashbrown::HashMap;
 
 use crate::condition::text::{parse_duration, parse_timestamp};
-use crate::condition::{Attribute, Entity};
+use crate::condition::{Absence, Attribute, Entity};
 use crate::error::{nearest, quoted};
 use crate::request::Request;
 use crate::value::{Cidr, Map, Value, View, parse_ip};
@@ -126,7 +126,8 @@ impl Schema {
                     slot
                 }
             };
-            return Ok(Attribute { slot, value_type: ValueType::String, may_be_absent: false });
+            let absence = Absence::Indeterminate;
+            return Ok(Attribute { slot, value_type: ValueType::String, may_be_absent: false, absence });
         }
         let known = self.known(entity, name, matched).ok_or_else(|| self.suggestion(entity, name))?;
         let slot = match known.slot {
@@ -137,7 +138,8 @@ impl Schema {
                 slot
             }
         };
-        Ok(Attribute { slot, value_type: known.value_type, may_be_absent: known.may_be_absent })
+        let Known { value_type, may_be_absent, absence, .. } = known;
+        Ok(Attribute { slot, value_type, may_be_absent, absence })
     }
 
     fn known(&self, entity: Entity, name: &str, matched: Option<&[Box<str>]>) -> Option<Known> {
@@ -156,12 +158,16 @@ impl Schema {
                 continue;
             };
             let optional = spec.presence == Presence::Optional;
+            let absence = spec.presence.absence();
             known = Some(match known {
-                None => Known { value_type: spec.value_type.clone(), may_be_absent: optional, slot: spec.slot },
+                None => {
+                    Known { value_type: spec.value_type.clone(), may_be_absent: optional, slot: spec.slot, absence }
+                }
                 Some(before) => Known {
                     value_type: if before.value_type == spec.value_type { before.value_type } else { ValueType::Any },
                     may_be_absent: before.may_be_absent || optional,
                     slot: before.slot.or(spec.slot),
+                    absence: either(before.absence, absence),
                 },
             });
         }
@@ -257,6 +263,26 @@ struct Known {
     value_type: ValueType,
     may_be_absent: bool,
     slot: Option<u16>,
+    absence: Absence,
+}
+
+impl Presence {
+    const fn absence(&self) -> Absence {
+        match self {
+            Self::Required | Self::Optional => Absence::Indeterminate,
+            Self::Default(Value::Bool(value)) => Absence::Bool(*value),
+            Self::Default(_) => Absence::Value,
+        }
+    }
+}
+
+/// What absence means where it means one thing or another, as the type of the entity has it.
+fn either(one: Absence, other: Absence) -> Absence {
+    match (one, other) {
+        (Absence::Indeterminate, same) | (same, Absence::Indeterminate) => same,
+        (one, other) if one == other => one,
+        _ => Absence::Value,
+    }
 }
 
 impl OwnSlots {

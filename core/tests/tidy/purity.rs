@@ -31,6 +31,22 @@ const NAMED_IN_FULL: &[&str] = &["std", "std::time", "std::net", "core::net"];
 /// Macros that write to the process's own streams.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
+/// Files that may hold state of the process or of a thread, and why there is no other way.
+const STATEFUL: &[(&str, &str)] =
+    &[("core/src/condition/rego/evaluate.rs", "the Rego evaluator takes its budget and its clock through the process")];
+
+/// State that outlives a call without belonging to an engine.
+pub(crate) fn global_state(path: &str, text: &str) -> Vec<String> {
+    if STATEFUL.iter().any(|(allowed, _)| *allowed == path) {
+        return Vec::new();
+    }
+    tokens(&without_tests(&code_only(text)))
+        .iter()
+        .filter(|token| matches!(token.text.as_str(), "static" | "thread_local"))
+        .map(|token| format!("{path}:{}: `{}`; keep the state in the engine, or write `const`", token.line, token.text))
+        .collect()
+}
+
 /// What a file of the core names and should not. Unit tests are left out: they may start threads.
 pub(crate) fn forbidden_names(path: &str, text: &str) -> Vec<String> {
     if path.ends_with("/tests.rs") {
@@ -104,4 +120,13 @@ fn harmless_names_pass() {
 fn the_finding_names_file_and_line() {
     let found = forbidden_names("core/src/x.rs", "\n\nuse std::fs::File;");
     assert!(found[0].starts_with("core/src/x.rs:3: `std::fs::File`"), "{found:?}");
+}
+
+#[test]
+fn global_state_is_found() {
+    for text in ["static A: Mutex<u8> = b();", "fn a() { static B: OnceLock<u8> = c(); }", "thread_local! { d }"] {
+        assert_eq!(global_state("x.rs", text).len(), 1, "`{text}`");
+        assert!(STATEFUL.iter().all(|(path, _)| global_state(path, text).is_empty()));
+    }
+    assert!(global_state("x.rs", "const A: &'static str = \"static\";").is_empty());
 }

@@ -118,14 +118,12 @@ pub(crate) fn empty_names(path: &str) -> Vec<String> {
 /// What is wrong with the folder of decisions, by its index and the names of its files.
 pub(crate) fn decisions(index: &str, names: &[&str]) -> Vec<String> {
     let mut findings = Vec::new();
-    let mut expected = 1;
-    for name in names.iter().filter(|name| **name != "README.md") {
+    for (name, expected) in names.iter().filter(|name| **name != "README.md").zip(1..) {
         let at = format!("docs/decisions/{name}");
         match name.split_once('-').map(|(number, _)| number) {
             Some(number) if number.len() == 4 && number.parse() == Ok(expected) && name.ends_with(".md") => {}
             _ => findings.push(format!("{at}: it should be called `{expected:04}-title.md`: numbers have no gaps")),
         }
-        expected += 1;
         if !index.contains(&format!("({name})")) {
             findings.push(format!("{at}: docs/decisions/README.md does not link it; add a line"));
         }
@@ -151,7 +149,8 @@ pub(crate) fn incomplete_pack(pack: &str, paths: &[&str]) -> Vec<String> {
         (count("drills") < 2, "fewer than two drills/*.yaml; rehearse two failures"),
     ]
     .iter()
-    .filter_map(|(lacks, what)| lacks.then(|| format!("{pack}: {what}")))
+    .filter(|(lacks, _)| *lacks)
+    .map(|(_, what)| format!("{pack}: {what}"))
     .collect()
 }
 

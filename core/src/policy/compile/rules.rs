@@ -99,12 +99,17 @@ impl Compiler<'_> {
                 self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, modules)
             }
         };
+        if let Some(Condition::Cel(program)) = &condition {
+            self.check_condition_loss(&format!("{pointer}/when"), rule, program);
+        }
+        self.check_acceptance(pointer, rule);
         let obligations: Vec<Obligation> = rule.obligations.iter().map(obligation).collect();
         let obligations = if obligations.is_empty() { None } else { Some(obligations.into()) };
         let rule = Rule {
             id: id?,
             effect,
             minimal: rule.minimal,
+            accepts_information_loss: rule.accepts_information_loss.is_some(),
             clauses: clauses.into(),
             condition: condition?,
             obligations,
@@ -164,7 +169,7 @@ impl Compiler<'_> {
         for (entity, part) in parts {
             for (name, demand) in part.iter().flatten() {
                 let pointer = format!("{pointer}/{}/{}", entity.name(), escape(name));
-                clauses.extend(self.clause(&pointer, entity, name, demand, names));
+                clauses.extend(self.clause(&pointer, entity, name, demand, names, rule));
             }
         }
         clauses
@@ -203,6 +208,7 @@ impl Compiler<'_> {
         name: &str,
         demand: &Json,
         names: &mut RuleNames<'_>,
+        rule: &format::Rule,
     ) -> Option<Clause> {
         let attribute = match names.attribute(entity, name) {
             Ok(attribute) => attribute,
@@ -220,6 +226,7 @@ impl Compiler<'_> {
             other => other,
         };
         let test = self.test(pointer, demand, item)?;
+        self.check_clause_loss(pointer, rule, attribute.absence, &test);
         Some(Clause { slot: attribute.slot, test, always_present: !attribute.may_be_absent })
     }
 

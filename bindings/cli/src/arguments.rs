@@ -1,0 +1,143 @@
+//! What the command line says: the one definition that the parser, the help, the man page and the completions share.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Check, test, build, evaluate and rehearse policy packs.
+#[derive(Debug, Parser)]
+#[command(name = "fallgate", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// When to use colours; `auto` leaves them out where the output is no terminal, and under NO_COLOR.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine or allow, 1 deny or findings, 2 usage, 3 bad input.";
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// People.
+    #[default]
+    Text,
+    /// Programs.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a new pack, with a test and a drill that pass.
+    Init {
+        /// The new folder; its last part is the pack's name.
+        name: PathBuf,
+    },
+    /// Check a pack and its drills: form, names, types, conditions, what fails open.
+    Check {
+        /// The pack's folder, or a bundle.
+        pack: PathBuf,
+        /// For whom the output is.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Count warnings as findings.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Run a pack's cases and drills, and say which rules they reach.
+    Test {
+        /// The pack's folder, or a bundle.
+        pack: PathBuf,
+        /// Write a JUnit report to this file.
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+    },
+    /// Build a pack into a bundle, and print the bundle's identifier.
+    Build {
+        /// The pack's folder.
+        pack: PathBuf,
+        /// Where the bundle goes.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Decide one request.
+    Eval(Eval),
+    /// Rehearse a pack's drills, step by step.
+    Drill {
+        /// The pack's folder, or one drill's file.
+        pack: PathBuf,
+        /// Only the drill of this name: its file's, without `.yaml`.
+        name: Option<String>,
+    },
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the man page.
+    Man {
+        /// Of this command.
+        command: Option<String>,
+    },
+    /// Print the JSON Schema of a format.
+    Schema {
+        /// The format.
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(fallgate::schemas::NAMES))]
+        name: String,
+    },
+}
+
+/// Decide one request.
+#[derive(Args, Debug)]
+pub struct Eval {
+    /// The pack's folder, or a bundle.
+    #[arg(required_unless_present = "rego", conflicts_with = "rego")]
+    pub pack: Option<PathBuf>,
+    /// The request, as JSON; `-` reads the standard input.
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Say why: each rule considered, with what it came to.
+    #[arg(long)]
+    pub explain: bool,
+    /// For whom the output is.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// What is observed of a signal; may be repeated. Every other is unknown.
+    #[arg(long = "signal", value_name = "NAME=STATUS", value_parser = signal)]
+    pub signals: Vec<(String, String)>,
+    /// Observe every signal as ok, before those of `--signal`.
+    #[arg(long)]
+    pub all_signals_ok: bool,
+    /// The wall clock, in RFC 3339; else the machine's.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// A lone Rego file, instead of a pack.
+    #[arg(long, value_name = "FILE", requires = "query", conflicts_with_all = ["signals", "all_signals_ok", "at", "explain"])]
+    pub rego: Option<PathBuf>,
+    /// The rule of the Rego file, such as `data.app.authz.allow`.
+    #[arg(long, value_name = "RULE", requires = "rego")]
+    pub query: Option<String>,
+}
+
+fn signal(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, status @ ("ok" | "degraded" | "failed"))) => Ok((name.to_owned(), status.to_owned())),
+        _ => Err("write NAME=ok, NAME=degraded or NAME=failed".to_owned()),
+    }
+}

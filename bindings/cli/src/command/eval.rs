@@ -1,0 +1,237 @@
+//! `fallgate eval`: one request, one decision.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use fallgate::condition::Truth;
+use fallgate::condition::rego;
+use fallgate::drill::parse_status;
+use fallgate::engine::Explanation;
+use fallgate::error::{nearest, quoted};
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::Bundle;
+use fallgate::policy::signal::Source;
+use fallgate::request::parse_strict;
+use fallgate::time::{Monotonic, Now, Wall};
+use fallgate::value::Timestamp;
+use fallgate::{Config, Decision, Engine, Observation, Request};
+use serde_json::{Value, json};
+
+use super::compile;
+use crate::arguments::{Eval, Format};
+use crate::budget::FILE_BYTES_MAX;
+use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
+use crate::finding::{Finding, Severity};
+use crate::reading::{bytes_of, shown, unreadable};
+use crate::scalar::Style;
+use crate::source::{Content, FileId, Node, SourceFile, SourceMap, Span};
+
+pub(super) fn run(eval: &Eval, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
+    match (&eval.pack, &eval.rego, &eval.query) {
+        (_, Some(module), Some(query)) => lone_rego(eval, module, query, console, colours),
+        (Some(pack), ..) => decide(eval, pack, console, colours),
+        _ => Err(Failure::Usage("name a pack, or a Rego file and a query".to_owned())),
+    }
+}
+
+fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
+    let compiled = compile(pack)?;
+    let bundle = &compiled.bundle;
+    let wall = match &eval.at {
+        Some(at) => instant(at)?,
+        None => machine_time(),
+    };
+    let now = Now::new(Monotonic::ZERO, wall);
+    let engine = Engine::new(Config::default());
+    if let Err(error) = engine.activate(bundle.clone(), now) {
+        return Err(Finding::unreadable(format!("the pack cannot decide: {error}")).into());
+    }
+    if eval.all_signals_ok {
+        for signal in observed(bundle) {
+            engine.observe(&Observation::ok(signal), now);
+        }
+    }
+    for (name, status) in &eval.signals {
+        for member in members(bundle, name)? {
+            engine.observe(&Observation::new(member, parse_status(status).unwrap_or_default()), now);
+        }
+    }
+    let input = input(&eval.input, console)?;
+    let decision = engine.decide_json(&input, now);
+    let request = Request::from_json(&input, &Limits::DEFAULT).ok();
+    let explanation = request.filter(|_| eval.explain).map(|request| engine.explain(&request, now));
+    match eval.format {
+        Format::Json => {
+            let mut output = decision.to_json();
+            if let (Some(explanation), Some(fields)) = (&explanation, output.as_object_mut()) {
+                let explanation = serde_json::to_value(explanation).map_err(std::io::Error::other)?;
+                fields.insert("explanation".to_owned(), explanation);
+            }
+            writeln!(console.out, "{output:#}")?;
+        }
+        Format::Text => {
+            show_decision(&decision, console, colours.out)?;
+            if let Some(explanation) = &explanation {
+                show_explanation(explanation, &compiled.document, console)?;
+            }
+        }
+    }
+    Ok(if decision.is_allow() { Exit::Fine } else { Exit::Denied })
+}
+
+fn show_decision(decision: &Decision, console: &mut Console<'_>, coloured: bool) -> std::io::Result<()> {
+    let (word, paint) = if decision.is_allow() { ("allow", Paint::Good) } else { ("deny", Paint::Bad) };
+    writeln!(console.out, "{}: {}", painted(word, paint, coloured), decision.reason().code())?;
+    let degraded: Vec<&str> = decision.degraded().iter().map(|name| name.as_str()).collect();
+    let obligations: Vec<&str> = decision.obligations().iter().map(|obligation| &*obligation.id).collect();
+    let bundle = format!("{} revision {}", decision.bundle(), decision.revision());
+    for (what, text) in [
+        ("rule", decision.rule().unwrap_or_default()),
+        ("because", decision.detail().unwrap_or_default()),
+        ("not ok", &degraded.join(", ")),
+        ("obligations", &obligations.join(", ")),
+        ("bundle", &bundle),
+    ] {
+        if !text.is_empty() {
+            writeln!(console.out, "  {what:<12}{text}")?;
+        }
+    }
+    Ok(())
+}
+
+fn show_explanation(explanation: &Explanation, document: &Value, console: &mut Console<'_>) -> std::io::Result<()> {
+    if let Some(stopped) = &explanation.stopped {
+        writeln!(console.out, "\nstopped before the rules: {stopped}")?;
+    }
+    if !explanation.signals.is_empty() {
+        writeln!(console.out, "\nsignals")?;
+        for (name, status) in &explanation.signals {
+            writeln!(console.out, "  {name}: {status}")?;
+        }
+    }
+    if !explanation.rules.is_empty() {
+        writeln!(console.out, "\nrules considered")?;
+    }
+    for rule in &explanation.rules {
+        let detail = rule.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        writeln!(console.out, "  {} {}: match {}, rule {}{detail}", rule.effect, rule.rule, rule.matched, rule.truth)?;
+        let condition = condition(document, &rule.rule);
+        for (start, end, value) in &rule.expressions {
+            let text = condition.get(*start..*end).unwrap_or_default();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            writeln!(console.out, "    {}: {value}", words.join(" "))?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of a rule's condition.
+fn condition<'d>(document: &'d Value, id: &str) -> &'d str {
+    let rules = document.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rule = rules.iter().find(|rule| rule.get("id").and_then(Value::as_str) == Some(id));
+    rule.and_then(|rule| rule.get("when")).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The signals that a host observes.
+fn observed(bundle: &Bundle) -> Vec<&str> {
+    let specs = bundle.policy().signals.iter();
+    let observed = specs.filter(|spec| matches!(spec.source, Source::Observed { .. }));
+    observed.map(|spec| spec.name.as_str()).collect()
+}
+
+/// The signals to observe for a name: itself, or all members of a quorum.
+fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>, Failure> {
+    let policy = bundle.policy();
+    let spec = policy.signals.iter().find(|spec| spec.name.as_str() == name);
+    match spec.map(|spec| (spec, &spec.source)) {
+        Some((_, Source::Quorum { members, .. })) => {
+            let specs = members.iter().filter_map(|member| policy.signals.get(usize::from(*member)));
+            Ok(specs.map(|spec| spec.name.as_str()).collect())
+        }
+        Some((spec, Source::Observed { .. })) => Ok(vec![spec.name.as_str()]),
+        Some((_, Source::BuiltIn)) => Err(Failure::Usage(format!("the engine itself observes {}", quoted(name)))),
+        None => {
+            let near = nearest(name, observed(bundle)).map(|near| format!("; did you mean `{near}`?"));
+            Err(Failure::Usage(format!("the pack has no signal {}{}", quoted(name), near.unwrap_or_default())))
+        }
+    }
+}
+
+fn lone_rego(
+    eval: &Eval,
+    module: &Path,
+    query: &str,
+    console: &mut Console<'_>,
+    colours: Colours,
+) -> Result<Exit, Failure> {
+    let bytes = bytes_of(module)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Finding::unreadable(format!("{} is not UTF-8", quoted(&shown(module)))))?;
+    let bytes = input(&eval.input, console)?;
+    let document = parse_strict(&bytes, &Limits::DEFAULT)
+        .map_err(|error| Finding::unreadable(format!("the input cannot be read: {error}")))?;
+    let path = shown(module);
+    let (truth, detail) =
+        rego::evaluate(&path, &text, query, &document, None, &Limits::DEFAULT).map_err(|mistakes| {
+            let sources = module_map(&path, text.clone());
+            let findings =
+                mistakes.iter().map(|one| Finding::from_diagnostic(one, Severity::Error, &sources)).collect();
+            Failure::Findings(findings, sources.files().to_vec())
+        })?;
+    // Whatever is neither true nor false is a deny, as it would be in a pack.
+    let (value, is_allow) = match truth {
+        Truth::True => ("true", true),
+        Truth::False => ("false", false),
+        Truth::Indeterminate(_) => ("indeterminate", false),
+    };
+    match eval.format {
+        Format::Json => {
+            let output = json!({ "decision": is_allow, "query": query, "value": value, "detail": detail });
+            writeln!(console.out, "{output:#}")?;
+        }
+        Format::Text => {
+            let (word, paint) = if is_allow { ("allow", Paint::Good) } else { ("deny", Paint::Bad) };
+            writeln!(console.out, "{}: {query} is {value}", painted(word, paint, colours.out))?;
+            if let Some(detail) = detail {
+                writeln!(console.out, "  {detail}")?;
+            }
+        }
+    }
+    Ok(if is_allow { Exit::Fine } else { Exit::Denied })
+}
+
+/// A map with a lone module, under the pointer that a pack would have it.
+fn module_map(path: &str, text: String) -> SourceMap {
+    let file = FileId::new(0);
+    let leaf = Node { key: None, value: Span::new(file, 0..text.len()), content: Content::Scalar(Style::Verbatim) };
+    let map = |name: &str, node: Node| {
+        let value = Span::new(file, 0..0);
+        Node { key: None, value, content: Content::Map(vec![(name.into(), node)]) }
+    };
+    let root = map("rego", map(path, leaf));
+    SourceMap::new(vec![SourceFile::new(path, text)], root)
+}
+
+fn input(path: &Path, console: &mut Console<'_>) -> Result<Vec<u8>, Failure> {
+    if path != Path::new("-") {
+        return Ok(bytes_of(path)?);
+    }
+    let mut bytes = Vec::new();
+    let read = console.input.take(FILE_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(Path::new("-"), &error))?;
+    Ok(bytes)
+}
+
+fn instant(text: &str) -> Result<Wall, Failure> {
+    let nanos = text.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+    nanos.map(Wall::from_nanos).ok_or_else(|| {
+        Failure::Usage(format!("{} is no timestamp; write RFC 3339, as in 2026-01-01T00:00:00Z", quoted(text)))
+    })
+}
+
+/// The machine's clock: a command is a host, and a host reads its clocks.
+#[allow(clippy::disallowed_methods)]
+fn machine_time() -> Wall {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Wall::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

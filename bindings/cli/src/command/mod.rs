@@ -1,0 +1,134 @@
+//! The commands, one file each. A command reads, asks the core, and prints; it decides nothing.
+
+mod build;
+mod check;
+mod drill;
+mod eval;
+mod init;
+mod print;
+mod test;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
+use fallgate::drill::Drill;
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::{Bundle, Trust};
+
+use crate::arguments::{Arguments, Color, Command};
+use crate::console::{Colours, Console, Exit, Failure};
+use crate::finding::{Finding, Severity};
+use crate::pack::{Loaded, load_drill, load_pack};
+use crate::source::SourceMap;
+
+/// Runs the command line, and gives its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> u8 {
+    let ended = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => dispatch(&arguments, console),
+        // Help and version are asked for, and go to the standard output; a mistake goes to the other.
+        Err(error) if !error.use_stderr() => write!(console.out, "{}", error.render()).map(|()| Exit::Fine),
+        Err(error) => write!(console.err, "{}", error.render()).map(|()| Exit::Usage),
+    };
+    let ended = ended.and_then(|exit| console.out.flush().map(|()| exit));
+    match ended {
+        Ok(exit) => exit as u8,
+        // Whoever read the output has seen enough: no failure of ours.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Fine as u8,
+        Err(error) => {
+            // Nothing is left to say it with where this fails too.
+            let _ = writeln!(console.err, "error: cannot write the output: {error}");
+            Exit::BadInput as u8
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result<Exit> {
+    let colours = match arguments.color {
+        Color::Always => Colours { out: true, err: true },
+        Color::Never => Colours { out: false, err: false },
+        Color::Auto => Colours {
+            out: console.out_is_terminal && !console.no_color,
+            err: console.err_is_terminal && !console.no_color,
+        },
+    };
+    let result = match &arguments.command {
+        Command::Init { name } => init::run(name, console),
+        Command::Check { pack, format, strict } => check::run(pack, *format, *strict, console, colours),
+        Command::Test { pack, junit } => test::run(pack, junit.as_deref(), console, colours),
+        Command::Build { pack, output } => build::run(pack, output, console, colours),
+        Command::Eval(eval) => eval::run(eval, console, colours),
+        Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
+        Command::Completions { shell } => print::completions(*shell, console),
+        Command::Man { command } => print::man(command.as_deref(), console),
+        Command::Schema { name } => print::schema(name, console),
+    };
+    result.or_else(|failure| failure.show(console, colours))
+}
+
+/// A pack that compiles, and where its fields were written.
+struct Compiled {
+    document: serde_json::Value,
+    bundle: Bundle,
+    sources: SourceMap,
+}
+
+impl Compiled {
+    fn warnings(&self) -> Vec<Finding> {
+        let found = self.bundle.warnings().iter();
+        found.map(|warning| Finding::from_diagnostic(warning, Severity::Warning, &self.sources)).collect()
+    }
+}
+
+/// Reads and compiles a pack.
+fn compile(pack: &Path) -> Result<Compiled, Failure> {
+    let Loaded { document, sources } = load_pack(pack)?;
+    match Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT) {
+        Ok(bundle) => Ok(Compiled { document, bundle, sources }),
+        Err(error) => {
+            let found = error.diagnostics().iter();
+            let findings = found.map(|one| Finding::from_diagnostic(one, Severity::Error, &sources)).collect();
+            Err(Failure::Findings(findings, sources.files().to_vec()))
+        }
+    }
+}
+
+/// A drill, its file, and where its fields were written.
+struct LoadedDrill {
+    path: PathBuf,
+    drill: Drill,
+    sources: SourceMap,
+}
+
+impl LoadedDrill {
+    /// The file's name, without its extension.
+    fn name(&self) -> String {
+        self.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Where a step was written: `path:line`.
+    fn step_at(&self, step: usize) -> String {
+        let place = self.sources.line_column(&format!("/steps/{step}"), None);
+        place.map(|(path, line, _)| format!("{path}:{line}")).unwrap_or_default()
+    }
+}
+
+/// Reads a drill.
+fn read_drill(path: &Path) -> Result<LoadedDrill, Failure> {
+    let Loaded { document, sources } = load_drill(path)?;
+    match Drill::from_document(&document, &Limits::DEFAULT) {
+        Ok(drill) => Ok(LoadedDrill { path: path.to_owned(), drill, sources }),
+        Err(diagnostic) => {
+            let finding = Finding::from_diagnostic(&diagnostic, Severity::Error, &sources);
+            Err(Failure::Findings(vec![finding], sources.files().to_vec()))
+        }
+    }
+}
+
+/// `1 case`, `2 cases`.
+fn counted(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
