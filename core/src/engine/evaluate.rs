@@ -13,6 +13,7 @@ use crate::name::Name;
 use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
+use crate::policy::index::Candidate;
 use crate::policy::rule::{Condition, Rule};
 use crate::policy::signal::CLOCK;
 use crate::reason::Effect;
@@ -75,25 +76,31 @@ impl Evaluation<'_> {
             let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
                 continue;
             };
-            index.candidates(self.slots, &mut |number| {
-                let Some(rule) = self.policy.rule(number).filter(|rule| which.counts(rule)) else { return };
-                if every || rule.obligations.is_some() || counted.tally.matters(rule.effect, number) {
-                    self.count_one(number, rule, &mut counted, watch);
+            index.candidates(self.slots, &mut |candidate| {
+                let Candidate { number, effect, obliges, .. } = *candidate;
+                if which.counts(candidate) && (every || obliges || counted.tally.matters(effect, number)) {
+                    self.count_one(candidate, &mut counted, watch);
                 }
             });
         }
         counted
     }
 
-    fn count_one(&self, number: u32, rule: &Rule, counted: &mut Counted, watch: &mut impl Watch) {
-        let matched = rule.matches(self.slots);
-        let (truth, detail) = match matched {
-            Truth::False => (Truth::False, None),
-            _ => self.condition(rule, counted),
+    fn count_one(&self, candidate: &Candidate, counted: &mut Counted, watch: &mut impl Watch) {
+        let Candidate { number, effect, obliges, .. } = *candidate;
+        let (matched, truth, detail) = if candidate.is_true {
+            (Truth::True, Truth::True, None)
+        } else {
+            let Some(rule) = self.policy.rule(number) else { return };
+            let matched = rule.matches(self.slots, candidate.verified);
+            let (truth, detail) = match matched {
+                Truth::False => (Truth::False, None),
+                _ => self.condition(rule, counted),
+            };
+            (matched, and(matched, truth), detail)
         };
-        let truth = and(matched, truth);
-        counted.tally.count(rule.effect, number, truth);
-        if truth == Truth::True && rule.obligations.is_some() && !counted.obliging.contains(&number) {
+        counted.tally.count(effect, number, truth);
+        if truth == Truth::True && obliges && !counted.obliging.contains(&number) {
             let at = counted.obliging.partition_point(|before| *before < number);
             counted.obliging.insert(at, number);
         }
@@ -190,7 +197,7 @@ impl Evaluation<'_> {
 }
 
 impl Which {
-    fn counts(self, rule: &Rule) -> bool {
+    fn counts(self, rule: &Candidate) -> bool {
         match self {
             Self::All => true,
             Self::Minimal => rule.minimal || rule.effect == Effect::Deny,

@@ -14,6 +14,7 @@ use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::compile::Policy;
 use crate::policy::rule::Condition;
+use crate::policy::schema::Slots;
 use crate::reason::Effect;
 use crate::request::Request;
 use crate::time::Now;
@@ -79,7 +80,8 @@ fn trace(
     request.terms().map_err(|error| error.to_string())?;
     let (_, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
-    let slots = policy.schema.fill(request, &arena).map_err(|misfit| misfit.to_string())?;
+    let mut slots = Slots::new();
+    policy.schema.fill(request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
 
     let named = |number: &u16| {
         let spec = policy.signals.get(usize::from(*number))?;

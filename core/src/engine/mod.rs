@@ -30,6 +30,7 @@ use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::policy::bundle::Bundle;
+use crate::policy::schema::Slots;
 use crate::reason::Reason;
 use crate::request::{Request, RequestError};
 use crate::state::cache::Cache;
@@ -321,10 +322,10 @@ impl Engine {
             return decision.denied(Reason::UnknownAction);
         };
         let arena = Bump::new();
-        let slots = match policy.schema.fill(request, &arena) {
-            Ok(slots) => slots,
-            Err(misfit) => return decision.denied(Reason::InvalidRequest).because(&misfit),
-        };
+        let mut slots = Slots::new();
+        if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
+            return decision.denied(Reason::InvalidRequest).because(&misfit);
+        }
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };

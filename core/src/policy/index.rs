@@ -10,43 +10,83 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::rule::{Clause, Rule, Scalar, ScalarView, Test, any_scalar};
+use super::rule::{Clause, Condition, Rule, Scalar, ScalarView, Test, any_scalar};
+use crate::reason::Effect;
 use crate::value::View;
-
-/// As many rules as are looked at one by one rather than indexed further.
-const LEAF_RULES_MAX: usize = 4;
 
 /// How many attributes in a row the tree branches on.
 const DEPTH_MAX: usize = 6;
 
+/// From how many rules on it is worth a look-up to rule them all out, or in, at once.
+const ALIKE_MIN: usize = 16;
+
+/// How many clauses of a rule the tree can vouch for.
+const CLAUSES_MAX: usize = 32;
+
 /// A tree over the match parts of some rules.
-#[derive(Debug, Default)]
+///
+/// Everything stands in a few long vectors: at a hundred thousand rules a look-up costs what it misses in the
+/// processor's caches, so a step must not follow a pointer more than it has to.
+#[derive(Debug)]
 pub struct Index {
-    /// Invariant: a node's branches lead to nodes with higher numbers, so that a walk ends.
+    root: Link,
+    /// Invariant: links lead to nodes and branches with lower numbers, so that a walk ends.
     nodes: Vec<Node>,
+    branches: Vec<Branch>,
+    candidates: Vec<Candidate>,
 }
 
-#[derive(Debug, Default)]
+/// A rule that can match, as far as the tree knows it: what has to be known of most rules without looking at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The rule's number.
+    pub number: u32,
+    /// The clauses of its match part that hold, since the tree led here: a bit for each, by position.
+    pub verified: u32,
+    /// What it does where it is true.
+    pub effect: Effect,
+    /// Whether it counts under `on_failure: minimal`.
+    pub minimal: bool,
+    /// Whether it has obligations.
+    pub obliges: bool,
+    /// Whether it is true already: every clause holds and there is no condition.
+    pub is_true: bool,
+}
+
+/// Where the tree goes on.
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    /// At these candidates, and ends.
+    Leaf { first: u32, count: u32 },
+    /// At one branch.
+    Branch(u32),
+    /// At candidates and branches.
+    Node(u32),
+}
+
+#[derive(Debug)]
 struct Node {
-    /// The rules to look at whatever the request has.
-    rules: Box<[u32]>,
-    branches: Box<[Branch]>,
+    candidates: Link,
+    branches: Box<[u32]>,
 }
 
 /// The rules that have a clause on one attribute.
 #[derive(Debug)]
 struct Branch {
     slot: u16,
-    /// By value: the nodes of the rules that name it. A fixed hash is safe: requests look up here and never insert.
-    by_value: HashTable<(Scalar, u32)>,
+    /// By value: where the rules that name it are. A fixed hash is safe: requests look up here and never insert.
+    by_value: HashTable<(Scalar, Link)>,
     /// By prefix, in byte order.
     by_prefix: Box<[Prefixed]>,
+    /// The texts of the prefixes, one behind the other.
+    prefixes: Box<str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Prefixed {
-    prefix: Box<str>,
-    node: u32,
+    start: u32,
+    end: u32,
+    link: Link,
     /// The longest other prefix here that this one starts with.
     shorter: Option<u32>,
 }
@@ -55,106 +95,158 @@ impl Index {
     /// The index of the rules with these numbers.
     #[must_use]
     pub fn build(rules: &[Rule], numbers: Vec<u32>) -> Self {
-        let mut index = Self::default();
-        index.node(rules, numbers, &mut Vec::new());
+        let root = Link::Leaf { first: 0, count: 0 };
+        let mut index = Self { root, nodes: Vec::new(), branches: Vec::new(), candidates: Vec::new() };
+        index.root = index.link(rules, numbers, &mut Vec::new());
         index
     }
 
-    /// Calls `visit` with the number of each rule that can match; with some of them more than once.
-    pub fn candidates<'a>(&self, slots: &[Option<View<'a>>], visit: &mut impl FnMut(u32)) {
-        if let Some(root) = self.nodes.first() {
-            self.walk(root, slots, visit);
-        }
+    /// Calls `visit` with each rule that can match; with some of them more than once.
+    pub fn candidates<'a>(&self, slots: &[Option<View<'a>>], visit: &mut impl FnMut(&Candidate)) {
+        self.follow(self.root, slots, visit);
     }
 
-    fn walk<'a>(&self, node: &Node, slots: &[Option<View<'a>>], visit: &mut impl FnMut(u32)) {
-        for rule in &node.rules {
-            visit(*rule);
-        }
-        for branch in &node.branches {
-            // An attribute that is absent here belongs to types that none of the branch's rules admits: a clause leads
-            // the index only where it is always present.
-            let Some(Some(view)) = slots.get(usize::from(branch.slot)) else { continue };
-            any_scalar(*view, |scalar| {
-                if let Some(node) = branch.valued(scalar) {
-                    self.descend(node, slots, visit);
+    fn follow<'a>(&self, link: Link, slots: &[Option<View<'a>>], visit: &mut impl FnMut(&Candidate)) {
+        match link {
+            Link::Leaf { first, count } => {
+                let (first, count) = (first as usize, count as usize);
+                self.candidates.iter().skip(first).take(count).for_each(visit);
+            }
+            Link::Branch(branch) => self.look_up(branch, slots, visit),
+            Link::Node(node) => {
+                let Some(node) = self.nodes.get(node as usize) else { return };
+                self.follow(node.candidates, slots, visit);
+                for branch in &node.branches {
+                    self.look_up(*branch, slots, visit);
                 }
-                if let ScalarView::Str(text) = scalar {
-                    branch.prefixed(text, |node| self.descend(node, slots, visit));
-                }
-                false
-            });
+            }
         }
     }
 
-    fn descend<'a>(&self, node: u32, slots: &[Option<View<'a>>], visit: &mut impl FnMut(u32)) {
-        if let Some(node) = usize::try_from(node).ok().and_then(|node| self.nodes.get(node)) {
-            self.walk(node, slots, visit);
-        }
+    fn look_up<'a>(&self, branch: u32, slots: &[Option<View<'a>>], visit: &mut impl FnMut(&Candidate)) {
+        let Some(branch) = self.branches.get(branch as usize) else { return };
+        // An attribute that is absent here belongs to types that none of the branch's rules admits: a clause leads the
+        // index only where it is always present.
+        let Some(Some(view)) = slots.get(usize::from(branch.slot)) else { return };
+        any_scalar(*view, |scalar| {
+            if let Some(link) = branch.valued(scalar) {
+                self.follow(link, slots, visit);
+            }
+            if let ScalarView::Str(text) = scalar {
+                branch.prefixed(text, |link| self.follow(link, slots, visit));
+            }
+            false
+        });
     }
 
-    /// Makes the node of these rules, which the attributes in `used` have led to.
-    fn node(&mut self, rules: &[Rule], numbers: Vec<u32>, used: &mut Vec<u16>) -> u32 {
-        let at = self.nodes.len();
-        self.nodes.push(Node::default());
+    /// Makes the tree of these rules, which the attributes in `used` have led to.
+    fn link(&mut self, rules: &[Rule], numbers: Vec<u32>, used: &mut Vec<u16>) -> Link {
         let mut remaining = numbers;
         let mut branches = Vec::new();
         let mut branched = Vec::new();
-        while remaining.len() > LEAF_RULES_MAX && used.len() < DEPTH_MAX {
+        while remaining.len() > 1 && used.len() < DEPTH_MAX {
             let Some(slot) = best_slot(rules, &remaining, used, &branched) else { break };
             let (groups, rest) = group(rules, &remaining, slot);
             branched.push(slot);
             used.push(slot);
-            branches.push(self.branch(rules, slot, groups, used));
+            let branch = self.branch(rules, slot, groups, used);
             used.pop();
+            branches.push(number(self.branches.len()));
+            self.branches.push(branch);
             remaining = rest;
         }
-        if let Some(node) = self.nodes.get_mut(at) {
-            *node = Node { rules: remaining.into(), branches: branches.into() };
+        let leaf = self.leaf(rules, &remaining, used);
+        match (branches.as_slice(), remaining.is_empty()) {
+            ([], _) => leaf,
+            ([branch], true) => Link::Branch(*branch),
+            _ => {
+                self.nodes.push(Node { candidates: leaf, branches: branches.into() });
+                Link::Node(number(self.nodes.len()).saturating_sub(1))
+            }
         }
-        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    fn leaf(&mut self, rules: &[Rule], numbers: &[u32], used: &[u16]) -> Link {
+        let first = number(self.candidates.len());
+        self.candidates.extend(numbers.iter().filter_map(|number| candidate(rules, *number, used)));
+        Link::Leaf { first, count: number(self.candidates.len()).saturating_sub(first) }
     }
 
     fn branch(&mut self, rules: &[Rule], slot: u16, groups: Groups, used: &mut Vec<u16>) -> Branch {
         let mut by_value = HashTable::with_capacity(groups.by_value.len());
         for (scalar, numbers) in groups.by_value {
-            let node = self.node(rules, numbers, used);
+            let link = self.link(rules, numbers, used);
             let hash = FixedState::default().hash_one(&scalar);
-            by_value.insert_unique(hash, (scalar, node), |(scalar, _)| FixedState::default().hash_one(scalar));
+            by_value.insert_unique(hash, (scalar, link), |(scalar, _)| FixedState::default().hash_one(scalar));
         }
         let mut by_prefix: Vec<Prefixed> = Vec::with_capacity(groups.by_prefix.len());
+        let mut prefixes = String::new();
         for (prefix, numbers) in groups.by_prefix {
-            let node = self.node(rules, numbers, used);
-            let shorter = longest_prefix(&by_prefix, &prefix);
-            by_prefix.push(Prefixed { prefix, node, shorter });
+            let link = self.link(rules, numbers, used);
+            let shorter = longest_prefix(&by_prefix, &prefixes, &prefix);
+            let start = number(prefixes.len());
+            prefixes.push_str(&prefix);
+            by_prefix.push(Prefixed { start, end: number(prefixes.len()), link, shorter });
         }
-        Branch { slot, by_value, by_prefix: by_prefix.into() }
+        Branch { slot, by_value, by_prefix: by_prefix.into(), prefixes: prefixes.into() }
     }
 }
 
+/// A count of rules or of bytes of a bundle, which `Limits` keeps far below this type's end.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn candidate(rules: &[Rule], number: u32, used: &[u16]) -> Option<Candidate> {
+    let rule = rules.get(number as usize)?;
+    let mut verified = 0;
+    for (bit, clause) in (0..CLAUSES_MAX).zip(&rule.clauses) {
+        if used.contains(&clause.slot) && clause.always_present {
+            verified |= 1_u32.checked_shl(u32::try_from(bit).unwrap_or(u32::MAX)).unwrap_or(0);
+        }
+    }
+    Some(Candidate {
+        number,
+        verified,
+        effect: rule.effect,
+        minimal: rule.minimal,
+        obliges: rule.obligations.is_some(),
+        is_true: rule.clauses.len() == verified.count_ones() as usize && matches!(rule.condition, Condition::Always),
+    })
+}
+
 impl Branch {
-    fn valued(&self, scalar: ScalarView<'_>) -> Option<u32> {
+    fn valued(&self, scalar: ScalarView<'_>) -> Option<Link> {
+        if self.by_value.is_empty() {
+            return None;
+        }
         let hash = FixedState::default().hash_one(scalar);
-        self.by_value.find(hash, |(key, _)| hashbrown::Equivalent::equivalent(&scalar, key)).map(|(_, node)| *node)
+        self.by_value.find(hash, |(key, _)| hashbrown::Equivalent::equivalent(&scalar, key)).map(|(_, link)| *link)
     }
 
-    fn prefixed(&self, text: &str, mut each: impl FnMut(u32)) {
-        let mut at = longest_prefix(&self.by_prefix, text);
-        while let Some(entry) = at.and_then(|at| self.by_prefix.get(usize::try_from(at).ok()?)) {
-            each(entry.node);
+    fn prefixed(&self, text: &str, mut each: impl FnMut(Link)) {
+        let mut at = longest_prefix(&self.by_prefix, &self.prefixes, text);
+        while let Some(entry) = at.and_then(|at| self.by_prefix.get(at as usize)) {
+            each(entry.link);
             at = entry.shorter;
         }
+    }
+}
+
+impl Prefixed {
+    fn text<'p>(&self, prefixes: &'p str) -> &'p str {
+        prefixes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
 /// The longest entry that `text` starts with.
 ///
 /// Entries are in byte order, so every entry that `text` starts with is the last one not after `text`, or on its chain.
-fn longest_prefix(entries: &[Prefixed], text: &str) -> Option<u32> {
-    let not_after = entries.partition_point(|entry| *entry.prefix <= *text);
+fn longest_prefix(entries: &[Prefixed], prefixes: &str, text: &str) -> Option<u32> {
+    let not_after = entries.partition_point(|entry| entry.text(prefixes) <= text);
     let mut at = u32::try_from(not_after.checked_sub(1)?).ok();
-    while let Some(entry) = at.and_then(|at| entries.get(usize::try_from(at).ok()?)) {
-        if text.starts_with(&*entry.prefix) {
+    while let Some(entry) = at.and_then(|at| entries.get(at as usize)) {
+        if text.starts_with(entry.text(prefixes)) {
             return at;
         }
         at = entry.shorter;
@@ -195,7 +287,8 @@ fn leading_clause(rules: &[Rule], number: u32, slot: u16) -> Option<&Clause> {
     rule.clauses.iter().find(|clause| clause.slot == slot && clause.always_present)
 }
 
-/// The attribute to branch on: the one that leaves the fewest rules to look at, if it halves them at least.
+/// The attribute to branch on: the one that leaves the fewest rules to look at, if it halves them at least; or one of
+/// which many rules all demand the same, so that one look-up stands for all of them.
 fn best_slot(rules: &[Rule], numbers: &[u32], used: &[u16], branched: &[u16]) -> Option<u16> {
     let mut sizes: BTreeMap<u16, BTreeMap<&Demand<'_>, usize>> = BTreeMap::new();
     let keys: Vec<(u16, Demand<'_>)> = numbers
@@ -216,17 +309,27 @@ fn best_slot(rules: &[Rule], numbers: &[u32], used: &[u16], branched: &[u16]) ->
         *size = size.saturating_add(1);
     }
     let total = numbers.len();
-    sizes
-        .into_iter()
-        .map(|(slot, groups)| {
+    let alike = |groups: &BTreeMap<&Demand<'_>, usize>| groups.len() == 1 && groups.values().sum::<usize>() == total;
+    if total >= ALIKE_MIN
+        && let Some((slot, _)) = sizes.iter().find(|(_, groups)| alike(groups))
+    {
+        return Some(*slot);
+    }
+    let best = |by_prefix: bool| {
+        let of_kind = |groups: &BTreeMap<&Demand<'_>, usize>| {
+            groups.keys().any(|demand| matches!(demand, Demand::Prefix(_))) == by_prefix
+        };
+        let left = |(slot, groups): (&u16, &BTreeMap<&Demand<'_>, usize>)| {
             let indexed: usize = groups.values().sum();
             let squares: usize = groups.values().map(|size| size.saturating_mul(*size)).sum();
             let expected = squares.checked_div(indexed).unwrap_or(0);
-            (total.saturating_sub(indexed).saturating_add(expected), slot)
-        })
-        .min()
-        .filter(|(left, _)| left.saturating_mul(2) <= total)
-        .map(|(_, slot)| slot)
+            (total.saturating_sub(indexed).saturating_add(expected), *slot)
+        };
+        let candidates = sizes.iter().filter(|(_, groups)| of_kind(groups)).map(left);
+        candidates.min().filter(|(left, _)| left.saturating_mul(2) <= total).map(|(_, slot)| slot)
+    };
+    // A look-up by hash costs the same among ten as among ten thousand; a search among prefixes does not.
+    best(false).or_else(|| best(true))
 }
 
 /// What a clause demands, for counting.

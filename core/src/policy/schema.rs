@@ -230,12 +230,15 @@ impl Schema {
         }
     }
 
-    /// Checks the request and puts what rules read into slots; `arena` takes what has to be converted inside lists.
+    /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.
+    ///
+    /// The slots are the caller's, since they are too large to be handed back by value.
     ///
     /// # Errors
     /// The first [`Misfit`], in the order subject, action, resource, context.
-    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump) -> Result<Slots<'a>, Misfit<'a>> {
-        let mut slots: Slots<'a> = smallvec::smallvec![None; self.slots.len()];
+    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump, slots: &mut Slots<'a>) -> Result<(), Misfit<'a>> {
+        slots.clear();
+        slots.resize(self.slots.len(), None);
         let mut put = |slot: Option<u16>, text: &'a str| {
             if let Some(place) = slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
                 *place = Some(View::Str(text));
@@ -248,13 +251,12 @@ impl Schema {
         put(self.own.resource_id, &request.resource.id);
 
         let subject = self.subject.fields(&request.subject.party_type);
-        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, &mut slots)?;
+        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, slots)?;
         let action = self.action.fields(&request.action.name);
-        fill_entity(Entity::Action, action, &request.action.properties, arena, &mut slots)?;
+        fill_entity(Entity::Action, action, &request.action.properties, arena, slots)?;
         let resource = self.resource.fields(&request.resource.party_type);
-        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, &mut slots)?;
-        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, &mut slots)?;
-        Ok(slots)
+        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, slots)?;
+        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, slots)
     }
 }
 
