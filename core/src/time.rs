@@ -103,9 +103,9 @@ impl Wall {
 
     /// The reading as a civil timestamp.
     #[must_use]
-    pub fn as_timestamp(self) -> jiff::Timestamp {
-        // Every i64 of nanoseconds lies inside jiff's range, so the fallback is never taken.
-        jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    pub fn as_timestamp(self) -> crate::value::Timestamp {
+        // Every i64 of nanoseconds lies between the years 1677 and 2262, so the fallback is never taken.
+        crate::value::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(crate::value::Timestamp::UNIX_EPOCH)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-pub use jiff::{SignedDuration, Timestamp};
+pub use jiff::SignedDuration;
+
+mod timestamp;
+pub(crate) use timestamp::Date;
+pub use timestamp::{NoTimestamp, Timestamp};
 
 /// An owned value, as it came in (JSON has the first eight of these and no more).
 ///
@@ -161,6 +165,8 @@ pub enum View<'a> {
     Ip(IpAddr),
     /// A network, as Kubernetes' CEL library has it.
     Cidr(Cidr),
+    /// CEL `type`, by its name.
+    Type(&'static str),
 }
 
 impl<'a> From<&'a Value> for View<'a> {
@@ -178,7 +184,7 @@ impl<'a> From<&'a Value> for View<'a> {
     }
 }
 
-/// A network: an address whose host bits are zero, and the length of its prefix in bits.
+/// A network: an address in it, and the length of its prefix in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     address: IpAddr,
@@ -188,12 +194,15 @@ pub struct Cidr {
 impl Cidr {
     /// Reads `10.0.0.0/8` or `2001:db8::/32`.
     ///
-    /// Refused, as Kubernetes' CEL library does: host bits set, a prefix out of range or with leading zeros,
-    /// IPv4-mapped IPv6 addresses, zones.
+    /// Bits behind the prefix stay as they are, as in Kubernetes' CEL library; none of them counts for what it contains.
+    /// Refused: a prefix out of range or with leading zeros, IPv4-mapped IPv6 addresses, zones.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = text.split_once('/')?;
-        let address = parse_ip(address)?;
+        let (written, prefix) = text.split_once('/')?;
+        let address = parse_ip(written)?;
+        if address.is_ipv4() && written.contains(':') {
+            return None;
+        }
         let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
         if prefix.is_empty() || prefix.len() > 3 || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -202,17 +211,22 @@ impl Cidr {
             return None;
         }
         let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= bits)?;
-        let cidr = Self { address, prefix };
-        (cidr.masked(address) == Some(address)).then_some(cidr)
+        Some(Self { address, prefix })
     }
 
     /// Whether `ip` lies in this network; an address of the other family never does.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
-        self.masked(ip) == Some(self.address)
+        self.with_prefix(ip).is_some_and(|network| self.with_prefix(self.address) == Some(network))
     }
 
-    /// The network's first address.
+    /// The same network with no bits behind its prefix.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        Self { address: self.with_prefix(self.address).unwrap_or(self.address), prefix: self.prefix }
+    }
+
+    /// The address that the network was written with.
     #[must_use]
     pub const fn address(&self) -> IpAddr {
         self.address
@@ -225,7 +239,7 @@ impl Cidr {
     }
 
     /// `ip` with its host bits zeroed; nothing for an address of the other family.
-    fn masked(&self, ip: IpAddr) -> Option<IpAddr> {
+    fn with_prefix(&self, ip: IpAddr) -> Option<IpAddr> {
         match (self.address, ip) {
             (IpAddr::V4(_), IpAddr::V4(ip)) => {
                 let host_bits = 32_u32.checked_sub(u32::from(self.prefix))?;
@@ -242,13 +256,20 @@ impl Cidr {
     }
 }
 
-/// Reads an address as Kubernetes' CEL library does: no zone, no IPv4-mapped IPv6 address, no leading zeros.
+/// Reads an address as Kubernetes' CEL library does: no zone, no leading zeros, no IPv4-mapped IPv6
+/// address with dots.
 #[must_use]
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     let ip: IpAddr = text.parse().ok()?;
     match ip {
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => None,
-        _ => Some(ip),
+        // Written with dots it is refused; in hexadecimal it is the IPv4 address that it stands for, so that no network
+        // misses it.
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(_) if text.contains('.') => None,
+            Some(v4) => Some(IpAddr::V4(v4)),
+            None => Some(ip),
+        },
+        IpAddr::V4(_) => Some(ip),
     }
 }
 
@@ -273,10 +294,13 @@ mod tests {
         assert!(net.contains("10.1.255.255".parse().unwrap()));
         assert!(!net.contains("10.2.0.0".parse().unwrap()));
         assert!(!net.contains("::ffff:10.1.0.1".parse().unwrap()));
+        let written = Cidr::parse("10.1.2.3/16").unwrap();
+        assert!(written.contains("10.1.255.255".parse().unwrap()) && !written.contains("10.2.2.3".parse().unwrap()));
+        assert_eq!((written.masked(), written == net), (net, false));
         assert!(Cidr::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
         assert!(Cidr::parse("::/0").unwrap().contains("ffff::1".parse().unwrap()));
         for text in
-            ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "10.0.0.0/+8", "/8"]
+            ["10.0.0.0/33", "10.0.0.0/08", "10.0.0.0", "::ffff:10.0.0.0/104", "::ffff:a00:0/104", "10.0.0.0/+8", "/8"]
         {
             assert_eq!(Cidr::parse(text), None, "{text}");
         }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const NOW: Now = Now::new(Monotonic::ZERO, Wall::from_millis(0));
 
 /// What conditions are made of: reads that are strict, presence tests of every kind, defaults, walks over maps.
-const ATOMS: [&str; 36] = [
+const ATOMS: [&str; 46] = [
     "subject.number > 2",
     "subject.number + 1 == 3",
     "subject.flag",
@@ -63,6 +63,16 @@ const ATOMS: [&str; 36] = [
     "subject.any == {'k': 1}",
     "[has(data.flags.x)] == [true]",
     "false in [has(data.flags.y), false]",
+    "subject.map.exists(k, v, v == 1)",
+    "subject.map.all(k, v, v == 1)",
+    "subject.list.exists(i, v, v == i)",
+    "subject.list.transformList(i, v, v > 1, v) == [2]",
+    "subject.map.transformMap(k, v, v > 1, v) == {'k': 2}",
+    "cel.bind(x, has(subject.number), x)",
+    "cel.bind(x, subject.map, has(x.k))",
+    "'%s'.format([subject.map]) == '{k: 1}'",
+    "math.greatest(subject.number, 2) == 2",
+    "type(subject.any) == map",
 ];
 
 #[derive(Clone, Debug)]
@@ -311,7 +321,13 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
     }
     assert_eq!(refused("deny", "subject.on"), None);
     assert!(refused("allow", "subject.on").is_some());
-    for nowhere in ["subject.five == 5", "size(subject.map) < 2", "has(subject.number) == has(subject.flag)"] {
+    for nowhere in [
+        "subject.five == 5",
+        "size(subject.map) < 2",
+        "has(subject.number) == has(subject.flag)",
+        "'%s'.format([subject.map]) == '{}'",
+        "cel.bind(x, has(subject.flag), !x)",
+    ] {
         assert!(refused("allow", nowhere).is_some() && refused("deny", nowhere).is_some(), "{nowhere}");
     }
     for everywhere in ["subject.number > 2", "signals.one.failed", "signals.one.age > duration('1s')", "!subject.flag"]

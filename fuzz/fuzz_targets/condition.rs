@@ -50,7 +50,7 @@ fn truth(program: &Program, slots: &[Option<View<'_>>], signals: &[SignalView]) 
         slots,
         signals,
         monotonic: Monotonic::from_millis(5_000),
-        wall: Timestamp::from_second(1_767_225_600).ok(),
+        wall: Timestamp::from_second(1_767_225_600),
         arena: &arena,
         steps_left: Cell::new(2_000),
     })

@@ -1,8 +1,8 @@
-//! Calendar fields of timestamps, in UTC or at a fixed offset, and the parts of durations.
+//! Calendar fields of timestamps, in a time zone, and the parts of durations.
 
-use jiff::tz::Offset;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::value::{SignedDuration, Timestamp, View};
+use crate::value::{Date, SignedDuration, Timestamp, View};
 
 use super::Cause;
 
@@ -50,41 +50,43 @@ impl CalendarField {
     }
 
     /// How often the field of the time now can change, in seconds; nothing for oftener than every second.
-    pub(super) const fn period_seconds(self, offset_seconds: i32) -> Option<u32> {
-        match self {
-            Self::Milliseconds => None,
-            Self::Seconds => Some(1),
-            Self::Minutes => Some(60),
-            // Zones lie whole quarters of an hour apart; an offset that does not changes hours at odd minutes.
-            _ if offset_seconds % 900 == 0 => Some(900),
+    pub(super) const fn period_seconds(self, zone: &Zone) -> Option<u32> {
+        match (self, zone) {
+            (Self::Milliseconds, _) => None,
+            (Self::Seconds, _) => Some(1),
+            (Self::Minutes, _) => Some(60),
+            // An offset of whole quarters of an hour changes hours at whole quarters.
+            (_, Zone::Fixed(offset_seconds)) if *offset_seconds % 900 == 0 => Some(900),
+            // What a named zone changes to lies in its rules, at a whole minute.
             _ => Some(60),
         }
     }
 
     /// Its value.
-    pub(super) fn read(self, value: View<'_>, offset_seconds: i32) -> Result<i64, Cause> {
+    pub(super) fn read(self, value: View<'_>, zone: &Zone) -> Result<i64, Cause> {
         match value {
-            View::Timestamp(timestamp) => self.of_timestamp(timestamp, offset_seconds),
+            View::Timestamp(timestamp) => Ok(self.of_timestamp(timestamp, zone)),
             View::Duration(duration) => self.of_duration(duration),
             _ => Err(Cause::WrongType),
         }
     }
 
-    fn of_timestamp(self, timestamp: Timestamp, offset_seconds: i32) -> Result<i64, Cause> {
-        let offset = Offset::from_seconds(offset_seconds).map_err(|_| Cause::InvalidArgument)?;
-        let civil = offset.to_datetime(timestamp);
-        Ok(match self {
-            Self::FullYear => i64::from(civil.year()),
-            Self::Month => i64::from(civil.month()).saturating_sub(1),
-            Self::Date => i64::from(civil.day()),
-            Self::DayOfMonth => i64::from(civil.day()).saturating_sub(1),
-            Self::DayOfWeek => i64::from(civil.weekday().to_sunday_zero_offset()),
-            Self::DayOfYear => i64::from(civil.day_of_year()).saturating_sub(1),
-            Self::Hours => i64::from(civil.hour()),
-            Self::Minutes => i64::from(civil.minute()),
-            Self::Seconds => i64::from(civil.second()),
-            Self::Milliseconds => i64::from(civil.millisecond()),
-        })
+    fn of_timestamp(self, timestamp: Timestamp, zone: &Zone) -> i64 {
+        let civil = timestamp.civil(zone.offset_seconds(timestamp));
+        let date = civil.date;
+        match self {
+            Self::FullYear => date.year,
+            Self::Month => date.month.saturating_sub(1),
+            Self::Date => date.day,
+            Self::DayOfMonth => date.day.saturating_sub(1),
+            // The first day of 1970 was a Thursday.
+            Self::DayOfWeek => civil.days.saturating_add(4).rem_euclid(7),
+            Self::DayOfYear => civil.days.saturating_sub(Date { month: 1, day: 1, ..date }.days()),
+            Self::Hours => civil.second_of_day.div_euclid(3_600),
+            Self::Minutes => civil.second_of_day.div_euclid(60).rem_euclid(60),
+            Self::Seconds => civil.second_of_day.rem_euclid(60),
+            Self::Milliseconds => i64::from(timestamp.subsec_nanosecond() / 1_000_000),
+        }
     }
 
     /// The whole duration in that unit, but for milliseconds, which are those within the second.
@@ -99,8 +101,39 @@ impl CalendarField {
     }
 }
 
-/// Reads a zone: `UTC`, or an offset such as `+02:00`, `-05:30`, `02:00`; in seconds east.
-pub(super) fn parse_offset(text: &str) -> Option<i32> {
+/// A time zone, as it was written.
+#[derive(Clone, Debug)]
+pub(super) enum Zone {
+    /// So many seconds east of UTC, always.
+    Fixed(i32),
+    /// A zone of the IANA database, which comes with the library.
+    Named(TimeZone),
+}
+
+impl Zone {
+    /// Reads `UTC`, an offset such as `+02:00` or `02:00`, or a name such as `Europe/Berlin`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if let Some(offset_seconds) = parse_offset(text) {
+            return Some(Self::Fixed(offset_seconds));
+        }
+        TimeZoneDatabase::bundled().get(text).ok().map(Self::Named)
+    }
+
+    fn offset_seconds(&self, at: Timestamp) -> i32 {
+        match self {
+            Self::Fixed(offset_seconds) => *offset_seconds,
+            Self::Named(zone) => {
+                // The library's time ends on the last but one day of the year 9999; no zone changes behind that.
+                let second = at.as_second().min(jiff::Timestamp::MAX.as_second());
+                let at = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX);
+                zone.to_offset(at).seconds()
+            }
+        }
+    }
+}
+
+/// Reads `UTC`, or an offset such as `+02:00`, `-05:30`, `02:00`; in seconds east.
+fn parse_offset(text: &str) -> Option<i32> {
     if text == "UTC" {
         return Some(0);
     }

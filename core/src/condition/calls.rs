@@ -7,7 +7,7 @@ use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::value::{Cidr, View, parse_ip};
 use crate::value_type::ValueType;
 
-use super::calendar::{CalendarField, parse_offset};
+use super::calendar::{CalendarField, Zone};
 use super::cel::{Compiler, Lowered, Reported, number};
 use super::functions::{self, Function, OVERLOADS, Overload};
 use super::program::{Constant, Node, NodeId};
@@ -16,6 +16,9 @@ use super::typing;
 
 /// Macros that the parser expands; what is left of them was called with the wrong number of arguments.
 const MACROS: [&str; 7] = ["has", "all", "exists", "exists_one", "existsOne", "map", "filter"];
+
+/// The functions of CEL's optional values besides those of its space `optional`.
+const OF_OPTIONALS: [&str; 7] = ["hasValue", "value", "or", "orValue", "optMap", "optFlatMap", "unwrapOpt"];
 
 impl Compiler<'_> {
     /// Compiles a call, of an operator or a function.
@@ -27,12 +30,22 @@ impl Compiler<'_> {
         let Some(target) = &call.target else {
             return self.lower_function(expr, name, false, call.args.iter().collect());
         };
+        if matches!(&target.expr, Expr::Ident(space) if space == "optional") {
+            return Err(self.unsupported(expr.id, &format!("`optional.{name}`, as all optional values, is")));
+        }
+        if OF_OPTIONALS.contains(&name) {
+            return Err(self.unsupported(expr.id, &format!("`{name}` of an optional value is")));
+        }
+        if let Some(lowered) = self.lower_pair_macro(expr, call)? {
+            return Ok(lowered);
+        }
         // A function whose name has a dot looks like a method of its first part.
         if let Expr::Ident(space) = &target.expr
-            && let Some(overload) =
-                OVERLOADS.iter().find(|overload| overload.name.split_once('.') == Some((space.as_str(), name)))
+            && functions::is_space(space)
+            && !self.variables.iter().any(|(variable, _)| variable == space)
         {
-            return self.lower_function(expr, overload.name, false, call.args.iter().collect());
+            let name = format!("{space}.{name}");
+            return self.lower_function(expr, &name, false, call.args.iter().collect());
         }
         if name == "matches" {
             return self.lower_matches(expr, target, &call.args);
@@ -55,6 +68,9 @@ impl Compiler<'_> {
             && let [operand, pattern] = arguments.as_slice()
         {
             return self.lower_matches(expr, operand, std::slice::from_ref(pattern));
+        }
+        if let Some(function) = functions::of_many(name) {
+            return self.lower_of_many(expr, name, function, &arguments);
         }
         let candidates = functions::overloads(name, method);
         if candidates.clone().next().is_none() {
@@ -85,6 +101,37 @@ impl Compiler<'_> {
         self.push(expr.id, Node::Call { function, arguments: run }, value_type, &nodes)
     }
 
+    /// Compiles `math.greatest(a, b, …)` and `math.least`, of numbers or of one list of them.
+    fn lower_of_many(
+        &mut self,
+        expr: &IdedExpr,
+        name: &str,
+        function: Function,
+        arguments: &[&IdedExpr],
+    ) -> Result<Lowered, Reported> {
+        let lowered = arguments.iter().map(|argument| self.lower(argument)).collect::<Result<Vec<_>, _>>()?;
+        let number_or_any = |value_type: &ValueType| *value_type == ValueType::Any || typing::is_number(value_type);
+        let value_type = match lowered.as_slice() {
+            [] => None,
+            [only] => match &only.value_type {
+                ValueType::List(item) => Some((**item).clone()),
+                other => Some(other.clone()),
+            },
+            all => {
+                let fits = all.iter().all(|argument| number_or_any(&argument.value_type));
+                fits.then(|| typing::joined_all(all.iter().map(|argument| &argument.value_type)))
+            }
+        };
+        let Some(value_type) = value_type.filter(number_or_any) else {
+            let types: Vec<String> = lowered.iter().map(|argument| format!("`{}`", argument.value_type)).collect();
+            let message = format!("`{name}` takes numbers or a list of them, and not ({})", types.join(", "));
+            return Err(self.fail_at(expr.id, Code::TypeMismatch, message));
+        };
+        let nodes: Vec<NodeId> = lowered.iter().map(|argument| argument.node).collect();
+        let run = self.run(&nodes);
+        self.push(expr.id, Node::Call { function, arguments: run }, value_type, &nodes)
+    }
+
     fn unknown_function(&mut self, id: u64, name: &str, method: bool) -> Reported {
         let message = if MACROS.contains(&name) {
             format!("the macro `{name}` is not called like this")
@@ -92,7 +139,9 @@ impl Compiler<'_> {
             format!("the function {} is not supported by this version", quoted(name))
         };
         let known = OVERLOADS.iter().filter(|overload| overload.method == method).map(|overload| overload.name);
-        let mut diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", message).with_span(self.source.token(id));
+        let known_elsewhere = MACROS.contains(&name) || functions::overloads(name, !method).next().is_some();
+        let code = if self.checked || known_elsewhere { Code::ConditionUnsupported } else { Code::UnknownAttribute };
+        let mut diagnostic = Diagnostic::new(code, "", message).with_span(self.source.token(id));
         if functions::overloads(name, !method).next().is_some() {
             let form = if method { format!("{name}(x)") } else { format!("x.{name}()") };
             diagnostic = diagnostic.with_help(format!("write `{form}`"));
@@ -125,11 +174,9 @@ impl Compiler<'_> {
             Function::Ip | Function::ContainsIp => {
                 (parse_ip(&text).map(View::Ip), "an address such as `10.1.2.3` or `2001:db8::1`", ValueType::Ip)
             }
-            Function::Cidr | Function::ContainsCidr => (
-                Cidr::parse(&text).map(View::Cidr),
-                "a network such as `10.0.0.0/8`, with no bits behind its prefix",
-                ValueType::Cidr,
-            ),
+            Function::Cidr | Function::ContainsCidr => {
+                (Cidr::parse(&text).map(View::Cidr), "a network such as `10.0.0.0/8`", ValueType::Cidr)
+            }
             _ => return Ok(None),
         };
         let Some(view) = view else {
@@ -221,21 +268,21 @@ impl Compiler<'_> {
             let message = format!("`{name}` does not take `{}`", operand.value_type);
             return Err(self.fail_at(expr.id, Code::TypeMismatch, message));
         }
-        let offset_seconds = match arguments {
-            [] => 0,
+        let zone = match arguments {
+            [] => Zone::Fixed(0),
             [zone] => {
                 let lowered = self.lower(zone)?;
                 let Some(Constant::Text(text)) = self.constant(lowered.node) else {
                     return Err(self.unsupported(zone.id, "a zone that is no literal is"));
                 };
                 let text = text.clone();
-                match parse_offset(&text) {
-                    Some(offset) => offset,
+                match Zone::parse(&text) {
+                    Some(zone) => zone,
                     None => {
-                        let message = format!("the zone {} is not supported by this version", quoted(&text));
-                        let diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", message)
+                        let message = format!("unknown time zone {}", quoted(&text));
+                        let diagnostic = Diagnostic::new(Code::InvalidValue, "", message)
                             .with_span(self.source.token(zone.id))
-                            .with_help("write `UTC` or an offset such as `+02:00`");
+                            .with_help("write a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`");
                         return Err(self.fail(diagnostic));
                     }
                 }
@@ -243,9 +290,11 @@ impl Compiler<'_> {
             _ => return Err(self.fail_at(expr.id, Code::TypeMismatch, format!("`{name}` takes one zone at most"))),
         };
         if now {
-            self.clock.tick(field.period_seconds(offset_seconds));
+            self.clock.tick(field.period_seconds(&zone));
         }
-        let node = Node::Calendar { field, operand: operand.node, offset_seconds };
+        let index = number(self.program.zones.len());
+        self.program.zones.push(zone);
+        let node = Node::Calendar { field, operand: operand.node, zone: index };
         self.push(expr.id, node, ValueType::Int, &[operand.node])
     }
 }

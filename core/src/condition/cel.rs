@@ -17,7 +17,7 @@ use super::monotone::{self, Facts, Moves};
 use super::program::{Comparison, Constant, Node, NodeId, Operator, Program, Run, Set};
 use super::source::{self, Source};
 use super::typing;
-use super::{ClockUse, Names, Reads};
+use super::{Cause, ClockUse, Names, Reads};
 
 /// Bytes of stack that one level of the tree may take while it is compiled.
 const STACK_PER_LEVEL: usize = 16 << 10;
@@ -47,10 +47,31 @@ pub fn compile_value(text: &str, names: &mut dyn Names, limits: &Limits) -> Resu
     compile_typed(text, names, limits).map(|(program, _)| program)
 }
 
+/// Compiles an expression of CEL of any type as CEL's evaluation without a checker takes it: an unknown name or function
+/// and operands of the wrong type are no mistakes of the text, but errors where they are evaluated.
+///
+/// Packs are never compiled like this. It is how the specification's own cases are meant.
+///
+/// # Errors
+/// What is no expression of CEL, what this version has not, and what exceeds a limit.
+pub fn compile_unchecked(text: &str, names: &mut dyn Names, limits: &Limits) -> Result<Program, Vec<Diagnostic>> {
+    compile_with(text, names, limits, false).map(|(program, _)| program)
+}
+
 fn compile_typed(text: &str, names: &mut dyn Names, limits: &Limits) -> Result<(Program, ValueType), Vec<Diagnostic>> {
+    compile_with(text, names, limits, true)
+}
+
+fn compile_with(
+    text: &str,
+    names: &mut dyn Names,
+    limits: &Limits,
+    checked: bool,
+) -> Result<(Program, ValueType), Vec<Diagnostic>> {
     let source = source::parse(text, limits).map_err(|diagnostic| vec![diagnostic])?;
     let stack = limits.condition_depth_max.saturating_add(8).saturating_mul(STACK_PER_LEVEL);
     let mut compiler = Compiler::new(&source, names, limits);
+    compiler.checked = checked;
     let root = stacker::maybe_grow(stack, stack.saturating_mul(2), || compiler.lower(&source.root));
     match root {
         Ok(root) if compiler.diagnostics.is_empty() => {
@@ -85,6 +106,8 @@ pub(super) struct Compiler<'c> {
     pub(super) facts: Facts,
     diagnostics: Vec<Diagnostic>,
     depth: usize,
+    /// Whether names and types are checked now; else when they are evaluated.
+    pub(super) checked: bool,
 }
 
 /// How `now` is read, as far as has been compiled.
@@ -118,7 +141,7 @@ impl ClockReads {
 
     /// Notes a comparison of `now` with a constant: the instants from which it may give another answer.
     fn compared(&mut self, comparison: Comparison, now_left: bool, instant: Timestamp) {
-        let after = instant.checked_add(jiff::SignedDuration::from_nanos(1)).ok();
+        let after = instant.checked_add(jiff::SignedDuration::from_nanos(1));
         let (at, past) = match (comparison, now_left) {
             (Comparison::Equal | Comparison::NotEqual, _) => (true, true),
             // `now < t` and `now >= t` change at t; `now <= t` and `now > t` just after it.
@@ -141,6 +164,7 @@ impl<'c> Compiler<'c> {
             constants: Vec::new(),
             sets: Vec::new(),
             regexes: Vec::new(),
+            zones: Vec::new(),
             root: 0,
             depth: 0,
             arena_bytes_max: limits.arena_bytes_max,
@@ -157,6 +181,7 @@ impl<'c> Compiler<'c> {
             facts: Facts::default(),
             diagnostics: Vec::new(),
             depth: 0,
+            checked: true,
         }
     }
 
@@ -259,9 +284,29 @@ impl<'c> Compiler<'c> {
         }
         self.depth = self.depth.saturating_add(1);
         self.program.depth = self.program.depth.max(self.depth);
+        let before = self.diagnostics.len();
         let lowered = self.lower_inner(expr);
         self.depth = self.depth.saturating_sub(1);
+        if lowered.is_err() && !self.checked {
+            return self.lower_mistake(expr.id, before);
+        }
         lowered
+    }
+
+    /// Lets mistakes of names and types stand for an error where they are evaluated.
+    fn lower_mistake(&mut self, id: u64, before: usize) -> Result<Lowered, Reported> {
+        let mistakes = self.diagnostics.get(before..).unwrap_or_default();
+        let cause = match mistakes.first().map(|first| first.code) {
+            Some(Code::UnknownAttribute) => Cause::Missing,
+            Some(Code::TypeMismatch) => Cause::WrongType,
+            _ => Cause::InvalidArgument,
+        };
+        let tolerable = |code| matches!(code, Code::UnknownAttribute | Code::TypeMismatch | Code::InvalidValue);
+        if mistakes.is_empty() || !mistakes.iter().all(|mistake| tolerable(mistake.code)) {
+            return Err(Reported);
+        }
+        self.diagnostics.truncate(before);
+        self.push(id, Node::Fail(cause), ValueType::Any, &[])
     }
 
     fn lower_inner(&mut self, expr: &IdedExpr) -> Result<Lowered, Reported> {
@@ -436,7 +481,7 @@ impl<'c> Compiler<'c> {
     /// Compiles an operand that must be a boolean.
     pub(super) fn lower_boolean(&mut self, operator: &str, expr: &IdedExpr) -> Result<NodeId, Reported> {
         let lowered = self.lower(expr)?;
-        if matches!(lowered.value_type, ValueType::Bool | ValueType::Any) {
+        if matches!(lowered.value_type, ValueType::Bool | ValueType::Any) || !self.checked {
             return Ok(lowered.node);
         }
         let message = format!("`{operator}` takes a `bool`, and this is `{}`", lowered.value_type);

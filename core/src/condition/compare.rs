@@ -1,4 +1,4 @@
-//! Equality and order of values, numbers of different types among them, by their exact values.
+//! Equality and order of values, numbers of different types among them.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -6,11 +6,6 @@ use std::cmp::Ordering;
 use crate::value::View;
 
 use super::Cause;
-
-/// The first whole number above `i64`, as a double.
-const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
-/// The first whole number above `u64`, as a double.
-const TWO_POW_64: f64 = 18_446_744_073_709_551_616.0;
 
 /// Takes steps from what is left.
 pub(super) fn charge(steps_left: &Cell<u32>, steps: usize) -> Result<(), Cause> {
@@ -24,36 +19,16 @@ pub(super) const fn bytes_cost(bytes: usize) -> usize {
     bytes / 64
 }
 
-/// Compares a whole number with a double by their exact values; nothing for NaN.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "guarded by the range checks")]
+/// Compares a whole number with a double as the double nearest to it, as CEL does; nothing for NaN.
+#[allow(clippy::cast_precision_loss, reason = "CEL compares with the nearest double")]
 fn int_with_double(int: i64, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    if double >= TWO_POW_63 {
-        return Some(Ordering::Less);
-    }
-    if double < -TWO_POW_63 {
-        return Some(Ordering::Greater);
-    }
-    let whole = double.trunc();
-    Some(int.cmp(&(whole as i64)).then_with(|| 0.0_f64.total_cmp(&(double - whole + 0.0))))
+    (int as f64).partial_cmp(&double)
 }
 
 /// As [`int_with_double`].
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "guarded by the range checks")]
+#[allow(clippy::cast_precision_loss, reason = "CEL compares with the nearest double")]
 fn uint_with_double(uint: u64, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    if double >= TWO_POW_64 {
-        return Some(Ordering::Less);
-    }
-    if double < 0.0 {
-        return Some(Ordering::Greater);
-    }
-    let whole = double.trunc();
-    Some(uint.cmp(&(whole as u64)).then_with(|| 0.0_f64.total_cmp(&(double - whole + 0.0))))
+    (uint as f64).partial_cmp(&double)
 }
 
 fn int_with_uint(int: i64, uint: u64) -> Ordering {
@@ -120,6 +95,7 @@ pub(super) fn equal(a: View<'_>, b: View<'_>, steps_left: &Cell<u32>) -> Result<
         (V::Duration(a), V::Duration(b)) => a == b,
         (V::Ip(a), V::Ip(b)) => a == b,
         (V::Cidr(a), V::Cidr(b)) => a == b,
+        (V::Type(a), V::Type(b)) => a == b,
         (V::List(_) | V::Items(_), V::List(_) | V::Items(_)) => {
             if length(a) != length(b) {
                 return Ok(false);
@@ -177,10 +153,22 @@ pub(super) fn elements(value: View<'_>) -> impl Iterator<Item = View<'_>> {
 }
 
 /// The entries of a map.
-fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
+pub(super) fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
     let stored = if let View::Map(map) = value { map.entries() } else { &[] };
     let made = if let View::Entries(entries) = value { entries } else { &[] };
     stored.iter().map(|(key, value)| (View::Str(key), View::from(value))).chain(made.iter().copied())
+}
+
+/// The whole number that a double is.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the ranges are checked")]
+fn exact(double: f64) -> Option<View<'static>> {
+    if double.trunc() != double {
+        return None;
+    }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&double) {
+        return Some(View::Int(double as i64));
+    }
+    (9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&double).then_some(View::UInt(double as u64))
 }
 
 /// The value under a key of a map; nothing where there is no such key.
@@ -189,6 +177,14 @@ pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -
         (View::Map(map), View::Str(key)) => Ok(map.get(key).map(View::from)),
         (View::Map(_), _) => Ok(None),
         (View::Entries(entries), key) => {
+            // A key that is a double stands for the whole number that it is exactly, or for none.
+            let key = match key {
+                View::Double(double) => match exact(double) {
+                    Some(key) => key,
+                    None => return Ok(None),
+                },
+                key => key,
+            };
             for (candidate, value) in entries {
                 charge(steps_left, 1)?;
                 if equal(*candidate, key, steps_left)? {

@@ -14,7 +14,8 @@ use super::compare::{self, bytes_cost, charge};
 use super::eval::Outcome;
 use super::functions::Function;
 use super::program::Operator;
-use super::text::{duration_text, in_range, is_duration, parse_duration, parse_timestamp};
+use super::text::{double_text, duration_text, is_duration, parse_duration, parse_timestamp};
+use super::{encoders, format, math, strings};
 
 /// Where values are made, and how much may be.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Asks for so many bytes, before they are taken.
-    fn reserve(self, bytes: usize) -> Result<(), Cause> {
+    pub(super) fn reserve(self, bytes: usize) -> Result<(), Cause> {
         let after = self.arena.allocated_bytes().saturating_add(bytes);
         if after > self.bytes_max { Err(Cause::Limit) } else { charge(self.steps_left, bytes_cost(bytes)) }
     }
@@ -38,9 +39,18 @@ impl<'a> Memory<'a> {
     }
 
     /// An empty text with room for so many bytes.
-    fn text(self, bytes: usize) -> Result<ArenaString<'a>, Cause> {
+    pub(super) fn text(self, bytes: usize) -> Result<ArenaString<'a>, Cause> {
         self.reserve(bytes)?;
         Ok(ArenaString::with_capacity_in(bytes, self.arena))
+    }
+}
+
+impl<'a> Memory<'a> {
+    /// So many bytes, all zero.
+    pub(super) fn bytes(self, length: usize) -> Result<ArenaVec<'a, u8>, Cause> {
+        let mut bytes = self.vec(length)?;
+        bytes.resize(length, 0);
+        Ok(bytes)
     }
 }
 
@@ -107,9 +117,9 @@ fn joined<'a>(operator: Operator, left: View<'a>, right: View<'a>, memory: Memor
             Ok(V::Items(items.into_bump_slice()))
         }
         (Operator::Add, V::Timestamp(at), V::Duration(by)) | (Operator::Add, V::Duration(by), V::Timestamp(at)) => {
-            timestamp(at.checked_add(by).ok())
+            timestamp(at.checked_add(by))
         }
-        (Operator::Subtract, V::Timestamp(at), V::Duration(by)) => timestamp(at.checked_sub(by).ok()),
+        (Operator::Subtract, V::Timestamp(at), V::Duration(by)) => timestamp(at.checked_sub(by)),
         (Operator::Subtract, V::Timestamp(a), V::Timestamp(b)) => duration(Some(a.duration_since(b))),
         (Operator::Add, V::Duration(a), V::Duration(b)) => duration(a.checked_add(b)),
         (Operator::Subtract, V::Duration(a), V::Duration(b)) => duration(a.checked_sub(b)),
@@ -118,7 +128,7 @@ fn joined<'a>(operator: Operator, left: View<'a>, right: View<'a>, memory: Memor
 }
 
 fn timestamp<'a>(value: Option<Timestamp>) -> Outcome<'a> {
-    value.filter(|value| in_range(*value)).map(View::Timestamp).ok_or(Cause::Arithmetic)
+    value.map(View::Timestamp).ok_or(Cause::Arithmetic)
 }
 
 fn duration<'a>(value: Option<SignedDuration>) -> Outcome<'a> {
@@ -162,15 +172,12 @@ fn uint_of(double: f64) -> Option<u64> {
     (0.0..18_446_744_073_709_551_616.0).contains(&double).then_some(double as u64)
 }
 
-/// Calls a function of one or two arguments.
-pub(super) fn call<'a>(
-    function: Function,
-    first: View<'a>,
-    second: Option<View<'a>>,
-    memory: Memory<'a>,
-) -> Outcome<'a> {
+/// Calls a function.
+pub(super) fn call<'a>(function: Function, arguments: &[View<'a>], memory: Memory<'a>) -> Outcome<'a> {
     use Function as F;
     use View as V;
+    let Some(first) = arguments.first().copied() else { return Err(Cause::Internal) };
+    let second = arguments.get(1).copied();
     match function {
         F::Size => size(first, memory.steps_left),
         F::StartsWith | F::EndsWith | F::Contains => {
@@ -196,7 +203,7 @@ pub(super) fn call<'a>(
         F::Timestamp => match first {
             V::Timestamp(_) => Ok(first),
             V::Str(text) => parse_timestamp(text).map(V::Timestamp).ok_or(Cause::InvalidArgument),
-            V::Int(second) => timestamp(Timestamp::from_second(second).ok()),
+            V::Int(second) => timestamp(Timestamp::from_second(second)),
             _ => Err(Cause::WrongType),
         },
         F::Duration => match first {
@@ -219,8 +226,7 @@ pub(super) fn call<'a>(
             Ok(match function {
                 F::NetworkAddress => V::Ip(network.address()),
                 F::PrefixLength => V::Int(i64::from(network.prefix())),
-                // A network never has bits behind its prefix.
-                _ => V::Cidr(network),
+                _ => V::Cidr(network.masked()),
             })
         }
         F::Family
@@ -232,6 +238,41 @@ pub(super) fn call<'a>(
             let V::Ip(ip) = first else { return Err(Cause::WrongType) };
             Ok(of_address(function, ip))
         }
+        F::Type => Ok(V::Type(super::type_name::of(first))),
+        F::CharAt
+        | F::IndexOf
+        | F::LastIndexOf
+        | F::Join
+        | F::Replace
+        | F::Split
+        | F::Substring
+        | F::Trim
+        | F::Reverse
+        | F::Quote => strings::call(function, arguments, memory),
+        F::Format => match (first, second) {
+            (V::Str(text), Some(list)) => format::formatted(text, list, memory),
+            _ => Err(Cause::WrongType),
+        },
+        F::EncodeBase64 => encoders::encoded(first, memory),
+        F::DecodeBase64 => encoders::decoded(first, memory),
+        F::Greatest
+        | F::Least
+        | F::Ceil
+        | F::Floor
+        | F::Round
+        | F::Trunc
+        | F::IsNan
+        | F::IsInf
+        | F::IsFinite
+        | F::Abs
+        | F::Sign
+        | F::Sqrt
+        | F::BitAnd
+        | F::BitOr
+        | F::BitXor
+        | F::BitNot
+        | F::BitShiftLeft
+        | F::BitShiftRight => math::call(function, arguments, memory),
     }
 }
 
@@ -259,14 +300,11 @@ fn to_scalar(function: Function, value: View<'_>) -> Outcome<'_> {
         | (Function::Bool, V::Bool(_)) => Ok(value),
         (Function::Int, V::UInt(value)) => i64::try_from(value).map(V::Int).map_err(|_| Cause::Arithmetic),
         (Function::Int, V::Double(value)) => int_of(value).map(V::Int).ok_or(Cause::Arithmetic),
-        (Function::Int, V::Timestamp(value)) => {
-            // Seconds, rounded down: jiff truncates towards zero.
-            let before = i64::from(value.subsec_nanosecond() < 0);
-            value.as_second().checked_sub(before).map(V::Int).ok_or(Cause::Arithmetic)
-        }
+        (Function::Int, V::Timestamp(value)) => Ok(V::Int(value.as_second())),
         (Function::Int, V::Str(text)) => text.parse().map(V::Int).map_err(|_| Cause::InvalidArgument),
         (Function::UInt, V::Int(value)) => u64::try_from(value).map(V::UInt).map_err(|_| Cause::Arithmetic),
         (Function::UInt, V::Double(value)) => uint_of(value).map(V::UInt).ok_or(Cause::Arithmetic),
+        (Function::UInt, V::Str(text)) if text.starts_with('+') => Err(Cause::InvalidArgument),
         (Function::UInt, V::Str(text)) => text.parse().map(V::UInt).map_err(|_| Cause::InvalidArgument),
         (Function::Double, V::Int(value)) => Ok(V::Double(value as f64)),
         (Function::Double, V::UInt(value)) => Ok(V::Double(value as f64)),
@@ -297,7 +335,7 @@ fn to_text<'a>(value: View<'a>, memory: Memory<'a>) -> Outcome<'a> {
         V::Bool(value) => write!(scratch, "{value}"),
         V::Int(value) => write!(scratch, "{value}"),
         V::UInt(value) => write!(scratch, "{value}"),
-        V::Double(value) => write!(scratch, "{value}"),
+        V::Double(value) => double_text(value, &mut scratch),
         V::Timestamp(value) => write!(scratch, "{value}"),
         V::Duration(value) => duration_text(value, &mut scratch),
         V::Ip(value) => write!(scratch, "{value}"),

@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 use crate::value::{SignedDuration, View};
 
 use super::compare::{self, charge};
-use super::program::{Comparison, Node, NodeId, Operator, Program, Run, Walk};
+use super::eval_walks::Parts;
+use super::program::{Comparison, Node, NodeId, Operator, Program, Run};
 use super::{Cause, Scope, Status, compute};
 
 /// Bytes of stack that one level of the program may take.
@@ -43,16 +44,16 @@ pub(super) fn value<'a>(program: &'a Program, scope: &'a Scope<'a>, observer: &m
 }
 
 /// The state of one evaluation.
-struct Evaluation<'a, 'o, O> {
+pub(super) struct Evaluation<'a, 'o, O> {
     program: &'a Program,
-    scope: &'a Scope<'a>,
+    pub(super) scope: &'a Scope<'a>,
     /// The variables of the walks around, the outermost first.
-    variables: SmallVec<[View<'a>; 4]>,
+    pub(super) variables: SmallVec<[View<'a>; 8]>,
     observer: &'o mut O,
 }
 
 impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
-    fn eval(&mut self, id: NodeId) -> Outcome<'a> {
+    pub(super) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
         let outcome = match charge(&self.scope.steps_left, 1) {
             Ok(()) => self.eval_node(id),
             Err(cause) => Err(cause),
@@ -65,6 +66,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     fn eval_node(&mut self, id: NodeId) -> Outcome<'a> {
         let Some(node) = self.program.nodes.get(id as usize) else { return Err(Cause::Internal) };
         match *node {
+            Node::Fail(cause) => Err(cause),
             Node::Constant(index) => {
                 self.program.constants.get(index as usize).map(|constant| constant.view()).ok_or(Cause::Internal)
             }
@@ -110,10 +112,24 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
                 charge(&self.scope.steps_left, compare::bytes_cost(text.len()))?;
                 Ok(View::Bool(regex.is_match(text)))
             }
-            Node::Calendar { field, operand, offset_seconds } => {
-                field.read(self.eval(operand)?, offset_seconds).map(View::Int)
+            Node::Calendar { field, operand, zone } => {
+                let value = self.eval(operand)?;
+                let zone = self.program.zones.get(zone as usize).ok_or(Cause::Internal)?;
+                field.read(value, zone).map(View::Int)
             }
-            Node::Walk { walk, range, predicate, transform } => self.walk(walk, range, predicate, transform),
+            Node::Walk { walk, range, predicate, transform } => {
+                self.walk(Parts { walk, range, predicate, transform, of_two: false })
+            }
+            Node::WalkOfTwo { walk, range, predicate, transform } => {
+                self.walk(Parts { walk, range, predicate, transform, of_two: true })
+            }
+            Node::Bind { value, body } => {
+                let value = self.eval(value)?;
+                self.variables.push(value);
+                let outcome = self.eval(body);
+                self.variables.pop();
+                outcome
+            }
         }
     }
 
@@ -140,7 +156,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         }
     }
 
-    fn boolean(&mut self, id: NodeId) -> Result<bool, Cause> {
+    pub(super) fn boolean(&mut self, id: NodeId) -> Result<bool, Cause> {
         match self.eval(id)? {
             View::Bool(value) => Ok(value),
             _ => Err(Cause::WrongType),
@@ -175,7 +191,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     }
 
     /// Whether no step is left, so that nothing more can be established.
-    fn exhausted(&self) -> bool {
+    pub(super) fn exhausted(&self) -> bool {
         self.scope.steps_left.get() == 0
     }
 
@@ -257,7 +273,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     }
 
     /// Where values are made.
-    const fn memory(&self) -> compute::Memory<'a> {
+    pub(super) const fn memory(&self) -> compute::Memory<'a> {
         compute::Memory {
             arena: self.scope.arena,
             bytes_max: self.program.arena_bytes_max,
@@ -295,74 +311,33 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     }
 
     fn call(&mut self, function: super::functions::Function, arguments: Run) -> Outcome<'a> {
-        match arguments.of(&self.program.children) {
+        let nodes = arguments.of(&self.program.children);
+        match nodes {
             [argument] => {
                 let argument = self.eval(*argument)?;
-                compute::call(function, argument, None, self.memory())
+                compute::call(function, &[argument], self.memory())
             }
             [first, second] => {
                 let (first, second) = self.pair(*first, *second)?;
-                compute::call(function, first, Some(second), self.memory())
+                compute::call(function, &[first, second], self.memory())
             }
-            _ => Err(Cause::Internal),
-        }
-    }
-
-    fn walk(&mut self, walk: Walk, range: NodeId, predicate: Option<NodeId>, transform: Option<NodeId>) -> Outcome<'a> {
-        let range = self.eval(range)?;
-        if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Entries(_)) {
-            return Err(Cause::WrongType);
-        }
-        if walk == Walk::Collect {
-            return self.collect(range, predicate, transform);
-        }
-        let Some(predicate) = predicate else { return Err(Cause::Internal) };
-        let mut cause: Option<Cause> = None;
-        let mut found: usize = 0;
-        for element in compare::elements(range) {
-            charge(&self.scope.steps_left, 1)?;
-            self.variables.push(element);
-            let holds = self.boolean(predicate);
-            self.variables.pop();
-            match (walk, holds) {
-                (Walk::All, Ok(false)) => return Ok(View::Bool(false)),
-                (Walk::Exists, Ok(true)) => return Ok(View::Bool(true)),
-                (_, Ok(true)) => found = found.saturating_add(1),
-                (_, Ok(false)) => {}
-                (_, Err(next)) => {
-                    cause = Some(cause.map_or(next, |known| known.join(next)));
+            nodes => {
+                let mut arguments = self.memory().vec(nodes.len())?;
+                let mut cause: Option<Cause> = None;
+                for node in nodes {
+                    match self.eval(*node) {
+                        Ok(argument) => arguments.push(argument),
+                        Err(next) => cause = Some(cause.map_or(next, |known| known.join(next))),
+                    }
                     if self.exhausted() {
                         return Err(Cause::Limit);
                     }
                 }
+                match cause {
+                    Some(cause) => Err(cause),
+                    None => compute::call(function, &arguments, self.memory()),
+                }
             }
         }
-        match (walk, cause) {
-            (_, Some(cause)) => Err(cause),
-            (Walk::All, None) => Ok(View::Bool(true)),
-            (Walk::ExistsOne, None) => Ok(View::Bool(found == 1)),
-            (_, None) => Ok(View::Bool(false)),
-        }
-    }
-
-    fn collect(&mut self, range: View<'a>, predicate: Option<NodeId>, transform: Option<NodeId>) -> Outcome<'a> {
-        let mut items = self.memory().vec(compare::length(range))?;
-        for element in compare::elements(range) {
-            charge(&self.scope.steps_left, 1)?;
-            self.variables.push(element);
-            let item = self.collected(predicate, transform);
-            self.variables.pop();
-            items.extend(item?);
-        }
-        Ok(View::Items(items.into_bump_slice()))
-    }
-
-    fn collected(&mut self, predicate: Option<NodeId>, transform: Option<NodeId>) -> Result<Option<View<'a>>, Cause> {
-        if let Some(predicate) = predicate
-            && !self.boolean(predicate)?
-        {
-            return Ok(None);
-        }
-        self.eval(transform.ok_or(Cause::Internal)?).map(Some)
     }
 }

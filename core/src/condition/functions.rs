@@ -36,6 +36,38 @@ pub(super) enum Function {
     NetworkAddress,
     PrefixLength,
     Masked,
+    Type,
+    CharAt,
+    IndexOf,
+    LastIndexOf,
+    Join,
+    Replace,
+    Split,
+    Substring,
+    Trim,
+    Reverse,
+    Quote,
+    Format,
+    Greatest,
+    Least,
+    Ceil,
+    Floor,
+    Round,
+    Trunc,
+    IsNan,
+    IsInf,
+    IsFinite,
+    Abs,
+    Sign,
+    Sqrt,
+    BitAnd,
+    BitOr,
+    BitXor,
+    BitNot,
+    BitShiftLeft,
+    BitShiftRight,
+    EncodeBase64,
+    DecodeBase64,
 }
 
 /// The type of a parameter or a result, written so that a table can hold it.
@@ -56,6 +88,10 @@ pub(super) enum Kind {
     List,
     /// Of anything, and records.
     Map,
+    /// Of texts.
+    Texts,
+    /// A type itself.
+    Type,
 }
 
 impl Kind {
@@ -77,7 +113,8 @@ impl Kind {
                 | (Self::Cidr, ValueType::Cidr)
                 | (Self::List, ValueType::List(_))
                 | (Self::Map, ValueType::Map(..) | ValueType::Record(_))
-        )
+                | (Self::Type, ValueType::Type)
+        ) || matches!((self, value_type), (Self::Texts, ValueType::List(item)) if matches!(**item, ValueType::Any | ValueType::String))
     }
 
     /// As a type; containers hold anything.
@@ -95,6 +132,8 @@ impl Kind {
             Self::Ip => ValueType::Ip,
             Self::Cidr => ValueType::Cidr,
             Self::List => ValueType::List(Box::new(ValueType::Any)),
+            Self::Texts => ValueType::List(Box::new(ValueType::String)),
+            Self::Type => ValueType::Type,
             Self::Map => ValueType::Map(Box::new(ValueType::Any), Box::new(ValueType::Any)),
         }
     }
@@ -190,8 +229,70 @@ pub(super) const OVERLOADS: &[Overload] = {
         method("isGlobalUnicast", &[K::Ip], K::Bool, F::IsGlobalUnicast),
         method("isLinkLocalMulticast", &[K::Ip], K::Bool, F::IsLinkLocalMulticast),
         method("isLinkLocalUnicast", &[K::Ip], K::Bool, F::IsLinkLocalUnicast),
+        plain("type", &[K::Any], K::Type, F::Type),
+        method("charAt", &[K::String, K::Int], K::String, F::CharAt),
+        method("indexOf", &[K::String, K::String], K::Int, F::IndexOf),
+        method("indexOf", &[K::String, K::String, K::Int], K::Int, F::IndexOf),
+        method("lastIndexOf", &[K::String, K::String], K::Int, F::LastIndexOf),
+        method("lastIndexOf", &[K::String, K::String, K::Int], K::Int, F::LastIndexOf),
+        method("join", &[K::Texts], K::String, F::Join),
+        method("join", &[K::Texts, K::String], K::String, F::Join),
+        method("replace", &[K::String, K::String, K::String], K::String, F::Replace),
+        method("replace", &[K::String, K::String, K::String, K::Int], K::String, F::Replace),
+        method("split", &[K::String, K::String], K::Texts, F::Split),
+        method("split", &[K::String, K::String, K::Int], K::Texts, F::Split),
+        method("substring", &[K::String, K::Int], K::String, F::Substring),
+        method("substring", &[K::String, K::Int, K::Int], K::String, F::Substring),
+        method("trim", &[K::String], K::String, F::Trim),
+        method("reverse", &[K::String], K::String, F::Reverse),
+        method("format", &[K::String, K::List], K::String, F::Format),
+        plain("strings.quote", &[K::String], K::String, F::Quote),
+        plain("math.ceil", &[K::Double], K::Double, F::Ceil),
+        plain("math.floor", &[K::Double], K::Double, F::Floor),
+        plain("math.round", &[K::Double], K::Double, F::Round),
+        plain("math.trunc", &[K::Double], K::Double, F::Trunc),
+        plain("math.isNaN", &[K::Double], K::Bool, F::IsNan),
+        plain("math.isInf", &[K::Double], K::Bool, F::IsInf),
+        plain("math.isFinite", &[K::Double], K::Bool, F::IsFinite),
+        plain("math.abs", &[K::Int], K::Int, F::Abs),
+        plain("math.abs", &[K::UInt], K::UInt, F::Abs),
+        plain("math.abs", &[K::Double], K::Double, F::Abs),
+        plain("math.sign", &[K::Int], K::Int, F::Sign),
+        plain("math.sign", &[K::UInt], K::UInt, F::Sign),
+        plain("math.sign", &[K::Double], K::Double, F::Sign),
+        plain("math.sqrt", &[K::Int], K::Double, F::Sqrt),
+        plain("math.sqrt", &[K::UInt], K::Double, F::Sqrt),
+        plain("math.sqrt", &[K::Double], K::Double, F::Sqrt),
+        plain("math.bitAnd", &[K::Int, K::Int], K::Int, F::BitAnd),
+        plain("math.bitAnd", &[K::UInt, K::UInt], K::UInt, F::BitAnd),
+        plain("math.bitOr", &[K::Int, K::Int], K::Int, F::BitOr),
+        plain("math.bitOr", &[K::UInt, K::UInt], K::UInt, F::BitOr),
+        plain("math.bitXor", &[K::Int, K::Int], K::Int, F::BitXor),
+        plain("math.bitXor", &[K::UInt, K::UInt], K::UInt, F::BitXor),
+        plain("math.bitNot", &[K::Int], K::Int, F::BitNot),
+        plain("math.bitNot", &[K::UInt], K::UInt, F::BitNot),
+        plain("math.bitShiftLeft", &[K::Int, K::Int], K::Int, F::BitShiftLeft),
+        plain("math.bitShiftLeft", &[K::UInt, K::Int], K::UInt, F::BitShiftLeft),
+        plain("math.bitShiftRight", &[K::Int, K::Int], K::Int, F::BitShiftRight),
+        plain("math.bitShiftRight", &[K::UInt, K::Int], K::UInt, F::BitShiftRight),
+        plain("base64.encode", &[K::Bytes], K::String, F::EncodeBase64),
+        plain("base64.decode", &[K::String], K::Bytes, F::DecodeBase64),
     ]
 };
+
+/// The functions of any number of numbers, which may also come as one list.
+pub(super) fn of_many(name: &str) -> Option<Function> {
+    match name {
+        "math.greatest" => Some(Function::Greatest),
+        "math.least" => Some(Function::Least),
+        _ => None,
+    }
+}
+
+/// Whether functions of that space have their names behind a dot, as in `math.abs`.
+pub(super) fn is_space(name: &str) -> bool {
+    matches!(name, "math" | "strings" | "base64" | "ip" | "cel")
+}
 
 /// The overloads of that name, called in that way.
 pub(super) fn overloads(name: &str, method: bool) -> impl Iterator<Item = &'static Overload> + Clone {

@@ -8,14 +8,21 @@ mod calls;
 pub mod cel;
 mod compare;
 mod compute;
+mod encoders;
 mod eval;
+mod eval_walks;
+mod format;
 mod functions;
+mod math;
 mod monotone;
+mod pairs;
 pub mod program;
 pub mod rego;
 mod roots;
 mod source;
+mod strings;
 pub mod text;
+mod type_name;
 mod typing;
 mod walks;
 
@@ -164,6 +171,13 @@ pub trait Names {
 
     /// The pack's `data.json`; `None` where the pack has none.
     fn data(&self) -> Option<&Value>;
+
+    /// A variable besides the roots of a condition, by its name or its dotted path (with a dot before it, where it was
+    /// written so); the longest path is asked for first. A policy declares none.
+    fn variable(&mut self, path: &str) -> Option<Attribute> {
+        let _ = path;
+        None
+    }
 }
 
 /// The status of a signal at the time of a decision, freshness already taken into account (spec 1.5).

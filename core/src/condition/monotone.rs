@@ -126,9 +126,12 @@ impl Analysis<'_> {
     fn node(&self, id: NodeId, node: Node) -> Moves {
         match node {
             Node::Constant(_) if self.facts.presence_of_data.contains(&id) => Moves::falling(id),
-            Node::Constant(_) | Node::Variable(_) | Node::Now | Node::SignalFailed(_) | Node::SignalAge(_) => {
-                Moves::NONE
-            }
+            Node::Fail(_)
+            | Node::Constant(_)
+            | Node::Variable(_)
+            | Node::Now
+            | Node::SignalFailed(_)
+            | Node::SignalAge(_) => Moves::NONE,
             Node::Slot(slot) => match self.absence(slot) {
                 Absence::Indeterminate => Moves::NONE,
                 Absence::Bool(false) => Moves::falling(id),
@@ -166,10 +169,18 @@ impl Analysis<'_> {
             Node::Call { function, arguments } => {
                 let arguments = arguments.of(&self.program.children);
                 let moves = self.anything(arguments);
-                let counts_keys = function == Function::Size && arguments.iter().any(|one| self.is_or_may_be_map(*one));
+                let counts_keys = match function {
+                    Function::Size => arguments.iter().any(|one| self.is_or_may_be_map(*one)),
+                    // The text of a map tells its keys.
+                    Function::Format => arguments.iter().any(|one| self.holds_keys(*one)),
+                    _ => false,
+                };
                 if counts_keys { moves.or(Moves::both(id)) } else { moves }
             }
-            Node::Walk { walk, range, predicate, transform } => self.walk(id, walk, range, predicate, transform),
+            // A name for a value that moves can go anywhere; one for a value that does not is as good as the value.
+            Node::Bind { value, body } => self.anything(&[value]).or(self.of(body)),
+            Node::Walk { walk, range, predicate, transform }
+            | Node::WalkOfTwo { walk, range, predicate, transform } => self.walk(id, walk, range, predicate, transform),
         }
     }
 
@@ -231,8 +242,10 @@ impl Analysis<'_> {
             Walk::All if keys => predicate.or(Moves::rising(id)),
             Walk::Exists if keys => predicate.or(Moves::falling(id)),
             Walk::All | Walk::Exists => predicate,
-            Walk::ExistsOne | Walk::Collect if keys => Moves::both(id),
-            Walk::ExistsOne | Walk::Collect => predicate.followed_by_anything(),
+            _ if keys => Moves::both(id),
+            Walk::ExistsOne | Walk::Collect | Walk::CollectMap | Walk::CollectEntries => {
+                predicate.followed_by_anything()
+            }
         };
         range_moves.or(own).or(transform)
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::value::{Value, View};
 
-use super::calendar::CalendarField;
+use super::calendar::{CalendarField, Zone};
 use super::eval;
 use super::functions::Function;
 use super::monotone::Moves;
@@ -101,11 +101,17 @@ pub(super) enum Walk {
     ExistsOne,
     /// `map` and `filter`: the elements for which the predicate holds, transformed.
     Collect,
+    /// `transformMap`: the keys, with their values transformed.
+    CollectMap,
+    /// `transformMapEntry`: the entries of the maps that elements are transformed to.
+    CollectEntries,
 }
 
 /// One operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
+    /// What cannot be established, whatever the request.
+    Fail(Cause),
     Constant(u32),
     Slot(u16),
     HasSlot(u16),
@@ -169,7 +175,19 @@ pub(super) enum Node {
     Calendar {
         field: CalendarField,
         operand: NodeId,
-        offset_seconds: i32,
+        zone: u32,
+    },
+    /// A value under a name, which is a variable as a macro's is.
+    Bind {
+        value: NodeId,
+        body: NodeId,
+    },
+    /// As a walk, with the index or the key for another variable before the element or the value.
+    WalkOfTwo {
+        walk: Walk,
+        range: NodeId,
+        predicate: Option<NodeId>,
+        transform: Option<NodeId>,
     },
     Walk {
         walk: Walk,
@@ -189,6 +207,7 @@ pub struct Program {
     pub(super) constants: Vec<Constant>,
     pub(super) sets: Vec<Set>,
     pub(super) regexes: Vec<regex::Regex>,
+    pub(super) zones: Vec<Zone>,
     pub(super) root: NodeId,
     /// How deep the nodes nest: what the evaluator's stack is measured by.
     pub(super) depth: usize,

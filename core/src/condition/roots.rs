@@ -13,6 +13,7 @@ use crate::value_type::ValueType;
 use super::Entity;
 use super::cel::{Compiler, Lowered, Reported, constant_of};
 use super::program::{Constant, Node};
+use super::type_name;
 use super::typing::{self, Member};
 
 /// Every name that is not a macro's variable.
@@ -63,6 +64,9 @@ impl Compiler<'_> {
             return self.push(id, node, value_type, &[]);
         };
         let root = root.to_owned();
+        if let Some(lowered) = self.lower_path(expr)? {
+            return Ok(lowered);
+        }
         match root.as_str() {
             "now" => {
                 self.clock.unbounded = true;
@@ -84,10 +88,6 @@ impl Compiler<'_> {
             }
             "posture" => {
                 Err(self.fail_at(id, Code::ConditionUnsupported, "postures are not supported by this version"))
-            }
-            "int" | "uint" | "double" | "string" | "bytes" | "bool" | "list" | "map" | "null_type" | "type" => {
-                let what = format!("the type value `{root}` is");
-                Err(self.unsupported(id, &what))
             }
             unknown => {
                 let variables = self.variables.iter().map(|(variable, _)| variable.as_str());
@@ -112,6 +112,9 @@ impl Compiler<'_> {
         name: &str,
         test: bool,
     ) -> Result<Lowered, Reported> {
+        if !test && let Some(lowered) = self.lower_path(expr)? {
+            return Ok(lowered);
+        }
         if let Some(entity) = self.root(operand).and_then(entity) {
             return self.lower_attribute(expr, operand, entity, name, test);
         }
@@ -151,6 +154,33 @@ impl Compiler<'_> {
             return self.push(expr.id, node, ValueType::Bool, &[operand.node]);
         }
         self.push(expr.id, Node::Field { operand: operand.node, name }, value_type, &[operand.node])
+    }
+
+    /// Compiles a path that is a variable of its own or the name of a type; nothing where it is neither.
+    fn lower_path(&mut self, expr: &IdedExpr) -> Result<Option<Lowered>, Reported> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut at = expr;
+        while let Expr::Select(select) = &at.expr {
+            if select.test {
+                return Ok(None);
+            }
+            names.push(&select.field);
+            at = &select.operand;
+        }
+        let Expr::Ident(written) = &at.expr else { return Ok(None) };
+        if self.root(at).is_none_or(|root| ROOTS.contains(&root)) {
+            return Ok(None);
+        }
+        names.push(written);
+        names.reverse();
+        let path = names.join(".");
+        if let Some(variable) = self.names.variable(&path) {
+            self.program.reads.slots.push(variable.slot);
+            self.facts.absences.push((variable.slot, variable.absence));
+            return self.push(expr.id, Node::Slot(variable.slot), variable.value_type, &[]).map(Some);
+        }
+        let Some(name) = type_name::named(path.trim_start_matches('.')) else { return Ok(None) };
+        self.push_constant(expr.id, Constant::Scalar(View::Type(name)), ValueType::Type, &[]).map(Some)
     }
 
     fn lower_attribute(

@@ -4,33 +4,15 @@ use std::fmt::Write as _;
 
 use crate::value::{SignedDuration, Timestamp};
 
-/// The first second of the year 1, the earliest that CEL has.
-const FIRST_SECOND: i64 = -62_135_596_800;
-/// Seconds of the longest duration that CEL has: ten thousand years.
-const DURATION_SECONDS_MAX: i64 = 315_576_000_000;
-
 /// Reads an RFC 3339 timestamp, from the year 1 to the year 9999.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
-    let bytes = text.as_bytes();
-    // RFC 3339 and no other notation that the reader would take: the date and the time have fixed places.
-    let punctuated = |at: usize, wanted: &[u8]| bytes.get(at).is_some_and(|byte| wanted.contains(byte));
-    let zoned = matches!(bytes, [.., b'Z' | b'z'] | [.., b'+' | b'-', _, _, b':', _, _]);
-    let shaped = punctuated(4, b"-") && punctuated(7, b"-") && punctuated(10, b"Tt") && punctuated(13, b":");
-    if !shaped || !zoned || !punctuated(16, b":") || bytes.contains(&b',') {
-        return None;
-    }
-    text.parse().ok().filter(|timestamp| in_range(*timestamp))
+    text.parse().ok()
 }
 
-/// Whether CEL has such a timestamp.
-pub(super) fn in_range(timestamp: Timestamp) -> bool {
-    timestamp.as_second() >= FIRST_SECOND
-}
-
-/// Whether CEL has such a duration.
+/// Whether CEL has such a duration: one whose nanoseconds fit 64 bits with a sign, 292 years in either direction.
 pub(super) fn is_duration(duration: SignedDuration) -> bool {
-    duration.as_secs().unsigned_abs() <= DURATION_SECONDS_MAX.unsigned_abs()
+    i64::try_from(duration.as_nanos()).is_ok()
 }
 
 /// Reads a duration such as `1h30m`, `1.5s`, `-250ms` or `0`: numbers with the units h, m, s, ms, us, µs and ns.
@@ -97,4 +79,23 @@ pub(super) fn duration_text(duration: SignedDuration, to: &mut impl std::fmt::Wr
         write!(to, ".{}", decimals.trim_end_matches('0'))?;
     }
     to.write_str("s")
+}
+
+/// Writes a double as CEL does: the fewest digits that stand for it, with an exponent where it is below -4 or above 5.
+pub(super) fn double_text(double: f64, to: &mut impl std::fmt::Write) -> std::fmt::Result {
+    if double.is_nan() {
+        return to.write_str("NaN");
+    }
+    if double.is_infinite() {
+        return to.write_str(if double > 0.0 { "+Inf" } else { "-Inf" });
+    }
+    let mut written = arrayvec::ArrayString::<32>::new();
+    write!(written, "{double:e}")?;
+    let (digits, exponent) = written.split_once('e').ok_or(std::fmt::Error)?;
+    let exponent: i32 = exponent.parse().map_err(|_| std::fmt::Error)?;
+    if (-4..6).contains(&exponent) {
+        return write!(to, "{double}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    write!(to, "{digits}e{sign}{:02}", exponent.unsigned_abs())
 }

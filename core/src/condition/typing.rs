@@ -125,6 +125,19 @@ pub(super) fn element(range: &ValueType) -> Option<ValueType> {
     }
 }
 
+/// The types that a macro's two variables take from what it goes through; nothing where that is no list and no map.
+pub(super) fn pair(range: &ValueType) -> Option<(ValueType, ValueType)> {
+    match range {
+        ValueType::Any => Some((ValueType::Any, ValueType::Any)),
+        ValueType::List(item) => Some((ValueType::Int, (**item).clone())),
+        ValueType::Map(key, value) => Some(((**key).clone(), (**value).clone())),
+        ValueType::Record(fields) => {
+            Some((ValueType::String, joined_all(fields.values().map(|field| &field.value_type))))
+        }
+        _ => None,
+    }
+}
+
 /// A field of a type, as far as the type says.
 #[derive(Debug)]
 pub(super) enum Member<'a> {

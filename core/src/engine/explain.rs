@@ -191,5 +191,6 @@ fn shown(value: View<'_>) -> String {
         View::Duration(span) => format!("{span:?}"),
         View::Ip(ip) => ip.to_string(),
         View::Cidr(cidr) => format!("{}/{}", cidr.address(), cidr.prefix()),
+        View::Type(name) => format!("the type {name}"),
     }
 }

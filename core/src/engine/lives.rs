@@ -26,12 +26,15 @@ impl Lives {
         let wall = now.wall.as_timestamp();
         let bundle_end = snapshot.active.as_ref().and_then(|active| active.bundle.policy().valid_until);
         let at_wall = |at: Timestamp| {
+            if at <= wall {
+                return now.monotonic;
+            }
             i64::try_from(at.as_nanosecond()).map_or(Monotonic::NEVER, |at| reached(now, Wall::from_nanos(at)))
         };
         let ends = [
             Some(need.read_until),
             bundle_end.map(|end| reached(now, end)),
-            counted.boundary.map(|boundary| if boundary <= wall { now.monotonic } else { at_wall(boundary) }),
+            counted.boundary.map(at_wall),
             terms.expires_at.map(at_wall),
         ];
         let facts = ends.into_iter().flatten().min().unwrap_or(Monotonic::NEVER);

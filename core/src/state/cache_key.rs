@@ -50,6 +50,7 @@ mod tag {
     pub(super) const IPV4: u8 = 13;
     pub(super) const IPV6: u8 = 14;
     pub(super) const CIDR: u8 = 15;
+    pub(super) const TYPE: u8 = 16;
 }
 
 fn party(party: &Party, key: &mut Key) {
@@ -99,6 +100,7 @@ fn view(value: View<'_>, key: &mut Key) {
             fixed(tag::CIDR, &[cidr.prefix()], key);
             address(cidr.address(), key);
         }
+        View::Type(name) => counted(tag::TYPE, name.as_bytes(), key),
     }
 }
 
