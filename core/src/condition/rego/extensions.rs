@@ -12,7 +12,6 @@ use regorus::{Engine, Value};
 use super::evaluate::to_json;
 use super::{paths, patterns};
 use crate::condition::text::parse_timestamp;
-use crate::value::Timestamp;
 
 /// What one call may make: bytes of text.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -472,7 +471,7 @@ fn parse_rfc3339_ns(arguments: &[Value]) -> Result<Value> {
 
 /// The date and time at UTC of nanoseconds since 1970. With a zone, which would need a table, it fails.
 fn utc(value: Option<&Value>) -> Result<jiff::civil::DateTime> {
-    match Timestamp::from_nanosecond(i128::from(integer(value)?)) {
+    match jiff::Timestamp::from_nanosecond(i128::from(integer(value)?)) {
         Ok(at) => Ok(jiff::tz::Offset::UTC.to_datetime(at)),
         Err(_) => bail!("the time is out of range"),
     }
