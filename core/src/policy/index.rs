@@ -20,6 +20,9 @@ const DEPTH_MAX: usize = 6;
 /// From how many rules on it is worth a look-up to rule them all out, or in, at once.
 const ALIKE_MIN: usize = 16;
 
+/// Bytes of a text that stands in the table itself.
+const SHORT_BYTES: usize = 28;
+
 /// How many clauses of a rule the tree can vouch for.
 const CLAUSES_MAX: usize = 32;
 
@@ -75,11 +78,18 @@ struct Node {
 struct Branch {
     slot: u16,
     /// By value: where the rules that name it are. A fixed hash is safe: requests look up here and never insert.
-    by_value: HashTable<(Scalar, Link)>,
+    by_value: HashTable<(Key, Link)>,
     /// By prefix, in byte order.
     by_prefix: Box<[Prefixed]>,
     /// The texts of the prefixes, one behind the other.
     prefixes: Box<str>,
+}
+
+/// A value that rules name; a short text stands in the table itself, where comparing it follows no pointer.
+#[derive(Debug)]
+enum Key {
+    Short(arrayvec::ArrayString<SHORT_BYTES>),
+    Other(Scalar),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -176,8 +186,9 @@ impl Index {
         let mut by_value = HashTable::with_capacity(groups.by_value.len());
         for (scalar, numbers) in groups.by_value {
             let link = self.link(rules, numbers, used);
-            let hash = FixedState::default().hash_one(&scalar);
-            by_value.insert_unique(hash, (scalar, link), |(scalar, _)| FixedState::default().hash_one(scalar));
+            let key = Key::of(scalar);
+            let hash = FixedState::default().hash_one(key.view());
+            by_value.insert_unique(hash, (key, link), |(key, _)| FixedState::default().hash_one(key.view()));
         }
         let mut by_prefix: Vec<Prefixed> = Vec::with_capacity(groups.by_prefix.len());
         let mut prefixes = String::new();
@@ -215,13 +226,31 @@ fn candidate(rules: &[Rule], number: u32, used: &[u16]) -> Option<Candidate> {
     })
 }
 
+impl Key {
+    fn of(scalar: Scalar) -> Self {
+        match &scalar {
+            Scalar::Str(text) => {
+                arrayvec::ArrayString::from(text).map_or_else(|_| Self::Other(scalar.clone()), Self::Short)
+            }
+            _ => Self::Other(scalar),
+        }
+    }
+
+    fn view(&self) -> ScalarView<'_> {
+        match self {
+            Self::Short(text) => ScalarView::Str(text),
+            Self::Other(scalar) => scalar.view(),
+        }
+    }
+}
+
 impl Branch {
     fn valued(&self, scalar: ScalarView<'_>) -> Option<Link> {
         if self.by_value.is_empty() {
             return None;
         }
         let hash = FixedState::default().hash_one(scalar);
-        self.by_value.find(hash, |(key, _)| hashbrown::Equivalent::equivalent(&scalar, key)).map(|(_, link)| *link)
+        self.by_value.find(hash, |(key, _)| key.view() == scalar).map(|(_, link)| *link)
     }
 
     fn prefixed(&self, text: &str, mut each: impl FnMut(Link)) {

@@ -84,18 +84,14 @@ pub enum ScalarView<'a> {
 }
 
 impl Scalar {
-    fn view(&self) -> ScalarView<'_> {
+    /// The scalar as a request would have it.
+    #[must_use]
+    pub fn view(&self) -> ScalarView<'_> {
         match self {
             Self::Bool(value) => ScalarView::Bool(*value),
             Self::Int(value) => ScalarView::Int(*value),
             Self::Str(value) => ScalarView::Str(value),
         }
-    }
-}
-
-impl hashbrown::Equivalent<Scalar> for ScalarView<'_> {
-    fn equivalent(&self, key: &Scalar) -> bool {
-        *self == key.view()
     }
 }
 
