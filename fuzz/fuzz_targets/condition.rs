@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use fallgate::condition::program::Program;
-use fallgate::condition::{Attribute, Entity, Names, Scope, SignalView, Status, Truth, cel};
+use fallgate::condition::{Absence, Attribute, Entity, Names, Scope, SignalView, Status, Truth, cel};
 use fallgate::time::Monotonic;
 use fallgate::value::{Timestamp, Value, View};
 use fallgate::value_type::ValueType;
@@ -31,7 +31,7 @@ impl Names for Known {
             _ => ValueType::Any,
         };
         let slot = u16::try_from(entity as usize * ATTRIBUTES.len() + place).map_err(|_| None)?;
-        Ok(Attribute { slot, value_type, may_be_absent: place > 1 })
+        Ok(Attribute { slot, value_type, may_be_absent: place > 1, absence: Absence::Indeterminate })
     }
 
     fn signal(&mut self, name: &str) -> Result<u16, Option<String>> {
