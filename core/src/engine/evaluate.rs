@@ -13,8 +13,8 @@ use crate::name::Name;
 use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
-use crate::policy::index::Candidate;
-use crate::policy::rule::{Condition, Rule};
+use crate::policy::index::{Candidate, Index, Left};
+use crate::policy::rule::{Condition, Rule, ScalarView, any_scalar};
 use crate::policy::signal::CLOCK;
 use crate::reason::Effect;
 use crate::request::{Party, Request};
@@ -79,25 +79,30 @@ impl Evaluation<'_> {
             index.candidates(self.slots, &mut |candidate| {
                 let Candidate { number, effect, obliges, .. } = *candidate;
                 if which.counts(candidate) && (every || obliges || counted.tally.matters(effect, number)) {
-                    self.count_one(candidate, &mut counted, watch);
+                    self.count_one(index, candidate, &mut counted, watch);
                 }
             });
         }
         counted
     }
 
-    fn count_one(&self, candidate: &Candidate, counted: &mut Counted, watch: &mut impl Watch) {
+    fn count_one(&self, index: &Index, candidate: &Candidate, counted: &mut Counted, watch: &mut impl Watch) {
         let Candidate { number, effect, obliges, .. } = *candidate;
-        let (matched, truth, detail) = if candidate.is_true {
-            (Truth::True, Truth::True, None)
-        } else {
-            let Some(rule) = self.policy.rule(number) else { return };
-            let matched = rule.matches(self.slots, candidate.verified);
-            let (truth, detail) = match matched {
-                Truth::False => (Truth::False, None),
-                _ => self.condition(rule, counted),
-            };
-            (matched, and(matched, truth), detail)
+        let (matched, truth, detail) = match candidate.left {
+            Left::Nothing => (Truth::True, Truth::True, None),
+            Left::Prefix { slot, start, end } => {
+                let truth = starts_with(self.slots, slot, index.text(start, end));
+                (truth, truth, None)
+            }
+            Left::Rule => {
+                let Some(rule) = self.policy.rule(number) else { return };
+                let matched = rule.matches(self.slots, candidate.verified);
+                let (truth, detail) = match matched {
+                    Truth::False => (Truth::False, None),
+                    _ => self.condition(rule, counted),
+                };
+                (matched, and(matched, truth), detail)
+            }
         };
         counted.tally.count(effect, number, truth);
         if truth == Truth::True && obliges && !counted.obliging.contains(&number) {
@@ -204,6 +209,13 @@ impl Which {
             Self::Deny => rule.effect == Effect::Deny,
         }
     }
+}
+
+/// Whether the text in a slot, or one of a list, starts like this; an absent one cannot be told.
+fn starts_with(slots: &[Option<View<'_>>], slot: u16, prefix: &str) -> Truth {
+    let Some(Some(view)) = slots.get(usize::from(slot)) else { return Truth::Indeterminate(Cause::Missing) };
+    let holds = any_scalar(*view, |scalar| matches!(scalar, ScalarView::Str(text) if text.starts_with(prefix)));
+    if holds { Truth::True } else { Truth::False }
 }
 
 /// Strong Kleene conjunction.

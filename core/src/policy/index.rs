@@ -20,11 +20,14 @@ const DEPTH_MAX: usize = 6;
 /// From how many rules on it is worth a look-up to rule them all out, or in, at once.
 const ALIKE_MIN: usize = 16;
 
+/// Up to how many rules are told apart by their prefixes one by one: their texts stand side by side.
+const SCAN_MAX: usize = 8;
+
 /// Bytes of a text that stands in the table itself.
 const SHORT_BYTES: usize = 28;
 
 /// How many clauses of a rule the tree can vouch for.
-const CLAUSES_MAX: usize = 32;
+const CLAUSES_MAX: u32 = 32;
 
 /// A tree over the match parts of some rules.
 ///
@@ -37,6 +40,8 @@ pub struct Index {
     nodes: Vec<Node>,
     branches: Vec<Branch>,
     candidates: Vec<Candidate>,
+    /// The texts that candidates refer to, one behind the other.
+    texts: String,
 }
 
 /// A rule that can match, as far as the tree knows it: what has to be known of most rules without looking at them.
@@ -52,8 +57,27 @@ pub struct Candidate {
     pub minimal: bool,
     /// Whether it has obligations.
     pub obliges: bool,
-    /// Whether it is true already: every clause holds and there is no condition.
-    pub is_true: bool,
+    /// What is left to be seen before it is true.
+    pub left: Left,
+}
+
+/// What the tree has not settled of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: every clause holds and there is no condition.
+    Nothing,
+    /// Whether the text in a slot starts like this one of [`Index::text`]: the last clause, kept here so that most
+    /// rules which do not match are passed over without a look at them.
+    Prefix {
+        /// The slot.
+        slot: u16,
+        /// Where the text starts.
+        start: u32,
+        /// Where it ends.
+        end: u32,
+    },
+    /// Clauses or a condition: the rule itself says.
+    Rule,
 }
 
 /// Where the tree goes on.
@@ -106,9 +130,16 @@ impl Index {
     #[must_use]
     pub fn build(rules: &[Rule], numbers: Vec<u32>) -> Self {
         let root = Link::Leaf { first: 0, count: 0 };
-        let mut index = Self { root, nodes: Vec::new(), branches: Vec::new(), candidates: Vec::new() };
+        let mut index =
+            Self { root, nodes: Vec::new(), branches: Vec::new(), candidates: Vec::new(), texts: String::new() };
         index.root = index.link(rules, numbers, &mut Vec::new());
         index
+    }
+
+    /// A text that a candidate refers to.
+    #[must_use]
+    pub fn text(&self, start: u32, end: u32) -> &str {
+        self.texts.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Calls `visit` with each rule that can match; with some of them more than once.
@@ -178,7 +209,9 @@ impl Index {
 
     fn leaf(&mut self, rules: &[Rule], numbers: &[u32], used: &[u16]) -> Link {
         let first = number(self.candidates.len());
-        self.candidates.extend(numbers.iter().filter_map(|number| candidate(rules, *number, used)));
+        for number in numbers {
+            self.candidates.extend(candidate(rules, *number, used, &mut self.texts));
+        }
         Link::Leaf { first, count: number(self.candidates.len()).saturating_sub(first) }
     }
 
@@ -208,22 +241,29 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn candidate(rules: &[Rule], number: u32, used: &[u16]) -> Option<Candidate> {
+fn candidate(rules: &[Rule], number: u32, used: &[u16], texts: &mut String) -> Option<Candidate> {
     let rule = rules.get(number as usize)?;
     let mut verified = 0;
-    for (bit, clause) in (0..CLAUSES_MAX).zip(&rule.clauses) {
-        if used.contains(&clause.slot) && clause.always_present {
-            verified |= 1_u32.checked_shl(u32::try_from(bit).unwrap_or(u32::MAX)).unwrap_or(0);
+    let mut open = Vec::new();
+    for (bit, clause) in (0_u32..).zip(&rule.clauses) {
+        let holds = used.contains(&clause.slot) && clause.always_present && bit < CLAUSES_MAX;
+        if holds {
+            verified |= 1_u32.checked_shl(bit).unwrap_or(0);
+        } else {
+            open.push(clause);
         }
     }
-    Some(Candidate {
-        number,
-        verified,
-        effect: rule.effect,
-        minimal: rule.minimal,
-        obliges: rule.obligations.is_some(),
-        is_true: rule.clauses.len() == verified.count_ones() as usize && matches!(rule.condition, Condition::Always),
-    })
+    let left = match (open.as_slice(), &rule.condition) {
+        ([], Condition::Always) => Left::Nothing,
+        ([Clause { slot, test: Test::Prefix(prefix), always_present: true }], Condition::Always) => {
+            let start = self::number(texts.len());
+            texts.push_str(prefix);
+            Left::Prefix { slot: *slot, start, end: self::number(texts.len()) }
+        }
+        _ => Left::Rule,
+    };
+    let (effect, minimal, obliges) = (rule.effect, rule.minimal, rule.obligations.is_some());
+    Some(Candidate { number, verified, effect, minimal, obliges, left })
 }
 
 impl Key {
@@ -357,6 +397,9 @@ fn best_slot(rules: &[Rule], numbers: &[u32], used: &[u16], branched: &[u16]) ->
         let candidates = sizes.iter().filter(|(_, groups)| of_kind(groups)).map(left);
         candidates.min().filter(|(left, _)| left.saturating_mul(2) <= total).map(|(_, slot)| slot)
     };
+    if total <= SCAN_MAX {
+        return best(false);
+    }
     // A look-up by hash costs the same among ten as among ten thousand; a search among prefixes does not.
     best(false).or_else(|| best(true))
 }
