@@ -8,6 +8,7 @@ use bumpalo::Bump;
 use serde::Serialize;
 
 use super::evaluate::{Evaluation, Watch, Which};
+use super::lives::Lives;
 use super::snapshot::Snapshot;
 use crate::condition::{Cause, Status, Truth};
 use crate::error::quoted;
@@ -36,6 +37,9 @@ pub struct Explanation {
     pub signals: Vec<(String, &'static str)>,
     /// The rules that could match, in order of their ids.
     pub rules: Vec<RuleTrace>,
+    /// What bounds the life of an answer by the rules, and in how many milliseconds it ends, the earliest first. Empty
+    /// where a required signal is not ok: such an answer is not kept.
+    pub expiry: Vec<(&'static str, u64)>,
 }
 
 /// What one rule came to.
@@ -77,8 +81,8 @@ fn trace(
     let active = snapshot.active.as_ref().ok_or("no bundle is active")?;
     let policy = &**active.bundle.policy();
     super::bundle_gate(snapshot, policy, now).map_err(|reason| reason.code().to_owned())?;
-    request.terms().map_err(|error| error.to_string())?;
-    let (_, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
+    let terms = request.terms().map_err(|error| error.to_string())?;
+    let (number, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
     let mut slots = Slots::new();
     policy.schema.fill(request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
@@ -104,7 +108,12 @@ fn trace(
         rego_input: OnceCell::new(),
     };
     let mut rules = Rules { evaluation: &evaluation, policy, traces: Vec::new() };
-    evaluation.count(action, Which::All, true, &mut rules);
+    let counted = evaluation.count(action, Which::All, true, &mut rules);
+    let need = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number));
+    if let Some(need) = need.filter(|need| need.degraded.is_none()) {
+        let lives = Lives::of(snapshot, need, &counted, terms, now);
+        explanation.expiry = lives.bounds(counted.tally.verdict(), action);
+    }
     rules.traces.sort_by_key(|(a, _)| *a);
     rules.traces.dedup_by(|(a, _), (b, _)| a == b);
     explanation.rules = rules.traces.into_iter().map(|(_, trace)| trace).collect();

@@ -12,44 +12,66 @@ use crate::state::cache::Answer;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 
-/// How long an answer may live: until the first of the facts that it rests on ends.
+/// The ends of the facts that an answer rests on; [`Monotonic::NEVER`] for what has none.
 pub(super) struct Lives {
     now: Monotonic,
-    /// The end of every fact but the required signals' freshness.
-    facts: Monotonic,
-    /// The end of the required signals' freshness.
+    /// The freshness of the signals that the action requires.
     required: Monotonic,
+    /// The freshness of the other signals that its rules read.
+    read: Monotonic,
+    /// The bundle's validity.
+    bundle: Monotonic,
+    /// The next time at which a condition that reads `now` may change.
+    time: Monotonic,
+    /// The request's own ground.
+    request: Monotonic,
 }
 
 impl Lives {
     pub(super) fn of(snapshot: &Snapshot, need: &Need, counted: &Counted, terms: Terms, now: Now) -> Self {
         let wall = now.wall.as_timestamp();
-        let bundle_end = snapshot.active.as_ref().and_then(|active| active.bundle.policy().valid_until);
         let at_wall = |at: Timestamp| {
             if at <= wall {
                 return now.monotonic;
             }
             i64::try_from(at.as_nanosecond()).map_or(Monotonic::NEVER, |at| reached(now, Wall::from_nanos(at)))
         };
-        let ends = [
-            Some(need.read_until),
-            bundle_end.map(|end| reached(now, end)),
-            counted.boundary.map(at_wall),
-            terms.expires_at.map(at_wall),
-        ];
-        let facts = ends.into_iter().flatten().min().unwrap_or(Monotonic::NEVER);
-        Self { now: now.monotonic, facts, required: need.required_until }
+        let bundle = snapshot.active.as_ref().and_then(|active| active.bundle.policy().valid_until);
+        Self {
+            now: now.monotonic,
+            required: need.required_until,
+            read: need.read_until,
+            bundle: bundle.map_or(Monotonic::NEVER, |end| reached(now, end)),
+            time: counted.boundary.map_or(Monotonic::NEVER, at_wall),
+            request: terms.expires_at.map_or(Monotonic::NEVER, at_wall),
+        }
+    }
+
+    /// The end of every fact but the required signals' freshness.
+    fn facts(&self) -> Monotonic {
+        self.read.min(self.bundle).min(self.time).min(self.request)
     }
 
     /// Until when the answer may be used again; the time of the decision for not at all.
     pub(super) fn answer_expires_at(&self, verdict: Verdict, action: &ActionSpec) -> Monotonic {
-        let ttl = match verdict.reason() {
-            Reason::AllowedByRule => action.allow_ttl,
-            Reason::DeniedByRule | Reason::NoMatchingRule => action.deny_ttl,
-            // What could not be established is never kept: the next request may know more.
-            _ => None,
-        };
-        ttl.map_or(self.now, |ttl| self.now.after(ttl).min(self.facts).min(self.required))
+        ttl(verdict, action).map_or(self.now, |ttl| self.now.after(ttl).min(self.facts()).min(self.required))
+    }
+
+    /// What bounds the answer's life, and in how many milliseconds each of it ends, the earliest first.
+    pub(super) fn bounds(&self, verdict: Verdict, action: &ActionSpec) -> Vec<(&'static str, u64)> {
+        let ttl = ttl(verdict, action).map_or(self.now, |ttl| self.now.after(ttl));
+        let ends = [
+            ("the action's ttl", ttl),
+            ("the freshness of the required signals", self.required),
+            ("the freshness of the signals that rules read", self.read),
+            ("the bundle's validity", self.bundle),
+            ("the next boundary of a time condition", self.time),
+            ("the request's own end", self.request),
+        ];
+        let ends = ends.into_iter().filter(|(_, end)| *end < Monotonic::NEVER);
+        let mut bounds: Vec<_> = ends.map(|(name, end)| (name, end.nanos_since(self.now) / 1_000_000)).collect();
+        bounds.sort_by_key(|(_, millis)| *millis);
+        bounds
     }
 
     pub(super) fn answer(
@@ -62,7 +84,7 @@ impl Lives {
         let stale_until = match (&action.on_failure, verdict.reason()) {
             (OnFailure::ServeCached(serve), Reason::AllowedByRule) => {
                 // Not older than `max_stale`: an answer of exactly that age still serves.
-                self.now.after(serve.max_stale).after(Ttl::from_millis(1)).min(self.facts)
+                self.now.after(serve.max_stale).after(Ttl::from_millis(1)).min(self.facts())
             }
             _ => self.now,
         };
@@ -74,6 +96,16 @@ impl Lives {
             stale_until,
             stamp: need.stamp,
         })
+    }
+}
+
+/// For how long the action lets a decision with this verdict be used again.
+const fn ttl(verdict: Verdict, action: &ActionSpec) -> Option<Ttl> {
+    match verdict.reason() {
+        Reason::AllowedByRule => action.allow_ttl,
+        Reason::DeniedByRule | Reason::NoMatchingRule => action.deny_ttl,
+        // What could not be established is never kept: the next request may know more.
+        _ => None,
     }
 }
 

@@ -291,3 +291,20 @@ fn a_new_bundle_keeps_what_is_known_of_the_signals_it_shares() {
     assert_eq!(engine.signal("idp"), Some(Status::Ok));
     assert_eq!(engine.signal("aaa"), Some(Status::Unknown));
 }
+
+#[test]
+fn an_explanation_names_what_bounds_the_answer() {
+    let engine = engine();
+    engine.observe(&Observation::ok("idp"), at(0));
+    let mut asked: Value = serde_json::from_slice(&request("write", "staff")).unwrap();
+    asked["context"] = json!({"fallgate": {"expires_at": "1970-01-01T00:00:05Z"}});
+    let asked = Request::from_json(asked.to_string().as_bytes(), &Limits::DEFAULT).unwrap();
+    let expiry = engine.explain(&asked, at(1_000)).expiry;
+    let expected = [
+        ("the request's own end", 4_000),
+        ("the freshness of the required signals", 9_001),
+        ("the action's ttl", 30_000),
+    ];
+    assert_eq!(expiry, expected);
+    assert_eq!(engine.decide(&asked, at(1_000)).expires_in_ms(), 4_000, "the earliest is what the decision says");
+}

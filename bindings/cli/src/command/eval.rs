@@ -117,12 +117,46 @@ fn show_explanation(explanation: &Explanation, document: &Value, console: &mut C
         writeln!(console.out, "  {} {}: match {}, rule {}{detail}", rule.effect, rule.rule, rule.matched, rule.truth)?;
         let condition = condition(document, &rule.rule);
         for (start, end, value) in &rule.expressions {
-            let text = condition.get(*start..*end).unwrap_or_default();
+            let text = condition.get(*start..closed(condition, *start, *end)).unwrap_or_default();
             let words: Vec<&str> = text.split_whitespace().collect();
             writeln!(console.out, "    {}: {value}", words.join(" "))?;
         }
     }
+    if !explanation.expiry.is_empty() {
+        writeln!(console.out, "\nhow long it may be kept, the earliest end counts")?;
+    }
+    for (name, millis) in &explanation.expiry {
+        writeln!(console.out, "  {millis} ms: {name}")?;
+    }
     Ok(())
+}
+
+/// The end of an expression with the brackets that it leaves open: the parser's places stop before them.
+fn closed(text: &str, start: usize, end: usize) -> usize {
+    let mut open: Vec<char> = Vec::new();
+    let mut quote: Option<char> = None;
+    for letter in text.get(start..end).unwrap_or_default().chars() {
+        match (quote, letter) {
+            (Some(mark), _) if mark == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '(') => open.push(')'),
+            (None, '[') => open.push(']'),
+            (None, '{') => open.push('}'),
+            (None, ')' | ']' | '}') => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let mut end = end;
+    while let Some(bracket) = open.pop() {
+        let rest = text.get(end..).unwrap_or_default();
+        let spaces = rest.len().saturating_sub(rest.trim_start().len());
+        if !rest.trim_start().starts_with(bracket) {
+            break;
+        }
+        end = end.saturating_add(spaces).saturating_add(bracket.len_utf8());
+    }
+    end
 }
 
 /// The text of a rule's condition.
@@ -234,4 +268,18 @@ fn instant(text: &str) -> Result<Wall, Failure> {
 fn machine_time() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closed;
+
+    #[test]
+    fn an_expression_is_shown_with_its_closing_brackets() {
+        for (whole, cut) in [("f(a, [b])", "f(a, [b"), ("x.all(i, i == ')' )", "x.all(i, i == ')'"), ("a + b", "a + b")]
+        {
+            let text = format!("!{whole} && c");
+            assert_eq!(text.get(1..closed(&text, 1, cut.len() + 1)), Some(whole));
+        }
+    }
 }
