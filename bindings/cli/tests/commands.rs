@@ -177,6 +177,12 @@ fn build_writes_what_check_calls_by_its_identifier() {
     let bytes = fs::read_to_string(&bundle).unwrap();
     assert!(bytes.starts_with("{\"actions\":{\"document:read\":{\"cache\":") && !bytes.contains('\n'), "{bytes}");
     assert!(!Path::new(&format!("{bundle}.partial")).exists());
+    // One more byte, and no engine takes it: neither does the command.
+    let changed = folder.path().join("changed.json").display().to_string();
+    fs::write(&changed, [fs::read(&bundle).unwrap(), b"\n".to_vec()].concat()).unwrap();
+    let ran = fallgate(&["check", &changed]);
+    assert_eq!(ran.exit, 1);
+    assert!(ran.out.contains("not_canonical") || ran.err.contains("not_canonical"), "{}{}", ran.out, ran.err);
     let ran = fallgate(&["build", &pack, "-o", "/nowhere/bundle.json"]);
     assert_eq!(ran.exit, 3);
     assert!(ran.err.starts_with("error[unreadable]: cannot write"), "{}", ran.err);

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use fallgate::drill::Drill;
+use fallgate::error::Code;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 
@@ -84,6 +85,11 @@ impl Compiled {
 fn compile(pack: &Path) -> Result<Compiled, Failure> {
     let Loaded { document, sources } = load_pack(pack)?;
     match Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT) {
+        Ok(bundle) if pack.is_file() && !is_text_of(&sources, &bundle) => {
+            let finding = Finding::error(Code::NotCanonical, "the file is not the canonical form of its bundle");
+            let finding = finding.help("build it with `fallgate build`, and leave it as it is");
+            Err(Failure::Findings(vec![finding], sources.files().to_vec()))
+        }
         Ok(bundle) => Ok(Compiled { document, bundle, sources }),
         Err(error) => {
             let found = error.diagnostics().iter();
@@ -91,6 +97,11 @@ fn compile(pack: &Path) -> Result<Compiled, Failure> {
             Err(Failure::Findings(findings, sources.files().to_vec()))
         }
     }
+}
+
+/// Whether the file that was read holds the bytes of the bundle, and no others: an engine would take no others.
+fn is_text_of(sources: &SourceMap, bundle: &Bundle) -> bool {
+    sources.files().first().is_some_and(|file| file.text().as_bytes() == bundle.bytes())
 }
 
 /// A drill, its file, and where its fields were written.
