@@ -189,17 +189,22 @@ impl Analysis<'_> {
         value_type.is_none_or(|one| matches!(one, ValueType::Any | ValueType::Map(..) | ValueType::Record(_)))
     }
 
-    /// `c ? a : b`. Where `c` can move, only a constant branch makes it logic again.
+    /// `c ? a : b`. Where `c` can move, only a constant branch makes it logic again. It is not quite the logic of `&&` and
+    /// `||`: these are settled by one term, while a choice waits for `c`. So a `c` that was indeterminate and moves, either
+    /// way, settles the whole to whatever the branch is that it moves to.
     fn conditional(&self, condition: NodeId, then: NodeId, otherwise: NodeId) -> Moves {
         let (c, a, b) = (self.of(condition), self.of(then), self.of(otherwise));
         if c == Moves::NONE {
             return a.or(b);
         }
+        let either = c.rises.or(c.falls);
         match (self.constant(then), self.constant(otherwise)) {
-            (_, Some(false)) => c.or(a),
-            (Some(true), _) => c.or(b),
-            (_, Some(true)) => c.negated().or(a),
-            (Some(false), _) => c.negated().or(b),
+            (Some(true), Some(false)) => c,
+            (Some(false), Some(true)) => c.negated(),
+            (_, Some(false)) => Moves { rises: c.rises, falls: either }.or(a),
+            (Some(true), _) => Moves { rises: either, falls: c.falls }.or(b),
+            (_, Some(true)) => Moves { rises: either, falls: c.rises }.or(a),
+            (Some(false), _) => Moves { rises: c.falls, falls: either }.or(b),
             _ => c.or(a).or(b).followed_by_anything(),
         }
     }
