@@ -355,7 +355,7 @@ impl Engine {
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
-            decision.expires_at = answer.expires_at;
+            decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
             decision.obligations = answer.obligations;
             return decision.settled(answer.verdict, policy);
         }
