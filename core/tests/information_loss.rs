@@ -435,3 +435,28 @@ fn an_accepted_loss_is_listed_and_marks_its_decisions() {
     assert!(decision.is_allow() && decision.information_loss());
     assert_eq!(decision.to_json()["context"]["information_loss"], true);
 }
+
+/// The rule that denies may have ceased to by a loss: then it is not the rule that decides, and yet its declaration is used.
+#[test]
+fn an_allow_says_that_a_rule_which_might_have_denied_accepts_a_loss() {
+    let rules = [
+        Rule { deny: false, when: "true".into(), clause: None },
+        Rule { deny: true, when: "has(subject.number) && subject.number > 2".into(), clause: None },
+    ];
+    let mut document = document(&rules, true, &json!({}));
+    document["rules"][0].as_object_mut().unwrap().remove("accepts_information_loss");
+    let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap();
+    let decide = |subject: &Value| {
+        let engine = Engine::new(Config::default());
+        engine.activate(bundle.clone(), NOW).unwrap();
+        let request = json!({
+            "subject": {"type": "user", "id": "u", "properties": subject}, "action": {"name": "act"},
+            "resource": {"type": "r", "id": "r"},
+        });
+        engine.decide_json(request.to_string().as_bytes(), NOW)
+    };
+    assert!(!decide(&json!({"number": 3})).is_allow());
+    let decision = decide(&json!({}));
+    assert!(decision.is_allow() && decision.information_loss());
+    assert_eq!(decision.rule(), Some("rule-0"));
+}
