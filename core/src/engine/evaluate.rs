@@ -17,9 +17,9 @@ use crate::policy::index::{Candidate, Index, Left};
 use crate::policy::rule::{Condition, Rule, ScalarView, any_scalar};
 use crate::policy::signal::CLOCK;
 use crate::reason::Effect;
-use crate::request::{Party, Request};
+use crate::request::RequestView;
 use crate::time::Now;
-use crate::value::{Map, Timestamp, Value, View};
+use crate::value::{Timestamp, View};
 
 /// Which rules count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) enum Which {
 pub(super) struct Evaluation<'e> {
     pub(super) policy: &'e Policy,
     pub(super) limits: &'e Limits,
-    pub(super) request: &'e Request,
+    pub(super) request: RequestView<'e>,
     pub(super) slots: &'e [Option<View<'e>>],
     pub(super) signals: &'e [SignalView],
     pub(super) now: Now,
@@ -138,23 +138,8 @@ impl Evaluation<'_> {
 
     /// What Rego sees of it all: the request as AuthZEN has it, every signal, and the time where it is to be trusted.
     fn input(&self) -> RegoInput {
-        let text = |text: &str| Value::String(text.into());
-        let party = |party: &Party| {
-            let mut map = Map::default();
-            map.insert("type", text(&party.party_type));
-            map.insert("id", text(&party.id));
-            map.insert("properties", Value::Map(party.properties.clone()));
-            Value::Map(map)
-        };
-        let mut action = Map::default();
-        action.insert("name", text(&self.request.action.name));
-        action.insert("properties", Value::Map(self.request.action.properties.clone()));
-        let (subject, action, resource) =
-            (party(&self.request.subject), Value::Map(action), party(&self.request.resource));
-        let context = Value::Map(self.request.context.clone());
-        let entries = [("subject", &subject), ("action", &action), ("resource", &resource), ("context", &context)];
         let names = self.policy.signals.iter().map(|spec| spec.name.as_str());
-        let input = RegoInput::new(entries).with_signals(names.zip(self.signals.iter().copied()));
+        let input = RegoInput::request(&self.request).with_signals(names.zip(self.signals.iter().copied()));
         if self.clock_ok { input.with_now(self.now.wall.as_timestamp()) } else { input }
     }
 

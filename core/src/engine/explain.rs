@@ -17,7 +17,7 @@ use crate::policy::compile::Policy;
 use crate::policy::rule::Condition;
 use crate::policy::schema::Slots;
 use crate::reason::Effect;
-use crate::request::Request;
+use crate::request::{Request, RequestView};
 use crate::time::Now;
 use crate::value::View;
 
@@ -85,7 +85,8 @@ fn trace(
     let (number, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
     let mut slots = Slots::new();
-    policy.schema.fill(request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
+    let request = RequestView::from(request);
+    policy.schema.fill(&request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
 
     let named = |number: &u16| {
         let spec = policy.signals.get(usize::from(*number))?;
@@ -195,6 +196,7 @@ fn shown(value: View<'_>) -> String {
         View::List(values) => format!("a list of {}", values.len()),
         View::Items(items) => format!("a list of {}", items.len()),
         View::Map(map) => format!("a map of {}", map.len()),
+        View::Fields(fields) => format!("a map of {}", fields.len()),
         View::Entries(entries) => format!("a map of {}", entries.len()),
         View::Timestamp(at) => at.to_string(),
         View::Duration(span) => format!("{span:?}"),

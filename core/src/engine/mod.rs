@@ -32,7 +32,7 @@ use crate::name::{self, Name};
 use crate::policy::bundle::Bundle;
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
-use crate::request::{Request, RequestError};
+use crate::request::{Request, RequestError, RequestView};
 use crate::state::cache::Cache;
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
@@ -249,7 +249,18 @@ impl Engine {
     /// Decides. There is no error: whatever goes wrong is a deny with its reason.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Now) -> Decision {
+        let request = RequestView::from(request);
         self.contained(now, || match request.check_names(&self.config.limits) {
+            Ok(()) => self.gates(&request, now),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Decides on attributes that the host holds; what the same request as JSON would be decided.
+    #[must_use]
+    pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
+        let limits = &self.config.limits;
+        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
             Ok(()) => self.gates(request, now),
             Err(error) => self.refused(&error, now),
         })
@@ -259,7 +270,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&request, now),
+            Ok(request) => self.gates(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -286,7 +297,7 @@ impl Engine {
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
-    fn gates(&self, request: &Request, now: Now) -> Decision {
+    fn gates(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
         let now = self.held(now);
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
@@ -318,7 +329,7 @@ impl Engine {
         if terms.min_revision.is_some_and(|least| policy.revision < least) {
             return decision.denied(Reason::RevisionTooOld);
         }
-        let Some((number, action)) = policy.action(&request.action.name) else {
+        let Some((number, action)) = policy.action(request.action.name) else {
             return decision.denied(Reason::UnknownAction);
         };
         let arena = Bump::new();
@@ -338,7 +349,7 @@ impl Engine {
         let evaluation = Evaluation {
             policy,
             limits: &self.config.limits,
-            request,
+            request: *request,
             slots: &slots,
             signals: &snapshot.signals,
             now,
@@ -418,9 +429,9 @@ impl Engine {
         Now { monotonic: self.high_water.hold(now.monotonic), wall: now.wall }
     }
 
-    fn decision_id(&self, request: &Request, now: Now) -> DecisionId {
+    fn decision_id(&self, request: &RequestView<'_>, now: Now) -> DecisionId {
         let (subject, resource) = (&request.subject, &request.resource);
-        let who = (&subject.party_type, &subject.id, &resource.party_type, &resource.id, &request.action.name);
+        let who = (subject.party_type, subject.id, resource.party_type, resource.id, request.action.name);
         self.id_of(now, self.hash.hash_one(who))
     }
 
