@@ -393,6 +393,11 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         assert!(refused("allow", &negated).is_some(), "{negated}");
         assert_eq!(refused("deny", &negated), None, "{negated}");
     }
+    // The clock fails by being lost.
+    for test in ["signals.clock.failed", "!signals.clock.ok"] {
+        assert_eq!(refused("deny", test), None, "{test}");
+        assert!(refused("allow", test).is_some(), "{test}");
+    }
     assert_eq!(refused("deny", "subject.on"), None);
     assert!(refused("allow", "subject.on").is_some());
     for nowhere in [

@@ -60,6 +60,8 @@ pub(super) struct Facts {
     pub(super) types: Vec<ValueType>,
     /// By slot: what its absence means.
     pub(super) absences: Vec<(u16, Absence)>,
+    /// Signals that fail by a loss.
+    pub(super) failing_by_loss: Vec<u16>,
     /// Constants that stand for a presence test of the pack's data.
     pub(super) presence_of_data: Vec<NodeId>,
 }
@@ -126,6 +128,7 @@ impl Analysis<'_> {
     fn node(&self, id: NodeId, node: Node) -> Moves {
         match node {
             Node::Constant(_) if self.facts.presence_of_data.contains(&id) => Moves::falling(id),
+            Node::SignalFailed(signal) if self.facts.failing_by_loss.contains(&signal) => Moves::rising(id),
             Node::Fail(_)
             | Node::Constant(_)
             | Node::Variable(_)
