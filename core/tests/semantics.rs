@@ -80,6 +80,7 @@ fn the_gates_speak_in_their_order() {
     let mut asked = request("erase", json!({"level": "high"}));
     asked["context"] = json!({"fallgate": {"min_revision": "new"}});
     let engine = Engine::new(Config::default());
+    assert_eq!(engine.decide_json(b"{", at(1)).reason(), Reason::InvalidRequest, "before there is anything to decide");
     assert_eq!(ask(&engine, &asked, 1).reason(), Reason::NoPolicy);
     let ended = pack(rules.clone(), |document| document["valid"] = json!({"until": "1969-01-01T00:00:00Z"}));
     engine.activate(ended, at(1)).unwrap();
@@ -263,6 +264,26 @@ fn what_could_not_be_established_is_never_kept() {
         assert_eq!((decision.reason(), decision.cached(), decision.expires_in_ms()), (Reason::Indeterminate, false, 0));
     }
     assert_eq!(engine.counters().cached_decisions, 0);
+}
+
+#[test]
+fn what_is_decided_without_a_required_signal_is_not_kept() {
+    for (on_failure, expected) in [
+        (json!("deny"), Reason::SignalUnavailable),
+        (json!("minimal"), Reason::AllowedMinimal),
+        (json!({"allow": {"justification": "a shop window"}}), Reason::AllowedFailOpen),
+    ] {
+        let rules = json!([{"id": "all", "effect": "allow", "minimal": true}]);
+        let engine = engine(pack(rules, |document| {
+            document["actions"]["write"]["on_failure"] = on_failure;
+            document["actions"]["write"]["cache"] = json!({"allow": "1m", "deny": "1m"});
+        }));
+        for millis in [1, 2] {
+            let decision = ask(&engine, &request("write", json!({})), millis);
+            assert_eq!((decision.reason(), decision.cached(), decision.expires_in_ms()), (expected, false, 0));
+        }
+        assert_eq!(engine.counters().cached_decisions, 0);
+    }
 }
 
 #[test]
