@@ -72,6 +72,8 @@ pub mod decision;
 
 pub mod state;
 
+pub mod resilience;
+
 pub mod engine;
 
 pub mod drill;

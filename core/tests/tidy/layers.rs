@@ -19,6 +19,7 @@ const LAYERS: &[Layer] = &[
         modules: &["error", "limits", "name", "obligation", "reason", "request", "time", "value", "value_type"],
         uses: &[],
     },
+    Layer { name: "resilience", modules: &["resilience"], uses: &["words"] },
     Layer { name: "condition", modules: &["condition"], uses: &["words"] },
     Layer { name: "policy", modules: &["policy"], uses: &["words", "condition"] },
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
