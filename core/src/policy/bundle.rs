@@ -145,7 +145,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 14] = [
+const PACK_MAPS: [&str; 15] = [
     "",
     "valid",
     "schema",
@@ -158,6 +158,7 @@ const PACK_MAPS: [&str; 14] = [
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",
+    "candidates",
     "tests/*",
     "tests/*/expect",
 ];

@@ -247,6 +247,20 @@ impl Schema {
         }
     }
 
+    /// The declared type of one attribute of one type of subject or resource.
+    pub(super) fn property(&self, entity: Entity, type_name: &str, name: &str) -> Result<&ValueType, Option<String>> {
+        let types = match entity {
+            Entity::Subject => &self.subject,
+            _ => &self.resource,
+        };
+        let fields = types.by_name.get(type_name);
+        let spec = fields.and_then(|fields| fields.spec(name));
+        spec.map(|spec| &spec.value_type).ok_or_else(|| {
+            let declared = fields.into_iter().flat_map(|fields| fields.0.iter().map(|spec| &*spec.name));
+            nearest(name, declared)
+        })
+    }
+
     /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.
     ///
     /// The slots are the caller's, since they are too large to be handed back by value.
