@@ -85,6 +85,11 @@ pub enum Command {
         /// Only the drill of this name: its file's, without `.yaml`.
         name: Option<String>,
     },
+    /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
+    Corpus {
+        /// A folder of packs, or one pack's folder.
+        folder: PathBuf,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

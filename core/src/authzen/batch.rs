@@ -11,7 +11,7 @@ use crate::decision::Decision;
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::reason::Reason;
-use crate::request::{self, Action, Party, Request, RequestError, parse_strict};
+use crate::request::{self, Action, Attributes, Party, RequestError, RequestView, parse_strict};
 use crate::time::Now;
 use crate::value::{Map, Value};
 
@@ -40,7 +40,7 @@ pub(super) fn evaluations(engine: &Engine, body: &[u8], now: Now) -> Result<Answ
     if items.len() > limits.batch_max {
         return Err(RequestError::Limit { max: limits.batch_max, unit: "items" }.into());
     }
-    let mut shared = Parts::read(&mut members)?;
+    let shared = Parts::read(&mut members)?;
     let (mut answers, mut reasons) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
     for item in items {
         let decided = shared.decide(item, engine, now);
@@ -59,8 +59,8 @@ pub(super) fn evaluations(engine: &Engine, body: &[u8], now: Now) -> Result<Answ
     Ok(Answer::new(&json!({ "evaluations": answers }), reasons))
 }
 
-/// A batch may be larger than a request, and nests two levels deeper; each of its items is held to the engine's limits
-/// of evaluation by itself.
+/// A batch may be larger than a request, and nests two levels deeper; each of its items is held to the limits of a request
+/// by itself.
 fn batch_limits(limits: &Limits) -> Limits {
     Limits {
         request_bytes_max: limits.batch_bytes_max,
@@ -124,63 +124,30 @@ impl Parts {
         })
     }
 
-    /// Decides an item, with these parts for those that it lacks.
-    ///
-    /// They are lent and not cloned: else one large default would cost as much as a thousand.
-    fn decide(&mut self, item: Value, engine: &Engine, now: Now) -> Result<Decision, RequestError> {
+    /// Decides an item, with these parts for those that it lacks. Nothing is cloned: else one large default would cost as
+    /// much as a thousand.
+    fn decide(&self, item: Value, engine: &Engine, now: Now) -> Result<Decision, RequestError> {
         let Value::Map(mut members) = item else {
             return Err(RequestError::Member { member: "evaluations", expected: "a list of objects" });
         };
         let own = Self::read(&mut members)?;
-        let mut subject = Part::of(own.subject, &mut self.subject);
-        let mut action = Part::of(own.action, &mut self.action);
-        let mut resource = Part::of(own.resource, &mut self.resource);
-        let mut context = Part::of(own.context, &mut self.context);
-        let parts = (subject.value.take(), action.value.take(), resource.value.take());
-        let decided = match parts {
-            (Some(by), Some(what), Some(on)) => {
-                let circumstances = context.value.take().unwrap_or_default();
-                let request = Request { subject: by, action: what, resource: on, context: circumstances };
-                let decided = request.check_names(&engine.config().limits).map(|()| engine.decide(&request, now));
-                subject.value = Some(request.subject);
-                action.value = Some(request.action);
-                resource.value = Some(request.resource);
-                context.value = Some(request.context);
-                decided
-            }
-            (by, what, on) => {
-                let missing = match (&by, &what) {
-                    (None, _) => request::subject(None).map(|_| ()),
-                    (_, None) => request::action(None).map(|_| ()),
-                    _ => request::resource(None).map(|_| ()),
-                };
-                (subject.value, action.value, resource.value) = (by, what, on);
-                missing.and(Err(RequestError::Member { member: "", expected: "a JSON object" }))
-            }
+        let missing = |member, expected| move || RequestError::Member { member, expected };
+        let subject = own.subject.as_ref().or(self.subject.as_ref());
+        let subject = subject.ok_or_else(missing("subject", "an object with `type` and `id`"))?;
+        let action = own.action.as_ref().or(self.action.as_ref());
+        let action = action.ok_or_else(missing("action", "an object with `name`"))?;
+        let resource = own.resource.as_ref().or(self.resource.as_ref());
+        let resource = resource.ok_or_else(missing("resource", "an object with `type` and `id`"))?;
+        let context = own.context.as_ref().or(self.context.as_ref());
+        let request = RequestView {
+            subject: subject.into(),
+            action: action.into(),
+            resource: resource.into(),
+            context: context.map_or(Attributes::NONE, Attributes::from),
         };
-        subject.give_back(&mut self.subject);
-        action.give_back(&mut self.action);
-        resource.give_back(&mut self.resource);
-        context.give_back(&mut self.context);
-        decided
-    }
-}
-
-/// A part of a request that is the item's own, or lent.
-struct Part<T> {
-    value: Option<T>,
-    lent: bool,
-}
-
-impl<T> Part<T> {
-    fn of(own: Option<T>, shared: &mut Option<T>) -> Self {
-        let lent = own.is_none();
-        Self { value: own.or_else(|| shared.take()), lent }
-    }
-
-    fn give_back(self, shared: &mut Option<T>) {
-        if self.lent {
-            *shared = self.value;
-        }
+        let limits = &engine.config().limits;
+        request.check_names(limits)?;
+        request.check_values(limits)?;
+        Ok(engine.decide_view(&request, now))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
+use super::timeline::Stage;
 use crate::decision::Decision;
-use crate::engine::{Config, Engine};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::signal::Source;
@@ -25,10 +25,13 @@ pub struct CaseReport {
 /// Runs one case on a fresh engine.
 #[must_use]
 pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
+    run_on(&mut Stage::new(), bundle, case)
+}
+
+pub(super) fn run_on(stage: &mut Stage, bundle: &Bundle, case: &Case) -> CaseReport {
     let mut failures = Vec::new();
     let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
-    let engine = Engine::new(Config::default());
-    if let Err(error) = engine.activate(bundle.clone(), now) {
+    if let Err(error) = stage.activate(bundle, now) {
         failures.push(error.to_string());
     }
     for (name, status) in &case.signals {
@@ -37,15 +40,15 @@ pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
             continue;
         };
         for member in members(bundle, name) {
-            let outcome = engine.observe(&Observation::new(member, status), now);
+            let outcome = stage.observe(&Observation::new(member, status), now);
             if outcome != Observed::Taken {
                 failures.push(format!("signal {name}: {}", outcome.code()));
             }
         }
     }
-    let decision = engine.decide_json(&super::request_bytes(&case.request), now);
+    let decision = stage.decide(&case.request, now);
     failures.extend(decision_failures(&case.expect, &decision));
-    failures.extend(signal_failures(&case.expect, &engine));
+    failures.extend(signal_failures(&case.expect, stage.engine()));
     CaseReport { name: case.name.clone(), decision, failures }
 }
 

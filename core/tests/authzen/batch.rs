@@ -142,6 +142,14 @@ fn a_batch_has_so_many_items_and_no_more() {
     let answer = raw(&engine, Endpoint::Evaluations, most.to_string().as_bytes());
     assert_eq!((answer.status, answer.reasons.len()), (200, 1_000));
     assert!(answer.reasons.iter().all(|reason| *reason == Reason::AllowedByRule));
+    // An item is no larger than a request.
+    let item = |values| {
+        let list = json!({ "list": vec![1; values] });
+        json!([{ "resource": { "type": "record", "id": "record-1", "properties": list } }, record("record-1")])
+    };
+    let allowed = |values| decisions(&ask(&engine, Endpoint::Evaluations, &batch(&item(values))));
+    assert_eq!(allowed(9_000), [true, true]);
+    assert_eq!(allowed(10_000), [false, true]);
     let more = batch(&json!(vec![record("record-1"); Limits::DEFAULT.batch_max + 1]));
     assert_eq!(status(&engine, Endpoint::Evaluations, &more), 400);
     let values = batch(

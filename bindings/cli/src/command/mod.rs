@@ -2,8 +2,10 @@
 
 mod build;
 mod check;
+mod corpus;
 mod drill;
 mod eval;
+mod explanation;
 mod init;
 mod print;
 mod test;
@@ -60,6 +62,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Build { pack, output } => build::run(pack, output, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
+        Command::Corpus { folder } => corpus::run(folder, console),
         Command::Completions { shell } => print::completions(*shell, console),
         Command::Man { command } => print::man(command.as_deref(), console),
         Command::Schema { name } => print::schema(name, console),

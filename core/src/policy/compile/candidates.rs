@@ -11,7 +11,7 @@ use crate::policy::candidate::Candidates;
 use crate::policy::format::{self, Pack};
 use crate::policy::schema::{Schema, typed};
 use crate::request::Party;
-use crate::value::Value;
+use crate::value::{Value, View};
 
 type ByType = BTreeMap<String, BTreeMap<String, format::Properties>>;
 
@@ -81,7 +81,7 @@ impl Compiler<'_> {
                 let message = format!("the schema declares no attribute {} of {}", quoted(name), quoted(type_name));
                 self.fault(Code::UnknownAttribute, pointer, message, help);
             }
-            Ok(value_type) if typed(value, value_type, &Bump::new()).is_none() => {
+            Ok(value_type) if typed(View::from(value), value_type, &Bump::new()).is_none() => {
                 let message = format!("{} is of the type {value_type}", quoted(name));
                 self.fault(Code::TypeMismatch, pointer, message, "write a value of the declared type");
             }
