@@ -17,5 +17,7 @@ pub mod reading;
 pub mod reference;
 pub mod report;
 pub mod scalar;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod source;
 pub mod yaml;
