@@ -91,7 +91,7 @@ fn line(
     peer: &Peer,
     request_id: Option<&HeaderValue>,
 ) -> String {
-    let at = super::clock::now().wall.as_timestamp();
+    let at = fallgate_clocks::now().wall.as_timestamp();
     // A method is whatever a caller writes; those that are served are few.
     let method = if matches!(*method, Method::GET | Method::POST | Method::HEAD) { method.as_str() } else { "other" };
     let millis = took.as_secs_f64() * 1_000.0;

@@ -7,7 +7,6 @@
 //! In reading order: [`settings`] (what the operator says), `listen` (connections, one by one), `http` (a request's way
 //! through), `state` (what all requests share), `metrics`, `log`.
 
-mod clock;
 mod http;
 mod listen;
 mod log;

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::settings::Settings;
-use super::{CannotStart, Reload, clock};
+use super::{CannotStart, Reload};
 
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -43,7 +43,7 @@ impl State {
         getrandom::fill(&mut config.key)
             .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
         let engine = Engine::new(config);
-        let now = clock::now();
+        let now = fallgate_clocks::now();
         engine.activate(bundle, now).map_err(|error| CannotStart(format!("the pack cannot decide: {error}")))?;
         for (signal, status) in &settings.observed {
             engine.observe(&Observation::new(signal, *status), now);
@@ -60,7 +60,7 @@ impl State {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
-            let answer = authzen::answer(&state.engine, endpoint, &body, clock::now());
+            let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
             drop(place);
             answer
         });
@@ -78,7 +78,7 @@ impl State {
             let status = parse_status(status).ok_or_else(|| format!("{}: {expected}", quoted(signal)))?;
             observations.push(Observation::new(signal, status));
         }
-        let now = clock::now();
+        let now = fallgate_clocks::now();
         let (mut known, mut outcomes) = (true, Map::new());
         for observation in &observations {
             let outcome = self.engine.observe(observation, now);
@@ -95,7 +95,7 @@ impl State {
 
     /// Lets time do what is due, and logs what happened.
     pub(super) fn tick(&self) {
-        let now = clock::now();
+        let now = fallgate_clocks::now();
         if self.engine.next_deadline().is_some_and(|due| due <= now.monotonic) {
             self.engine.advance(now);
         }
@@ -110,7 +110,7 @@ impl State {
         let read = tokio::task::spawn_blocking(move || reload()).await;
         let activated = read.map_err(|_| "it failed".to_owned()).and_then(|read| read).and_then(|bundle| {
             let told = format!("{} revision {}", bundle.name(), bundle.revision());
-            self.engine.activate(bundle, clock::now()).map(|()| told).map_err(|error| error.to_string())
+            self.engine.activate(bundle, fallgate_clocks::now()).map(|()| told).map_err(|error| error.to_string())
         });
         match activated {
             Ok(told) => {
