@@ -16,6 +16,7 @@ use fallgate::authzen::{Endpoint, WELL_KNOWN, metadata};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value as Json;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::metrics;
@@ -167,8 +168,9 @@ fn is_this_machine(host: &str) -> bool {
 
 async fn authzen(state: Arc<State>, endpoint: Endpoint, request: Request) -> Response {
     let bytes_max = endpoint.bytes_max(&state.engine.config().limits);
-    let body = match read(request, bytes_max, state.settings.request_timeout).await {
-        Ok(body) => body,
+    // The room is kept until the answer is there.
+    let (body, _room) = match read(&state, request, bytes_max).await {
+        Ok(read) => read,
         Err(refusal) => return refusal,
     };
     match timeout(state.settings.request_timeout, state.answer(endpoint, body)).await {
@@ -182,8 +184,8 @@ async fn authzen(state: Arc<State>, endpoint: Endpoint, request: Request) -> Res
 }
 
 async fn signals(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
-    let body = match read(request, SIGNALS_BYTES_MAX, state.settings.request_timeout).await {
-        Ok(body) => body,
+    let (body, _room) = match read(&state, request, SIGNALS_BYTES_MAX).await {
+        Ok(read) => read,
         Err(refusal) => return refusal,
     };
     match state.observe(&body) {
@@ -214,18 +216,28 @@ async fn health(Shared(state): Shared<Arc<State>>) -> Response {
     }
 }
 
-/// The body of a request that says that it is JSON, within a size and a time.
-async fn read(request: Request, bytes_max: usize, within: Duration) -> Result<Vec<u8>, Response> {
+/// The body of a request that says that it is JSON, within a size and a time; and the room that it takes.
+async fn read(
+    state: &State,
+    request: Request,
+    bytes_max: usize,
+) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Response> {
     if !is_json(request.headers()) {
         return Err(problem(StatusCode::BAD_REQUEST, "send the content type `application/json`"));
     }
     let too_large = || problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("a request has at most {bytes_max} bytes here"));
     let body = request.into_body();
-    if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+    // A body that does not say its size may have the largest.
+    let said = body.size_hint().exact().map_or(bytes_max, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if said > bytes_max {
         return Err(too_large());
     }
+    let within = state.settings.request_timeout;
+    let Ok(room) = timeout(within, state.room(said)).await else {
+        return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "there is no room for another body; ask again later"));
+    };
     match timeout(within, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Ok(body)) => Ok((body.to_bytes().into(), room)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, "the body ends too early")),
         Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),

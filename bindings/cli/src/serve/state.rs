@@ -12,7 +12,7 @@ use fallgate::state::signals::Observed;
 use fallgate::value::Value;
 use fallgate::{Config, Engine, Observation};
 use serde_json::{Map, Value as Json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::log::Log;
 use super::metrics::Metrics;
@@ -27,7 +27,13 @@ pub(super) struct State {
     reload: Reload,
     /// A place for each request that may be decided at once.
     places: Arc<Semaphore>,
+    /// Room for the bodies of all requests, in KiB.
+    room: Semaphore,
 }
+
+/// Room for the bodies of all requests that are being read or decided, in KiB: else as many callers as may connect could
+/// each have the server hold a batch for them.
+const ROOM_KIB: u32 = 128 << 10;
 
 /// What a report of signals came to.
 pub(super) struct Told {
@@ -49,7 +55,21 @@ impl State {
             engine.observe(&Observation::new(signal, *status), now);
         }
         let places = Arc::new(Semaphore::new(settings.decisions_max));
-        Ok(Self { settings, engine, metrics: Metrics::new(), log, reload, places })
+        Ok(Self {
+            settings,
+            engine,
+            metrics: Metrics::new(),
+            log,
+            reload,
+            places,
+            room: Semaphore::new(ROOM_KIB as usize),
+        })
+    }
+
+    /// Waits for room for a body of at most so many bytes. The room is free again when what is given here is dropped.
+    pub(super) async fn room(&self, bytes_max: usize) -> Option<SemaphorePermit<'_>> {
+        let kib = u32::try_from(bytes_max.div_ceil(1 << 10)).unwrap_or(ROOM_KIB);
+        self.room.acquire_many(kib.min(ROOM_KIB)).await.ok()
     }
 
     /// Answers a request, where a place is free; nothing where the engine itself failed.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
+use tempfile::NamedTempFile;
 
 pub(crate) const TOKEN: &str = "a-token-of-a-test-5f7c1e";
 pub(crate) const BEARER: &str = "Bearer a-token-of-a-test-5f7c1e";
@@ -39,10 +40,13 @@ pub(crate) fn pack(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(name)
 }
 
-/// A file with [`TOKEN`].
+/// A file with [`TOKEN`]. It takes its place whole: no server is to read half of it.
 pub(crate) fn token_file() -> String {
-    let path = std::env::temp_dir().join(format!("fallgate-serve-token-{}", std::process::id()));
-    std::fs::write(&path, format!("{TOKEN}\n")).unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut file = NamedTempFile::new_in(folder).unwrap();
+    writeln!(file, "{TOKEN}").unwrap();
+    let path = folder.join("token");
+    file.persist(&path).unwrap();
     path.to_str().unwrap().to_owned()
 }
 

@@ -39,6 +39,24 @@ fn a_body_that_does_not_say_its_size_is_cut_at_the_largest() {
     assert!(allowed(&connection.reply()));
 }
 
+/// 128 MiB of bodies are held at once: 32 of the largest batches. One that begins and does not end keeps its room for its
+/// time, and no longer; a small one finds room beside it.
+#[test]
+fn there_is_room_for_so_many_bodies_and_the_next_one_waits() {
+    let server = fixture(&["--request-timeout", "3s"]);
+    let head = "POST /access/v1/evaluations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let mut silent: Vec<_> = (0..31).map(|_| server.connect()).collect();
+    silent.iter_mut().for_each(|silent| silent.send(format!("{head}Content-Length: {}\r\n\r\n", 4 << 20).as_bytes()));
+    assert!(allowed(&server.post(EVALUATION, READ)));
+    let mut more = server.connect();
+    more.send(format!("{head}Content-Length: {}\r\n\r\n", 4 << 20).as_bytes());
+    std::thread::sleep(Duration::from_millis(100));
+    let started = Instant::now();
+    assert!(allowed(&server.post(EVALUATION, READ)));
+    assert!(started.elapsed() >= Duration::from_millis(300), "it did not wait: {:?}", started.elapsed());
+    assert!(silent.iter_mut().all(|silent| silent.reply().status == 408));
+}
+
 #[test]
 fn a_head_has_a_largest_size() {
     let server = fixture(&[]);
