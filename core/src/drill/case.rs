@@ -3,10 +3,12 @@
 use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
 use crate::decision::Decision;
-use crate::engine::{Config, Engine};
+use crate::engine::{Config, Engine, Explanation};
+use crate::limits::Limits;
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::signal::Source;
+use crate::request::Request;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -25,6 +27,29 @@ pub struct CaseReport {
 /// Runs one case on a fresh engine.
 #[must_use]
 pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
+    let Staged { engine, now, mut failures } = stage(bundle, case);
+    let decision = engine.decide_json(&super::request_bytes(&case.request), now);
+    failures.extend(decision_failures(&case.expect, &decision));
+    failures.extend(signal_failures(&case.expect, &engine));
+    CaseReport { name: case.name.clone(), decision, failures }
+}
+
+/// Explains what a case comes to, on a fresh engine; nothing where its request cannot be read.
+#[must_use]
+pub fn explain_case(bundle: &Bundle, case: &Case) -> Option<Explanation> {
+    let Staged { engine, now, .. } = stage(bundle, case);
+    let request = Request::from_json(&super::request_bytes(&case.request), &Limits::DEFAULT).ok()?;
+    Some(engine.explain(&request, now))
+}
+
+/// A fresh engine that was told what a case says, the time at which it is asked, and what could not be told.
+struct Staged {
+    engine: Engine,
+    now: Now,
+    failures: Vec<String>,
+}
+
+fn stage(bundle: &Bundle, case: &Case) -> Staged {
     let mut failures = Vec::new();
     let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
     let engine = Engine::new(Config::default());
@@ -43,10 +68,7 @@ pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
             }
         }
     }
-    let decision = engine.decide_json(&super::request_bytes(&case.request), now);
-    failures.extend(decision_failures(&case.expect, &decision));
-    failures.extend(signal_failures(&case.expect, &engine));
-    CaseReport { name: case.name.clone(), decision, failures }
+    Staged { engine, now, failures }
 }
 
 fn wall_of(bundle: &Bundle, case: &Case, failures: &mut Vec<String>) -> Wall {

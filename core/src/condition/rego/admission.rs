@@ -27,6 +27,39 @@ pub(super) enum Gives {
     Never(&'static str),
 }
 
+/// How modules are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As a pack may hold them.
+    Contained,
+    /// As OPA takes them: only circles and depth, which end the process, are refused; places are kept.
+    AsItRuns,
+}
+
+/// One definition of a rule or function, and what it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The full name, without `data.`.
+    pub name: String,
+    /// Where the module stands in the bundle's document.
+    pub pointer: String,
+    /// The bytes of its name there.
+    pub span: Range<usize>,
+    /// Where it reads the input or the data.
+    pub reads: Vec<Read>,
+}
+
+/// A place that reads the input or the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The path, from `input` or `data` on, up to the first part that is computed.
+    pub path: Vec<String>,
+    /// The bytes of the reference.
+    pub span: Range<usize>,
+    /// Whether it stands under a `not`.
+    pub is_negated: bool,
+}
+
 /// The rules that can be asked for, by full path without `data.`, joined by dots, and what each rests on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
@@ -40,6 +73,10 @@ struct Reads {
     rests_on: BTreeSet<usize>,
     input: BTreeSet<Vec<String>>,
     built_ins: BTreeSet<String>,
+    /// Built-ins that nobody here answers, with how many arguments they are given; only as OPA takes them.
+    unanswered: BTreeMap<String, usize>,
+    /// Only as OPA takes them.
+    definitions: Vec<Definition>,
 }
 
 impl Rules {
@@ -61,16 +98,32 @@ impl Rules {
     /// The paths below `input` that a rule reads, itself or through the rules that it rests on; each up to the first part
     /// that is computed.
     pub(super) fn input_paths(&self, name: &str) -> BTreeSet<Vec<String>> {
-        let mut paths = BTreeSet::new();
+        self.reached(name).into_iter().flat_map(|node| node.input.iter().cloned()).collect()
+    }
+
+    /// The definitions of a rule, and of all that it rests on.
+    pub(super) fn definitions(&self, name: &str) -> Vec<&Definition> {
+        self.reached(name).into_iter().flat_map(|node| &node.definitions).collect()
+    }
+
+    /// The built-ins that nobody here answers, with how many arguments they are given.
+    pub(super) fn unanswered(&self) -> BTreeMap<&str, usize> {
+        let all = self.nodes.iter().flat_map(|node| &node.unanswered);
+        all.map(|(name, arguments)| (name.as_str(), *arguments)).collect()
+    }
+
+    /// A rule's node, and those that it rests on.
+    fn reached(&self, name: &str) -> Vec<&Reads> {
+        let mut reached = Vec::new();
         let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = self.gives.get(name).map(|(_, node)| *node).into_iter().collect();
         while let Some(index) = open.pop() {
             if let Some(node) = self.nodes.get(index).filter(|_| seen.insert(index)) {
-                paths.extend(node.input.iter().cloned());
+                reached.push(node);
                 open.extend(&node.rests_on);
             }
         }
-        paths
+        reached
     }
 }
 
@@ -80,6 +133,7 @@ pub(super) fn admit(
     pointers: &[String],
     data: Option<&Value>,
     limits: &Limits,
+    reading: Reading,
 ) -> Result<Rules, Vec<Diagnostic>> {
     let mut graph = Graph::default();
     let packages: Vec<Vec<String>> = modules.iter().map(|module| path_of(&module.package.refr).names).collect();
@@ -102,8 +156,12 @@ pub(super) fn admit(
         let aliases = aliases(module);
         for rule in &module.policy {
             let (refr, arguments) = head_of(rule);
-            let Some(node) = graph.node(package, &path_of(refr).names) else { continue };
+            let names = path_of(refr).names;
+            let Some(node) = graph.node(package, &names) else { continue };
             let mut visit = Visit {
+                reading,
+                places: Vec::new(),
+                is_negated: false,
                 graph: &graph,
                 package,
                 aliases: &aliases,
@@ -114,12 +172,18 @@ pub(super) fn admit(
                 found: Vec::new(),
             };
             visit.rule(rule);
-            let Visit { reads, found: mistakes, .. } = visit;
+            let Visit { reads, found: mistakes, places, .. } = visit;
             found.extend(mistakes);
             if let Some(node) = graph.nodes.get_mut(node) {
                 node.reads.rests_on.extend(reads.rests_on);
                 node.reads.input.extend(reads.input);
                 node.reads.built_ins.extend(reads.built_ins);
+                node.reads.unanswered.extend(reads.unanswered);
+                if reading == Reading::AsItRuns {
+                    let name = package.iter().chain(&names).cloned().collect::<Vec<_>>().join(".");
+                    let (pointer, span) = (pointer.clone(), span_of(refr.span()));
+                    node.reads.definitions.push(Definition { name, pointer, span, reads: places });
+                }
             }
         }
     }
@@ -242,6 +306,11 @@ impl Graph {
 
 /// What one rule refers to and calls.
 struct Visit<'a> {
+    reading: Reading,
+    /// Where the input and the data are read.
+    places: Vec<Read>,
+    /// Whether what is visited stands under a `not`.
+    is_negated: bool,
     graph: &'a Graph,
     package: &'a [String],
     aliases: &'a BTreeMap<String, Vec<String>>,
@@ -254,6 +323,9 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn refuse(&mut self, span: &Span, message: String, help: String) {
+        if self.reading == Reading::AsItRuns {
+            return;
+        }
         self.found
             .push(Diagnostic::new(Code::RegoRefused, self.pointer, message).with_span(span_of(span)).with_help(help));
     }
@@ -302,7 +374,12 @@ impl Visit<'_> {
                     self.expr(value);
                     self.expr(collection);
                 }
-                Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
+                Literal::Expr { expr, .. } => self.expr(expr),
+                Literal::NotExpr { expr, .. } => {
+                    let outside = std::mem::replace(&mut self.is_negated, true);
+                    self.expr(expr);
+                    self.is_negated = outside;
+                }
                 Literal::Every { domain, query, .. } => {
                     self.expr(domain);
                     self.query(query);
@@ -378,12 +455,16 @@ impl Visit<'_> {
             return;
         }
         if root == "data" {
+            self.place(expr.span(), &path.names);
             self.data_path(expr.span(), below);
         } else if root == "input" {
+            self.place(expr.span(), &path.names);
             self.input_path(below.to_vec());
         } else if let Some(target) = self.aliases.get(root) {
             let Some((first, start)) = target.split_first() else { return };
             let full: Vec<String> = start.iter().chain(below).cloned().collect();
+            let whole: Vec<String> = target.iter().chain(below).cloned().collect();
+            self.place(expr.span(), &whole);
             match first.as_str() {
                 "data" => self.data_path(expr.span(), &full),
                 "input" => self.input_path(full),
@@ -391,6 +472,12 @@ impl Visit<'_> {
             }
         } else if let Some(node) = self.graph.node(self.package, &path.names) {
             self.reads.rests_on.insert(node);
+        }
+    }
+
+    fn place(&mut self, span: &Span, path: &[String]) {
+        if self.reading == Reading::AsItRuns {
+            self.places.push(Read { path: path.to_vec(), span: span_of(span), is_negated: self.is_negated });
         }
     }
 
@@ -454,6 +541,10 @@ impl Visit<'_> {
             return;
         }
         self.reads.built_ins.insert(name.clone());
+        let is_answered = builtins::is_evaluators(&name) || extensions::arity(&name).is_some();
+        if self.reading == Reading::AsItRuns && !is_answered {
+            self.reads.unanswered.insert(name.clone(), parameters.len());
+        }
         if let Some(arity) = extensions::arity(&name).filter(|arity| !takes(&name, *arity, parameters.len())) {
             self.refuse(
                 span,
@@ -502,12 +593,12 @@ fn takes(name: &str, arity: usize, given: usize) -> bool {
 }
 
 /// The names of a reference, up to the first part that is computed.
-struct Path {
-    names: Vec<String>,
+pub(super) struct Path {
+    pub(super) names: Vec<String>,
     exact: bool,
 }
 
-fn path_of(expr: &Expr) -> Path {
+pub(super) fn path_of(expr: &Expr) -> Path {
     match expr {
         Expr::Var { span, .. } => Path { names: vec![span.text().to_owned()], exact: true },
         Expr::RefDot { refr, field, .. } => {
@@ -531,7 +622,7 @@ fn path_of(expr: &Expr) -> Path {
     }
 }
 
-fn head_of(rule: &Rule) -> (&Expr, &[Ref<Expr>]) {
+pub(super) fn head_of(rule: &Rule) -> (&Expr, &[Ref<Expr>]) {
     match rule {
         Rule::Default { refr, args, .. } => (refr, args),
         Rule::Spec { head, .. } => match head {
@@ -593,7 +684,7 @@ fn overlap(package: &[String], data: Option<&Value>) -> Option<String> {
     Some(package.join("."))
 }
 
-fn span_of(span: &Span) -> Range<usize> {
+pub(super) fn span_of(span: &Span) -> Range<usize> {
     let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
     at(span.start)..at(span.end)
 }
