@@ -132,7 +132,7 @@ fn show_explanation(explanation: &Explanation, document: &Value, console: &mut C
 }
 
 /// The end of an expression with the brackets that it leaves open: the parser's places stop before them.
-fn closed(text: &str, start: usize, end: usize) -> usize {
+pub(crate) fn closed(text: &str, start: usize, end: usize) -> usize {
     let mut open: Vec<char> = Vec::new();
     let mut quote: Option<char> = None;
     for letter in text.get(start..end).unwrap_or_default().chars() {
@@ -265,7 +265,7 @@ fn instant(text: &str) -> Result<Wall, Failure> {
 
 /// The machine's clock: a command is a host, and a host reads its clocks.
 #[allow(clippy::disallowed_methods)]
-fn machine_time() -> Wall {
+pub(super) fn machine_time() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -142,7 +142,7 @@ pub(super) fn admit(
     }
     let mut found = Vec::new();
     for ((module, package), pointer) in modules.iter().zip(&packages).zip(pointers) {
-        if let Some(name) = overlap(package, data) {
+        if let Some(name) = shadowed(module, package, data, reading) {
             found.push(
                 Diagnostic::new(
                     Code::RegoRefused,
@@ -669,6 +669,18 @@ fn variables(argument: &Expr) -> Vec<String> {
         Expr::Array { items, .. } => items.iter().flat_map(|item| variables(item)).collect(),
         Expr::Object { fields, .. } => fields.iter().flat_map(|(_, _, value)| variables(value)).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// What the data has a value for, and the module has rules: anything of its package for a pack, a rule itself for OPA.
+fn shadowed(module: &Module, package: &[String], data: Option<&Value>, reading: Reading) -> Option<String> {
+    match reading {
+        Reading::Contained => overlap(package, data),
+        Reading::AsItRuns => module.policy.iter().find_map(|rule| {
+            let names = path_of(head_of(rule).0).names;
+            let full: Vec<String> = package.iter().chain(&names).cloned().collect();
+            overlap(&full, data)
+        }),
     }
 }
 
