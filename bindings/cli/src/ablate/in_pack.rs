@@ -202,7 +202,7 @@ pub fn ablate(pack: &PackToAblate<'_>, items: bool, bounds: Bounds, is_terminal:
     progress.finish();
     ablation.tried = searched.tried;
     if searched.is_cut_off {
-        ablation.notes.push(cut_off(bounds));
+        ablation.notes.push(cut_off(searched.tried));
     }
     let rego = modules(pack.document);
     let openings = searched.opened.into_iter().filter_map(|(number, lost)| {
@@ -218,8 +218,8 @@ pub fn ablate(pack: &PackToAblate<'_>, items: bool, bounds: Bounds, is_terminal:
 
 /// What a search that was cut off has to say.
 #[must_use]
-pub fn cut_off(bounds: Bounds) -> String {
-    format!("stopped after {} removals: the rest was not tried; raise `--limit`", bounds.tries_max)
+pub fn cut_off(tried: u64) -> String {
+    format!("stopped at the limit after {tried} removals: the rest was not tried; raise it with `--limit`")
 }
 
 /// A rule that changed with the loss.
@@ -290,11 +290,11 @@ impl Told {
                 }
                 if let (Some(query), Some(rego)) = (query, rego) {
                     let definitions = rego.definitions(query);
-                    let reads = lost.iter().filter_map(|one| nearest_read(&definitions, one));
-                    places.extend(reads.map(|(definition, read)| Place {
-                        span: pack.sources.place(&definition.pointer, Part::Value, Some(&read.span)),
-                        label: Some(undefined(read)),
-                    }));
+                    for one in &lost {
+                        let Some((definition, read)) = nearest_read(&definitions, one) else { continue };
+                        let span = pack.sources.place(&definition.pointer, Part::Value, Some(&read.span));
+                        places.push(Place { span, label: Some(undefined(read, one)) });
+                    }
                 }
             }
             let label = if culprit.allows { "this allows then" } else { "this denies no longer" };

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::in_pack::{DATA_LEVELS, cut_off};
 use super::opening::{Ablation, Culprit, Opening, Question};
-use super::removal::{Reach, Removal, Root, removals, without};
+use super::removal::{Reach, Removal, Root, Step, removals, without};
 use super::search::{Asked, Bounds, Searched, length};
 use crate::finding::Place;
 use crate::progress::Progress;
@@ -228,7 +228,7 @@ pub fn ablate(rego: &RegoToAblate<'_>, whole: &AsItRuns, items: bool, bounds: Bo
     progress.finish();
     ablation.tried = searched.tried;
     if searched.is_cut_off {
-        ablation.notes.push(cut_off(bounds));
+        ablation.notes.push(cut_off(searched.tried));
     }
     ablation.openings = Opening::merged(openings);
     ablation
@@ -247,10 +247,11 @@ fn opening(rego: &RegoToAblate<'_>, modules: &Modules<'_>, input: &Input, lost: 
         let (was, is) = (is_so(&before.value(&path, &then)), is_so(&after.value(&path, &now)));
         let reference = read.path.join(".");
         let label = match was && !is {
-            true => format!("{}, and `{}` no longer holds", undefined(read), last(&path)),
-            false => undefined(read),
+            true => format!("{}, and `{}` no longer holds", undefined(read, one), last(&path)),
+            false => undefined(read, one),
         };
         let help = match (read.is_negated, was && !is) {
+            _ if !is_whole(read, one) => format!("let nothing through before `{}` is known to be there", one.shown()),
             (true, _) => format!(
                 "`not` is true of what is not there: ask for the value that lets in, as in `{reference} == false`, which \
                  a missing one is not"
@@ -306,13 +307,19 @@ fn told(value: &Result<Option<Value>, String>) -> String {
     }
 }
 
-/// What becomes of a place that reads what is lost.
+/// What becomes of a place that reads what is lost, or what it is in.
 #[must_use]
-pub fn undefined(read: &Read) -> String {
-    match read.is_negated {
-        true => "undefined then, and `not` of it is true".to_owned(),
-        false => "undefined then".to_owned(),
+pub fn undefined(read: &Read, lost: &Removal) -> String {
+    match (is_whole(read, lost), read.is_negated) {
+        (false, _) => "what is gone is read from here".to_owned(),
+        (true, true) => "undefined then, and `not` of it is true".to_owned(),
+        (true, false) => "undefined then".to_owned(),
     }
+}
+
+/// Whether all that is read is lost.
+fn is_whole(read: &Read, lost: &Removal) -> bool {
+    read.path.starts_with(&lost.rego_path()) && !matches!(lost.path.last(), Some(Step::Item(_)))
 }
 
 /// The place that reads what is lost most exactly: itself before what it is in, and under a `not` before others.

@@ -5,6 +5,10 @@
 
 use super::removal::Removal;
 
+/// How many values of requests may be copied for each removal that the limit admits: a removal from a huge request costs
+/// as much as many from a small one.
+const VALUES_PER_TRY: u64 = 256;
+
 /// What can be asked with less.
 pub trait Asked {
     /// The policy with a state of its data.
@@ -33,6 +37,8 @@ pub struct Searched {
     pub opened: Vec<(usize, Vec<Removal>)>,
     /// How many removals were tried.
     pub tried: u64,
+    /// How many values were copied for that.
+    copied: u64,
     /// Whether the limit ended the search.
     pub is_cut_off: bool,
 }
@@ -49,8 +55,8 @@ impl Searched {
         step: &mut dyn FnMut(),
     ) {
         let first = self.opened.len();
-        let mut run = Run { asked, bounds, step, searched: self, opened: vec![Vec::new(); own.len()] };
-        run.all(own, data);
+        let mut run = Run { asked, own, bounds, step, searched: self, opened: vec![Vec::new(); own.len()] };
+        run.all(data);
         let opened = std::mem::take(&mut run.opened);
         let all = opened
             .into_iter()
@@ -75,11 +81,12 @@ pub fn length(own: &[Vec<Removal>], data: usize, bounds: Bounds) -> u64 {
     own.iter().map(|one| of(one.len())).fold(0_u64, u64::saturating_add).min(bounds.tries_max)
 }
 
-/// What is done with each question in a world: the run, the world, the question and what can be taken away from it.
-type Work<'w, 'r, A> = dyn FnMut(&mut Run<'r, A>, &<A as Asked>::World, usize, &[Removal]) + 'w;
+/// What is done with each question in a world.
+type Work<'w, 'r, A> = dyn FnMut(&mut Run<'r, A>, &<A as Asked>::World, usize) + 'w;
 
 struct Run<'r, A: Asked> {
     asked: &'r A,
+    own: &'r [Vec<Removal>],
     bounds: Bounds,
     step: &'r mut dyn FnMut(),
     searched: &'r mut Searched,
@@ -87,54 +94,64 @@ struct Run<'r, A: Asked> {
 }
 
 impl<'r, A: Asked> Run<'r, A> {
-    fn all(&mut self, own: &[Vec<Removal>], data: &[Removal]) {
+    fn all(&mut self, data: &[Removal]) {
         let Some(whole) = self.asked.world_without(&[]) else { return };
-        for (question, removals) in own.iter().enumerate() {
+        for (question, removals) in self.own.iter().enumerate() {
             for one in removals {
                 self.attempt(&whole, question, &[one]);
+                if self.searched.is_cut_off {
+                    return;
+                }
             }
         }
         for lost in data {
-            self.in_world(own, &[lost], &mut |run, world, question, _| run.attempt(world, question, &[lost]));
+            self.in_world(&[lost], &mut |run, world, question| run.attempt(world, question, &[lost]));
         }
         if !self.bounds.pairs {
             return;
         }
-        for (question, removals) in own.iter().enumerate() {
+        for (question, removals) in self.own.iter().enumerate() {
             for (one, other) in pairs(removals) {
                 self.attempt(&whole, question, &[one, other]);
+                if self.searched.is_cut_off {
+                    return;
+                }
             }
         }
         for lost in data {
-            self.in_world(own, &[lost], &mut |run, world, question, removals| {
-                removals.iter().for_each(|one| run.attempt(world, question, &[lost, one]));
+            self.in_world(&[lost], &mut |run, world, question| {
+                for one in run.own.get(question).into_iter().flatten() {
+                    run.attempt(world, question, &[lost, one]);
+                }
             });
         }
         for (one, other) in pairs(data) {
+            if self.searched.is_cut_off {
+                return;
+            }
             if !one.contains(other) && !other.contains(one) {
-                self.in_world(own, &[one, other], &mut |run, world, question, _| {
-                    run.attempt(world, question, &[one, other]);
-                });
+                self.in_world(&[one, other], &mut |run, world, question| run.attempt(world, question, &[one, other]));
             }
         }
     }
 
     /// Makes a world, where some question still has a use for it, and tries each question in it.
-    fn in_world(&mut self, own: &[Vec<Removal>], lost: &[&Removal], work: &mut Work<'_, 'r, A>) {
-        let is_of_use = (0..own.len()).any(|question| !self.is_known(question, lost));
-        if !is_of_use || !self.spend() {
+    fn in_world(&mut self, lost: &[&Removal], work: &mut Work<'_, 'r, A>) {
+        let is_of_use = (0..self.own.len()).any(|question| !self.is_known(question, lost));
+        if !is_of_use || !self.spend(0) {
             return;
         }
         if let Some(world) = self.asked.world_without(lost) {
-            for (question, removals) in own.iter().enumerate() {
-                work(self, &world, question, removals);
+            for question in 0..self.own.len() {
+                work(self, &world, question);
             }
         }
     }
 
     fn attempt(&mut self, world: &A::World, question: usize, lost: &[&Removal]) {
         let is_nested = matches!(lost, [one, other] if one.contains(other) || other.contains(one));
-        if is_nested || self.is_known(question, lost) || !self.spend() {
+        let values = self.own.get(question).map_or(0, Vec::len);
+        if is_nested || self.is_known(question, lost) || !self.spend(values) {
             return;
         }
         if self.asked.is_allowed(world, question, lost)
@@ -150,12 +167,16 @@ impl<'r, A: Asked> Run<'r, A> {
         known.iter().any(|set| set.iter().all(|smaller| lost.iter().any(|one| one.contains(smaller))))
     }
 
-    fn spend(&mut self) -> bool {
-        if self.searched.tried >= self.bounds.tries_max {
+    /// Spends one removal, and so many values that it copies; false where that is too much.
+    fn spend(&mut self, values: usize) -> bool {
+        let copied = self.searched.copied.saturating_add(u64::try_from(values).unwrap_or(u64::MAX));
+        let copied_max = self.bounds.tries_max.saturating_mul(VALUES_PER_TRY);
+        if self.searched.tried >= self.bounds.tries_max || copied > copied_max {
             self.searched.is_cut_off = true;
             return false;
         }
         self.searched.tried = self.searched.tried.saturating_add(1);
+        self.searched.copied = copied;
         (self.step)();
         true
     }
@@ -211,9 +232,9 @@ mod tests {
         // Without `b` it opens, so that neither `a` nor a pair with either is another finding.
         let (found, searched) = searched(|input, _| input.pointer("/a/b").is_none(), ALL);
         assert_eq!(found, [["input.a.b"]]);
-        // By hand: b, c, d of the input and e of the data with its world, and needed, whose world is none (1 + 1 + 1 + 2 + 1);
-        // pairs: c with d; e with c and d in a world of theirs (1 + 2); needed and e; needed alone: no world, one each.
-        assert_eq!(searched.tried, 3 + 1 + 2 + 1 + 1 + 3 + 1);
+        // By hand. Alone: b, c and d of the input; e with the world that it takes; needed, without which there is no world.
+        // In pairs: c with d; e with c and with d, in one world; needed, no world; needed with e, no world.
+        assert_eq!(searched.tried, 3 + 2 + 1 + 1 + 3 + 1 + 1);
         assert!(!searched.is_cut_off);
     }
 
