@@ -200,6 +200,30 @@ test_with_another_function if not authz.allow with input as {} with http.send as
 }
 
 #[test]
+fn a_test_that_cannot_be_taken_costs_its_own_inputs_only() {
+    // Deeper than a pack's rules may nest, as whole requests in tests are; and far too deep.
+    let admission = "package a_test\nimport rego.v1\nimport data.app.authz\n\
+                     test_pod if not authz.allow with input as {\"user\": {\"guest\": true}, \"o\": {\"a\": {\"b\": \
+                     {\"c\": [{\"d\": {\"e\": {\"f\": [[1]]}}}]}}}}\n";
+    let broken = format!("package b_test\nx := {}1{}\n", "[".repeat(30), "]".repeat(30));
+    let (_folder, path) = folder(&[
+        ("authz.rego", AUTHZ),
+        ("a_test.rego", admission),
+        ("b_test.rego", &broken),
+        ("c_test.rego", "package"),
+    ]);
+    let (exit, openings, output) = found(&path, &[]);
+    assert_eq!((exit, openings), (1, vec![one(&["input.user.guest"], &["the test `test_pod`"])]));
+    let notes = output["notes"].to_string();
+    assert!(notes.contains("b_test.rego:2 cannot be taken"), "{notes}");
+    assert!(notes.contains("c_test.rego:1 cannot be taken"), "{notes}");
+    fs::remove_file(format!("{path}/a_test.rego")).unwrap();
+    let ran = fallgate(&["ablate", &path]);
+    assert_eq!(ran.exit, 3);
+    assert!(ran.err.contains("has no test with an input: ") && ran.err.contains("b_test.rego:2"), "{}", ran.err);
+}
+
+#[test]
 fn rego_runs_as_opa_runs_it() {
     // An error of a built-in under `not` is undefined, and lets through; in a pack it would deny.
     let module = "package a\nimport rego.v1\nallow if not to_number(input.level) > 5\n";

@@ -162,8 +162,7 @@ fn of_rego(ablate: &Ablate, console: &mut Console<'_>) -> Result<Ablation, Failu
         }
     }
     if ablate.inputs.is_empty() {
-        let tests =
-            TestInputs::read(&read.modules, data.as_ref(), &Limits::DEFAULT).map_err(|found| refused(found, &read))?;
+        let tests = tests_of(&read, data.as_ref(), &mut notes);
         let sources = read.sources();
         if !tests.unread.is_empty() {
             let places = tests.unread.iter().filter_map(|(pointer, span)| {
@@ -185,7 +184,8 @@ fn of_rego(ablate: &Ablate, console: &mut Console<'_>) -> Result<Ablation, Failu
         }
         inputs.extend(asked.into_iter().map(|test| of_test(test, read.data.as_ref(), &sources)));
         if inputs.is_empty() {
-            let message = format!("{} has no test with an input", quoted(&shown(&ablate.policy)));
+            let why = notes.first().map(|note| format!(": {note}")).unwrap_or_default();
+            let message = format!("{} has no test with an input{why}", quoted(&shown(&ablate.policy)));
             let help =
                 "give inputs with `--input FILE`, or write tests: `not allow with input as {…}` in a `_test.rego`";
             return Err(Finding::unreadable(message).help(help).into());
@@ -208,6 +208,32 @@ fn of_rego(ablate: &Ablate, console: &mut Console<'_>) -> Result<Ablation, Failu
     let mut ablation = in_rego::ablate(&rego, &whole, ablate.items, bounds(ablate), console.err_is_terminal);
     ablation.notes.extend(notes);
     Ok(ablation)
+}
+
+/// What the tests give. A test that cannot be taken is left out, with a note: the policy itself is sound.
+fn tests_of(read: &RegoFiles, data: Option<&fallgate::value::Value>, notes: &mut Vec<String>) -> TestInputs {
+    let sources = read.sources();
+    let mut modules = read.modules.clone();
+    loop {
+        let found = match TestInputs::read(&modules, data, &Limits::DEFAULT) {
+            Ok(tests) => return tests,
+            Err(found) => found,
+        };
+        let count = modules.len();
+        for mistake in &found {
+            let place = sources.line_column(&mistake.pointer, mistake.span.as_ref().map(|span| span.start));
+            let Some((path, line, _)) = place.filter(|(path, ..)| path.ends_with("_test.rego")) else { continue };
+            if modules.remove(path).is_some() {
+                let message = &mistake.message;
+                notes.push(format!("{path}:{line} cannot be taken, so that its inputs were not asked: {message}"));
+            }
+        }
+        if modules.len() == count {
+            let said = found.first().map(|mistake| mistake.message.clone()).unwrap_or_default();
+            notes.push(format!("the tests cannot be taken together, so that no input of theirs was asked: {said}"));
+            return TestInputs::default();
+        }
+    }
 }
 
 /// The inputs of a file, or of the standard input, and what they are called.

@@ -17,6 +17,19 @@ use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::value::Value;
 
+/// Brackets may nest so deep here: tests write whole requests as literals. What nesting costs the parser in all is bounded
+/// by the scan.
+const NESTING_MAX: usize = 16;
+/// Stack for an evaluation that nests so deep.
+const STACK_BYTES: usize = 16 << 20;
+/// Below this much left, a stack of [`STACK_BYTES`] is put in its place.
+const STACK_LEFT_MIN: usize = 14 << 20;
+
+/// Runs `work` with enough stack, on whatever thread.
+pub(super) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK_LEFT_MIN, STACK_BYTES, work)
+}
+
 /// Modules with their data, evaluated as OPA does: undefined in place of an error of a built-in, and nothing refused but
 /// what the evaluator would not survive.
 #[derive(Clone, Debug)]
@@ -43,12 +56,14 @@ impl Drop for AsItRuns {
     /// As that of [`super::Modules`].
     fn drop(&mut self) {
         let engines = (std::mem::take(&mut self.bare), std::mem::take(&mut self.prepared));
-        evaluate::with_stack(|| drop(engines));
+        with_stack(|| drop(engines));
     }
 }
 
 impl AsItRuns {
     /// Checks what would end the process, parses, and prepares modules, given as path and text, with the data that they read.
+    ///
+    /// The limits are those of a pack, but that brackets may nest to 16.
     ///
     /// # Errors
     /// What is wrong with them; each mistake points to `/rego/<path>` and the bytes of that text.
@@ -61,9 +76,10 @@ impl AsItRuns {
             let message = "another part of this process has set the Rego evaluator's time source, so that steps cannot be counted";
             return Err(vec![Diagnostic::new(Code::Unsupported, "/rego", message)]);
         }
+        let limits = &Limits { rego_nesting_max: limits.rego_nesting_max.max(NESTING_MAX), ..limits.clone() };
         scan_all(sources, limits)?;
         let refused = |message: &str| vec![Diagnostic::new(Code::RegoRefused, "/rego", message)];
-        let loaded = catch_unwind(AssertUnwindSafe(|| evaluate::with_stack(|| read(sources, data, limits))));
+        let loaded = catch_unwind(AssertUnwindSafe(|| with_stack(|| read(sources, data, limits))));
         let (bare, rules) = loaded.unwrap_or_else(|_| Err(refused("the modules make the Rego evaluator panic")))?;
         let mut whole = Self { bare, prepared: Engine::new(), rules, steps_max: limits.rego_steps_max };
         whole.prepared =
@@ -109,7 +125,8 @@ impl AsItRuns {
     /// # Errors
     /// Where the evaluation failed, or took more than its steps: the kind of failure, never a value of the input.
     pub fn value(&self, path: &str, input: &RegoInput) -> Result<Option<serde_json::Value>, String> {
-        match evaluate::value(&self.prepared, path, self.steps_max, input).map_err(|(_, what)| what)? {
+        let value = with_stack(|| evaluate::value(&self.prepared, path, self.steps_max, input));
+        match value.map_err(|(_, what)| what)? {
             regorus::Value::Undefined => Ok(None),
             value => evaluate::to_json(&value).map(Some).ok_or_else(|| "has a number that JSON cannot hold".to_owned()),
         }
@@ -124,7 +141,7 @@ impl AsItRuns {
     fn prepare(&self, data: Option<&Value>) -> Result<Engine, String> {
         let mut engine = self.bare.clone();
         let prepared = catch_unwind(AssertUnwindSafe(|| {
-            evaluate::with_stack(|| {
+            with_stack(|| {
                 if let Some(data) = data {
                     engine.add_data(evaluate::to_rego(data)).map_err(|error| error.to_string())?;
                 }

@@ -10,7 +10,7 @@ use regorus::Engine;
 use regorus::unstable::{Expr, Literal, LiteralStmt, Module, Query, Ref, Rule};
 
 use super::admission::{head_of, path_of, span_of};
-use super::as_it_runs::AsItRuns;
+use super::as_it_runs::{AsItRuns, with_stack};
 use super::evaluate::{self, RegoInput};
 use super::{add, pointer};
 use crate::error::Diagnostic;
@@ -79,7 +79,7 @@ impl TestInputs {
                         steps_max: limits.rego_steps_max,
                         found: &mut found,
                     };
-                    evaluate::with_stack(|| reader.rule(rule));
+                    with_stack(|| reader.rule(rule));
                 }
             }
         }
