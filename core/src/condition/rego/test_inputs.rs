@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regorus::Engine;
-use regorus::unstable::{Expr, Literal, LiteralStmt, Module, Query, Ref, Rule};
+use regorus::unstable::{Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, Span};
 
 use super::admission::{head_of, path_of, span_of};
 use super::as_it_runs::{AsItRuns, with_stack};
@@ -125,12 +125,12 @@ impl TestReader<'_> {
                     self.query(query, within);
                 }
                 Literal::SomeVars { .. } | Literal::SomeIn { .. } if statement.with_mods.is_empty() => {
-                    before.push(statement.span.text().to_owned());
+                    before.push(self.text_of(&statement.span).to_owned());
                 }
                 Literal::Expr { expr, .. }
                     if statement.with_mods.is_empty() && matches!(expr.as_ref(), Expr::AssignExpr { .. }) =>
                 {
-                    before.push(statement.span.text().to_owned());
+                    before.push(self.text_of(&statement.span).to_owned());
                 }
                 _ => {}
             }
@@ -174,11 +174,22 @@ impl TestReader<'_> {
                 return None;
             }
             // The places of object literals begin late, so the expression is what follows the word `as`.
-            let after = self.text.get(span_of(with.refr.span()).end..span_of(&with.span).end)?;
+            let after = self.text.get(span_of(with.refr.span()).end..self.end_of(&with.span))?;
             let value = after.trim_start().trim_start_matches(']').trim_start().strip_prefix("as")?;
             parts.push(format!("[{}, {value}\n]", serde_json::to_string(&path).ok()?));
         }
         Some(format!("[{}]", parts.join(", ")))
+    }
+
+    /// The text of a place, which the parser ends before the quote that closes a string.
+    fn text_of(&self, span: &Span) -> &str {
+        self.text.get(span_of(span).start..self.end_of(span)).unwrap_or_default()
+    }
+
+    fn end_of(&self, span: &Span) -> usize {
+        let end = span_of(span).end;
+        let is_quote = self.text.get(end..).is_some_and(|rest| rest.starts_with(['"', '`']));
+        end.saturating_add(usize::from(is_quote))
     }
 
     fn evaluated(&self, before: &[String], made: &str) -> Option<Vec<serde_json::Value>> {
