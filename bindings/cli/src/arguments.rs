@@ -99,6 +99,11 @@ pub enum Command {
     },
     /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
     Ablate(Ablate),
+    /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
+    Corpus {
+        /// A folder of packs, or one pack's folder.
+        folder: PathBuf,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.

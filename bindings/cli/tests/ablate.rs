@@ -49,8 +49,11 @@ fn folder(files: &[(&str, &str)]) -> (TempDir, String) {
     (folder, path)
 }
 
-/// The findings of a run as JSON: what is removed, and the names of what opens.
-fn found(policy: &str, arguments: &[&str]) -> (u8, Vec<(Vec<String>, Vec<String>)>, Value) {
+/// What a finding removes, and the names of what opens.
+type Opened = (Vec<String>, Vec<String>);
+
+/// The findings of a run as JSON: its exit code, the findings, and everything.
+fn found(policy: &str, arguments: &[&str]) -> (u8, Vec<Opened>, Value) {
     let all: Vec<&str> = ["ablate", policy, "--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
     let ran = fallgate(&all);
     assert_eq!(ran.err, "");
@@ -63,7 +66,7 @@ fn found(policy: &str, arguments: &[&str]) -> (u8, Vec<(Vec<String>, Vec<String>
     (ran.exit, found, output)
 }
 
-fn one(removed: &[&str], denied: &[&str]) -> (Vec<String>, Vec<String>) {
+fn one(removed: &[&str], denied: &[&str]) -> Opened {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     (owned(removed), owned(denied))
 }

@@ -108,7 +108,7 @@ pub(super) fn equal(a: View<'_>, b: View<'_>, steps_left: &Cell<u32>) -> Result<
             }
             true
         }
-        (V::Map(_) | V::Entries(_), V::Map(_) | V::Entries(_)) => {
+        (V::Map(_) | V::Fields(_) | V::Entries(_), V::Map(_) | V::Fields(_) | V::Entries(_)) => {
             if length(a) != length(b) {
                 return Ok(false);
             }
@@ -130,7 +130,8 @@ pub(super) fn length(value: View<'_>) -> usize {
     match value {
         View::List(items) => items.len(),
         View::Items(items) => items.len(),
-        View::Map(map) => map.entries().len(),
+        View::Map(map) => map.len(),
+        View::Fields(fields) => fields.len(),
         View::Entries(entries) => entries.len(),
         _ => 0,
     }
@@ -142,6 +143,7 @@ pub(super) fn element(value: View<'_>, index: usize) -> Option<View<'_>> {
         View::List(items) => items.get(index).map(View::from),
         View::Items(items) => items.get(index).copied(),
         View::Map(map) => map.entries().get(index).map(|(key, _)| View::Str(key)),
+        View::Fields(fields) => fields.entries().get(index).map(|(key, _)| View::Str(key)),
         View::Entries(entries) => entries.get(index).map(|(key, _)| *key),
         _ => None,
     }
@@ -155,8 +157,10 @@ pub(super) fn elements(value: View<'_>) -> impl Iterator<Item = View<'_>> {
 /// The entries of a map.
 pub(super) fn entries(value: View<'_>) -> impl Iterator<Item = (View<'_>, View<'_>)> {
     let stored = if let View::Map(map) = value { map.entries() } else { &[] };
+    let held = if let View::Fields(fields) = value { fields.entries() } else { &[] };
     let made = if let View::Entries(entries) = value { entries } else { &[] };
-    stored.iter().map(|(key, value)| (View::Str(key), View::from(value))).chain(made.iter().copied())
+    let stored = stored.iter().map(|(key, value)| (View::Str(key), View::from(value)));
+    stored.chain(held.iter().map(|(key, value)| (View::Str(key), *value))).chain(made.iter().copied())
 }
 
 /// The whole number that a double is.
@@ -175,7 +179,8 @@ fn exact(double: f64) -> Option<View<'static>> {
 pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -> Result<Option<View<'a>>, Cause> {
     match (map, key) {
         (View::Map(map), View::Str(key)) => Ok(map.get(key).map(View::from)),
-        (View::Map(_), _) => Ok(None),
+        (View::Fields(fields), View::Str(key)) => Ok(fields.get(key)),
+        (View::Map(_) | View::Fields(_), _) => Ok(None),
         (View::Entries(entries), key) => {
             // A key that is a double stands for the whole number that it is exactly, or for none.
             let key = match key {

@@ -150,7 +150,9 @@ pub(super) fn indexed<'a>(operand: View<'a>, index: View<'_>, steps_left: &Cell<
             };
             at.and_then(|at| compare::element(operand, at)).ok_or(Cause::IndexOutOfRange)
         }
-        View::Map(_) | View::Entries(_) => compare::lookup(operand, index, steps_left)?.ok_or(Cause::Missing),
+        View::Map(_) | View::Fields(_) | View::Entries(_) => {
+            compare::lookup(operand, index, steps_left)?.ok_or(Cause::Missing)
+        }
         _ => Err(Cause::WrongType),
     }
 }
@@ -283,7 +285,7 @@ fn size<'a>(value: View<'a>, steps_left: &Cell<u32>) -> Outcome<'a> {
             text.chars().count()
         }
         View::Bytes(bytes) => bytes.len(),
-        View::List(_) | View::Items(_) | View::Map(_) | View::Entries(_) => compare::length(value),
+        View::List(_) | View::Items(_) | View::Map(_) | View::Fields(_) | View::Entries(_) => compare::length(value),
         _ => return Err(Cause::WrongType),
     };
     i64::try_from(size).map(View::Int).map_err(|_| Cause::Arithmetic)

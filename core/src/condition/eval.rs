@@ -247,7 +247,9 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
                 }
                 Ok(View::Bool(false))
             }
-            View::Map(_) | View::Entries(_) => Ok(View::Bool(compare::lookup(haystack, needle, steps_left)?.is_some())),
+            View::Map(_) | View::Fields(_) | View::Entries(_) => {
+                Ok(View::Bool(compare::lookup(haystack, needle, steps_left)?.is_some()))
+            }
             _ => Err(Cause::WrongType),
         }
     }

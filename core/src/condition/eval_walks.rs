@@ -21,7 +21,7 @@ pub(super) struct Parts {
 impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     pub(super) fn walk(&mut self, parts: Parts) -> Outcome<'a> {
         let range = self.eval(parts.range)?;
-        if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Entries(_)) {
+        if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Fields(_) | View::Entries(_)) {
             return Err(Cause::WrongType);
         }
         match parts.walk {
@@ -77,6 +77,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     fn pair_at(&self, range: View<'a>, index: usize) -> Result<(View<'a>, View<'a>), Cause> {
         let pair = match range {
             View::Map(map) => map.entries().get(index).map(|(key, value)| (View::Str(key), View::from(value))),
+            View::Fields(fields) => fields.entries().get(index).map(|(key, value)| (View::Str(key), *value)),
             View::Entries(entries) => entries.get(index).copied(),
             list => {
                 let number = i64::try_from(index).map_err(|_| Cause::Arithmetic)?;
@@ -122,7 +123,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
                 map.push((key, item));
                 continue;
             }
-            let (View::Map(_) | View::Entries(_)) = item else { return Err(Cause::WrongType) };
+            let (View::Map(_) | View::Fields(_) | View::Entries(_)) = item else { return Err(Cause::WrongType) };
             if compare::length(item) != 1 {
                 return Err(Cause::InvalidArgument);
             }

@@ -188,7 +188,7 @@ fn plain(value: View<'_>, depth: usize, sink: &mut Sink<'_>) -> Result<(), Cause
             }
             sink.write(format_args!("]"))
         }
-        V::Map(_) | V::Entries(_) => map(value, depth, sink),
+        V::Map(_) | V::Fields(_) | V::Entries(_) => map(value, depth, sink),
     }
 }
 

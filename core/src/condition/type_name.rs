@@ -36,7 +36,7 @@ pub(super) const fn of(value: View<'_>) -> &'static str {
         View::Str(_) => "string",
         View::Bytes(_) => "bytes",
         View::List(_) | View::Items(_) => "list",
-        View::Map(_) | View::Entries(_) => "map",
+        View::Map(_) | View::Fields(_) | View::Entries(_) => "map",
         View::Type(_) => "type",
         View::Timestamp(_) => "google.protobuf.Timestamp",
         View::Duration(_) => "google.protobuf.Duration",

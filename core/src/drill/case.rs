@@ -2,8 +2,9 @@
 
 use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
+use super::timeline::Stage;
 use crate::decision::Decision;
-use crate::engine::{Config, Engine, Explanation};
+use crate::engine::Explanation;
 use crate::limits::Limits;
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
@@ -27,33 +28,31 @@ pub struct CaseReport {
 /// Runs one case on a fresh engine.
 #[must_use]
 pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
-    let Staged { engine, now, mut failures } = stage(bundle, case);
-    let decision = engine.decide_json(&super::request_bytes(&case.request), now);
-    failures.extend(decision_failures(&case.expect, &decision));
-    failures.extend(signal_failures(&case.expect, &engine));
-    CaseReport { name: case.name.clone(), decision, failures }
+    run_on(&mut Stage::new(), bundle, case)
 }
 
 /// Explains what a case comes to, on a fresh engine; nothing where its request cannot be read.
 #[must_use]
 pub fn explain_case(bundle: &Bundle, case: &Case) -> Option<Explanation> {
-    let Staged { engine, now, .. } = stage(bundle, case);
+    let mut stage = Stage::new();
+    let (now, _) = tell(&mut stage, bundle, case);
     let request = Request::from_json(&super::request_bytes(&case.request), &Limits::DEFAULT).ok()?;
-    Some(engine.explain(&request, now))
+    Some(stage.engine().explain(&request, now))
 }
 
-/// A fresh engine that was told what a case says, the time at which it is asked, and what could not be told.
-struct Staged {
-    engine: Engine,
-    now: Now,
-    failures: Vec<String>,
+pub(super) fn run_on(stage: &mut Stage, bundle: &Bundle, case: &Case) -> CaseReport {
+    let (now, mut failures) = tell(stage, bundle, case);
+    let decision = stage.decide(&case.request, now);
+    failures.extend(decision_failures(&case.expect, &decision));
+    failures.extend(signal_failures(&case.expect, stage.engine()));
+    CaseReport { name: case.name.clone(), decision, failures }
 }
 
-fn stage(bundle: &Bundle, case: &Case) -> Staged {
+/// Tells a fresh engine what a case says: the time at which it is asked, and what could not be told.
+fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
     let mut failures = Vec::new();
     let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
-    let engine = Engine::new(Config::default());
-    if let Err(error) = engine.activate(bundle.clone(), now) {
+    if let Err(error) = stage.activate(bundle, now) {
         failures.push(error.to_string());
     }
     for (name, status) in &case.signals {
@@ -62,13 +61,13 @@ fn stage(bundle: &Bundle, case: &Case) -> Staged {
             continue;
         };
         for member in members(bundle, name) {
-            let outcome = engine.observe(&Observation::new(member, status), now);
+            let outcome = stage.observe(&Observation::new(member, status), now);
             if outcome != Observed::Taken {
                 failures.push(format!("signal {name}: {}", outcome.code()));
             }
         }
     }
-    Staged { engine, now, failures }
+    (now, failures)
 }
 
 fn wall_of(bundle: &Bundle, case: &Case, failures: &mut Vec<String>) -> Wall {

@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod expect;
+pub mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,6 @@ use sha2::{Digest, Sha256};
 
 use crate::condition::Status;
 use crate::decision::Decision;
-use crate::engine::{Config, Engine};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
@@ -22,6 +22,7 @@ use crate::state::events::Event;
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
+use timeline::Stage;
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
 pub const START: Wall = Wall::from_millis(1_767_225_600_000);
@@ -138,6 +139,41 @@ impl DrillReport {
     pub fn passed(&self) -> bool {
         self.steps.iter().all(|step| step.failures.is_empty())
     }
+
+    /// The report as JSON, for every face: `drill`, `passed`, `decisions_hash` (hexadecimal), and in `steps` for each its
+    /// number, its times (`at_ms` since the start, `wall` in RFC 3339), and what was told, asked, decided, and missed.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let steps: Vec<_> = self.steps.iter().map(StepReport::to_json).collect();
+        serde_json::json!({
+            "drill": self.drill,
+            "passed": self.passed(),
+            "decisions_hash": crate::policy::bundle::hexadecimal(&self.decisions_hash),
+            "steps": steps,
+        })
+    }
+}
+
+impl StepReport {
+    fn to_json(&self) -> serde_json::Value {
+        let mut step = serde_json::json!({
+            "step": self.step,
+            "at_ms": self.now.monotonic.as_nanos() / 1_000_000,
+            "wall": self.now.wall.to_string(),
+            "told": self.told,
+            "events": self.events.iter().map(Event::to_json).collect::<Vec<_>>(),
+            "failures": self.failures,
+        });
+        let optional = [
+            ("note", self.note.clone().map(serde_json::Value::from)),
+            ("asked", self.asked.clone().map(serde_json::Value::from)),
+            ("decision", self.decision.as_ref().map(Decision::to_json)),
+        ];
+        if let Some(members) = step.as_object_mut() {
+            members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        }
+        step
+    }
 }
 
 impl Drill {
@@ -199,16 +235,21 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
+        self.run_on(&mut Stage::new(), bundle, shown)
+    }
+
+    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
-        let mut stage = Stage { engine: Engine::new(Config::default()), wall_ahead: start.as_nanos() };
+        let mut play = Play { stage, wall_ahead: start.as_nanos() };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
-        let refused = stage.engine.activate(bundle.clone(), stage.now(Ttl::ZERO)).err();
+        let now = play.now(Ttl::ZERO);
+        let refused = play.stage.activate(bundle, now).err();
         for (at, step) in self.steps.iter().enumerate() {
             for repetition in 0..step.repeat.unwrap_or(1) {
                 let span = step.every.unwrap_or_default().as_nanos().saturating_mul(u64::from(repetition));
                 let when = Ttl::from_nanos(step.at.as_nanos().saturating_add(span));
-                let mut report = stage.step(at, step, when);
+                let mut report = play.step(at, step, when);
                 if let Some(error) = &refused {
                     report.failures.push(format!("the bundle was not activated: {error}"));
                 }
@@ -232,13 +273,13 @@ impl ObservedStatus {
     }
 }
 
-/// An engine, and how far the wall clock is ahead of the monotonic one.
-struct Stage {
-    engine: Engine,
+/// A drill under way: its engine, and how far the wall clock is ahead of the monotonic one.
+struct Play<'s> {
+    stage: &'s mut Stage,
     wall_ahead: i64,
 }
 
-impl Stage {
+impl Play<'_> {
     fn now(&self, at: Ttl) -> Now {
         let nanos = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
         Now::new(Monotonic::from_nanos(at.as_nanos()), Wall::from_nanos(self.wall_ahead.saturating_add(nanos)))
@@ -253,9 +294,9 @@ impl Stage {
             told.push(format!("wall clock = {wall}"));
         }
         let now = self.now(at);
-        self.engine.advance(now);
+        self.stage.advance(now);
         if step.anchor_clocks {
-            self.engine.anchor_clocks(now);
+            self.stage.anchor_clocks(now);
             told.push("clocks anchored".to_owned());
         }
         for (name, report) in &step.observe {
@@ -263,11 +304,11 @@ impl Stage {
             if let ObservedStatus::At { observed_at, .. } = report {
                 observation = observation.at(Monotonic::from_nanos(observed_at.as_nanos()));
             }
-            self.engine.observe(&observation, now);
+            self.stage.observe(&observation, now);
             told.push(format!("{name} {}", report.status()));
         }
-        let decision = step.decide.as_ref().map(|request| self.engine.decide_json(&request_bytes(request), now));
-        let events: Vec<Event> = std::iter::from_fn(|| self.engine.poll_event()).collect();
+        let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
+        let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
         if let Some(expect) = &step.expect {
             match &decision {
@@ -277,7 +318,7 @@ impl Stage {
                 }
                 None => {}
             }
-            failures.extend(expect::signal_failures(expect, &self.engine));
+            failures.extend(expect::signal_failures(expect, self.stage.engine()));
         }
         let mut codes = events.iter().map(|event| event.kind.code());
         if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
@@ -297,24 +338,26 @@ impl Stage {
     }
 
     /// Wakes the engine whenever something is due before `at`, as a host does.
-    fn wake_until(&self, at: Ttl) {
+    fn wake_until(&mut self, at: Ttl) {
         let at = Monotonic::from_nanos(at.as_nanos());
         let mut last = None;
-        while let Some(due) = self.engine.next_deadline().filter(|due| *due < at && last != Some(*due)) {
-            self.engine.advance(self.now(Ttl::from_nanos(due.as_nanos())));
+        while let Some(due) = self.stage.engine().next_deadline().filter(|due| *due < at && last != Some(*due)) {
+            let now = self.now(Ttl::from_nanos(due.as_nanos()));
+            self.stage.advance(now);
             last = Some(due);
         }
     }
 }
 
 fn expects_a_decision(expect: &Expect) -> bool {
-    let Expect { effect, reason, rule, cached, degraded, obligations, expires_in, signals: _ } = expect;
+    let Expect { effect, reason, rule, cached, degraded, obligations, messages, expires_in, signals: _ } = expect;
     effect.is_some()
         || reason.is_some()
         || rule.is_some()
         || cached.is_some()
         || degraded.is_some()
         || obligations.is_some()
+        || messages.is_some()
         || expires_in.is_some()
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::evaluate::{Evaluation, Watch, Which};
 use super::lives::Lives;
 use super::snapshot::Snapshot;
+use crate::condition::rego::Outcome;
 use crate::condition::{Cause, Status, Truth};
 use crate::error::quoted;
 use crate::limits::Limits;
@@ -17,7 +18,7 @@ use crate::policy::compile::Policy;
 use crate::policy::rule::Condition;
 use crate::policy::schema::Slots;
 use crate::reason::Effect;
-use crate::request::Request;
+use crate::request::{Request, RequestView};
 use crate::time::Now;
 use crate::value::View;
 
@@ -57,6 +58,9 @@ pub struct RuleTrace {
     /// What Rego says of a result that is neither true nor false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What a Rego deny set says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
     /// The sub-expressions of a CEL condition that were evaluated: their place in the text, and what they came to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<(usize, usize, String)>,
@@ -85,7 +89,8 @@ fn trace(
     let (number, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
     let mut slots = Slots::new();
-    policy.schema.fill(request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
+    let request = RequestView::from(request);
+    policy.schema.fill(&request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
 
     let named = |number: &u16| {
         let spec = policy.signals.get(usize::from(*number))?;
@@ -127,7 +132,7 @@ struct Rules<'e> {
 }
 
 impl Watch for Rules<'_> {
-    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, detail: Option<String>) {
+    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, condition: &Outcome) {
         let Some(rule) = self.policy.rule(number) else { return };
         let mut expressions = Vec::new();
         if let Condition::Cel(program) = &rule.condition
@@ -150,12 +155,14 @@ impl Watch for Rules<'_> {
             Effect::Allow => "allow",
             Effect::Deny => "deny",
         };
+        let messages = condition.messages.as_deref().unwrap_or_default();
         let trace = RuleTrace {
             rule: rule.id.to_string(),
             effect,
             matched: self.truth(matched),
             truth: self.truth(truth),
-            detail,
+            detail: condition.detail.clone(),
+            messages: messages.iter().map(ToString::to_string).collect(),
             expressions,
         };
         self.traces.push((number, trace));
@@ -195,6 +202,7 @@ fn shown(value: View<'_>) -> String {
         View::List(values) => format!("a list of {}", values.len()),
         View::Items(items) => format!("a list of {}", items.len()),
         View::Map(map) => format!("a map of {}", map.len()),
+        View::Fields(fields) => format!("a map of {}", fields.len()),
         View::Entries(entries) => format!("a map of {}", entries.len()),
         View::Timestamp(at) => at.to_string(),
         View::Duration(span) => format!("{span:?}"),

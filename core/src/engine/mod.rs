@@ -32,7 +32,7 @@ use crate::name::{self, Name};
 use crate::policy::bundle::Bundle;
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
-use crate::request::{Request, RequestError};
+use crate::request::{Request, RequestError, RequestView};
 use crate::state::cache::Cache;
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
@@ -249,7 +249,18 @@ impl Engine {
     /// Decides. There is no error: whatever goes wrong is a deny with its reason.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Now) -> Decision {
+        let request = RequestView::from(request);
         self.contained(now, || match request.check_names(&self.config.limits) {
+            Ok(()) => self.gates(&request, now),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Decides on attributes that the host holds; what the same request as JSON would be decided.
+    #[must_use]
+    pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
+        let limits = &self.config.limits;
+        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
             Ok(()) => self.gates(request, now),
             Err(error) => self.refused(&error, now),
         })
@@ -259,7 +270,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&request, now),
+            Ok(request) => self.gates(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -286,7 +297,7 @@ impl Engine {
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
-    fn gates(&self, request: &Request, now: Now) -> Decision {
+    fn gates(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
         let now = self.held(now);
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
@@ -318,7 +329,7 @@ impl Engine {
         if terms.min_revision.is_some_and(|least| policy.revision < least) {
             return decision.denied(Reason::RevisionTooOld);
         }
-        let Some((number, action)) = policy.action(&request.action.name) else {
+        let Some((number, action)) = policy.action(request.action.name) else {
             return decision.denied(Reason::UnknownAction);
         };
         let arena = Bump::new();
@@ -338,7 +349,7 @@ impl Engine {
         let evaluation = Evaluation {
             policy,
             limits: &self.config.limits,
-            request,
+            request: *request,
             slots: &slots,
             signals: &snapshot.signals,
             now,
@@ -347,22 +358,22 @@ impl Engine {
         };
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, obligations) = degraded::verdict(&evaluation, action, need, kept.as_ref());
+            let (verdict, particulars) = degraded::verdict(&evaluation, action, need, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
-            decision.obligations = obligations;
+            decision.particulars = particulars;
             return decision.settled(verdict, policy);
         }
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
             decision.expires_at = answer.expires_at;
-            decision.obligations = answer.obligations;
+            decision.particulars = answer.particulars;
             return decision.settled(answer.verdict, policy);
         }
         // Gate 8: the rules.
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
         let verdict = counted.tally.verdict();
-        decision.obligations = evaluation.obligations(&counted, verdict);
+        decision.particulars = evaluation.particulars(&counted, verdict);
         decision.degraded = evaluation.missed_signal(&counted);
         // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
@@ -418,9 +429,9 @@ impl Engine {
         Now { monotonic: self.high_water.hold(now.monotonic), wall: now.wall }
     }
 
-    fn decision_id(&self, request: &Request, now: Now) -> DecisionId {
+    fn decision_id(&self, request: &RequestView<'_>, now: Now) -> DecisionId {
         let (subject, resource) = (&request.subject, &request.resource);
-        let who = (&subject.party_type, &subject.id, &resource.party_type, &resource.id, &request.action.name);
+        let who = (subject.party_type, subject.id, resource.party_type, resource.id, request.action.name);
         self.id_of(now, self.hash.hash_one(who))
     }
 

@@ -44,8 +44,14 @@ pub struct BundleId([u8; 32]);
 
 impl fmt::Display for BundleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hexadecimal(&self.0))
     }
+}
+
+/// Bytes as people read them: two lower-case digits each.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
 }
 
 impl fmt::Debug for BundleId {

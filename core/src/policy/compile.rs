@@ -17,9 +17,9 @@ use super::index::Index;
 use super::rule::Rule;
 use super::schema::Schema;
 use super::signal::SignalSpec;
-use crate::condition::Reads;
 use crate::condition::rego::Modules;
 use crate::condition::text::parse_timestamp;
+use crate::condition::{Entity, Reads};
 use crate::error::{BundleError, Code, Diagnostic, quoted};
 use crate::limits::{Limits, NAME_BYTES_MAX};
 use crate::name::{self, Name};
@@ -59,6 +59,15 @@ pub struct Policy {
     action_numbers: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
 }
 
+/// Which attributes a host has to bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted<'p> {
+    /// All that it has.
+    All,
+    /// These, in no order.
+    Named(Vec<&'p str>),
+}
+
 impl Policy {
     /// The declared action of that name.
     #[must_use]
@@ -71,6 +80,21 @@ impl Policy {
     #[must_use]
     pub fn signal(&self, name: &str) -> Option<u16> {
         self.signal_numbers.get(name).copied()
+    }
+
+    /// Which attributes of this type of the entity a host has to bring (the action's name is its type, the context's is
+    /// empty): those that the schema declares, or all where a Rego rule may read everything.
+    ///
+    /// The engine ignores what is not declared; a host that leaves it out says the same at less cost.
+    #[must_use]
+    pub fn wanted(&self, entity: Entity, type_name: &str) -> Wanted<'_> {
+        if self.modules.is_some() {
+            return Wanted::All;
+        }
+        let declared = self.schema.declared(entity, type_name);
+        // What a request demands of the decision itself stands in its context.
+        let own = (entity == Entity::Context).then_some("fallgate");
+        Wanted::Named(declared.chain(own).collect())
     }
 
     /// The rule of that number.

@@ -9,12 +9,15 @@ use std::fmt;
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
-use crate::condition::text::{parse_duration, parse_timestamp};
+mod typed;
+
+pub(super) use typed::typed;
+
 use crate::condition::{Absence, Attribute, Entity};
 use crate::error::{nearest, quoted};
-use crate::request::Request;
-use crate::value::{Cidr, Map, Value, View, parse_ip};
-use crate::value_type::{Field, ValueType};
+use crate::request::{Attributes, RequestView};
+use crate::value::{Value, View};
+use crate::value_type::ValueType;
 
 /// A slot per attribute that some rule reads; nothing where the request lacks it.
 pub type Slots<'a> = smallvec::SmallVec<[Option<View<'a>>; 64]>;
@@ -247,13 +250,30 @@ impl Schema {
         }
     }
 
+    /// The attributes that are declared of this type of the entity (the action's name is its type, the context's is
+    /// empty): a request is checked for these, and rules read no others.
+    pub fn declared(&self, entity: Entity, type_name: &str) -> impl Iterator<Item = &str> {
+        let fields = match entity {
+            Entity::Subject => self.subject.by_name.get(type_name),
+            Entity::Action => self.action.by_name.get(type_name),
+            Entity::Resource => self.resource.by_name.get(type_name),
+            Entity::Context => Some(&self.context),
+        };
+        fields.into_iter().flat_map(|fields| fields.0.iter().map(|spec| &*spec.name))
+    }
+
     /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.
     ///
     /// The slots are the caller's, since they are too large to be handed back by value.
     ///
     /// # Errors
     /// The first [`Misfit`], in the order subject, action, resource, context.
-    pub fn fill<'a>(&'a self, request: &'a Request, arena: &'a Bump, slots: &mut Slots<'a>) -> Result<(), Misfit<'a>> {
+    pub fn fill<'a>(
+        &'a self,
+        request: &RequestView<'a>,
+        arena: &'a Bump,
+        slots: &mut Slots<'a>,
+    ) -> Result<(), Misfit<'a>> {
         slots.clear();
         slots.resize(self.slots.len(), None);
         let mut put = |slot: Option<u16>, text: &'a str| {
@@ -261,19 +281,19 @@ impl Schema {
                 *place = Some(View::Str(text));
             }
         };
-        put(self.own.subject_type, &request.subject.party_type);
-        put(self.own.subject_id, &request.subject.id);
-        put(self.own.action_name, &request.action.name);
-        put(self.own.resource_type, &request.resource.party_type);
-        put(self.own.resource_id, &request.resource.id);
+        put(self.own.subject_type, request.subject.party_type);
+        put(self.own.subject_id, request.subject.id);
+        put(self.own.action_name, request.action.name);
+        put(self.own.resource_type, request.resource.party_type);
+        put(self.own.resource_id, request.resource.id);
 
-        let subject = self.subject.fields(&request.subject.party_type);
-        fill_entity(Entity::Subject, subject, &request.subject.properties, arena, slots)?;
-        let action = self.action.fields(&request.action.name);
-        fill_entity(Entity::Action, action, &request.action.properties, arena, slots)?;
-        let resource = self.resource.fields(&request.resource.party_type);
-        fill_entity(Entity::Resource, resource, &request.resource.properties, arena, slots)?;
-        fill_entity(Entity::Context, Ok(Some(&self.context)), &request.context, arena, slots)
+        let subject = self.subject.fields(request.subject.party_type);
+        fill_entity(Entity::Subject, subject, request.subject.properties, arena, slots)?;
+        let action = self.action.fields(request.action.name);
+        fill_entity(Entity::Action, action, request.action.properties, arena, slots)?;
+        let resource = self.resource.fields(request.resource.party_type);
+        fill_entity(Entity::Resource, resource, request.resource.properties, arena, slots)?;
+        fill_entity(Entity::Context, Ok(Some(&self.context)), request.context, arena, slots)
     }
 }
 
@@ -377,7 +397,7 @@ impl Fields {
 fn fill_entity<'a>(
     entity: Entity,
     fields: Result<Option<&'a Fields>, &'a str>,
-    properties: &'a Map,
+    properties: Attributes<'a>,
     arena: &'a Bump,
     slots: &mut Slots<'a>,
 ) -> Result<(), Misfit<'a>> {
@@ -386,120 +406,26 @@ fn fill_entity<'a>(
         Ok(None) => return Ok(()),
         Err(type_name) => return Err(Misfit { entity, kind: MisfitKind::UnknownType(type_name) }),
     };
-    let mut given = properties.entries().iter().peekable();
+    let mut given = properties.iter().peekable();
     for spec in &fields.0 {
         while given.next_if(|(name, _)| **name < *spec.name).is_some() {}
         let value = given.next_if(|(name, _)| **name == *spec.name).map(|(_, value)| value);
-        let view = match (value, &spec.presence) {
-            (Some(value), _) | (None, Presence::Default(value)) => {
+        let value = match (value, &spec.presence) {
+            (Some(value), _) => Some(value),
+            (None, Presence::Default(value)) => Some(View::from(value)),
+            (None, Presence::Optional) => None,
+            (None, Presence::Required) => return Err(Misfit { entity, kind: MisfitKind::Missing(&spec.name) }),
+        };
+        let view = match value {
+            Some(value) => {
                 let wrong = || Misfit { entity, kind: MisfitKind::WrongType(&spec.name, &spec.value_type) };
                 Some(typed(value, &spec.value_type, arena).ok_or_else(wrong)?)
             }
-            (None, Presence::Optional) => None,
-            (None, Presence::Required) => return Err(Misfit { entity, kind: MisfitKind::Missing(&spec.name) }),
+            None => None,
         };
         if let Some(place) = spec.slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
             *place = view;
         }
     }
     Ok(())
-}
-
-/// The value as its declared type has it; nothing where it is of another type. Nothing is coerced but texts that are
-/// declared to be a timestamp, a duration or an address, and whole numbers that are declared to be a `uint` or `double`.
-pub(super) fn typed<'a>(value: &'a Value, value_type: &ValueType, arena: &'a Bump) -> Option<View<'a>> {
-    match (value_type, value) {
-        (ValueType::Any, _)
-        | (ValueType::Null, Value::Null)
-        | (ValueType::Bool, Value::Bool(_))
-        | (ValueType::Int, Value::Int(_))
-        | (ValueType::UInt, Value::UInt(_))
-        | (ValueType::Double, Value::Double(_))
-        | (ValueType::String, Value::String(_)) => Some(View::from(value)),
-        (ValueType::UInt, Value::Int(number)) => u64::try_from(*number).ok().map(View::UInt),
-        (ValueType::Double, Value::Int(number)) => exact_double(*number).map(View::Double),
-        (ValueType::Timestamp, Value::String(text)) => parse_timestamp(text).map(View::Timestamp),
-        (ValueType::Duration, Value::String(text)) => parse_duration(text).map(View::Duration),
-        (ValueType::Ip, Value::String(text)) => parse_ip(text).map(View::Ip),
-        (ValueType::Cidr, Value::String(text)) => Cidr::parse(text).map(View::Cidr),
-        (ValueType::List(item), Value::List(values)) => {
-            if as_it_stands(item) {
-                values.iter().all(|value| fits(value, item)).then_some(View::List(values))
-            } else {
-                let mut items = bumpalo::collections::Vec::with_capacity_in(values.len(), arena);
-                for value in values {
-                    items.push(typed(value, item, arena)?);
-                }
-                Some(View::Items(items.into_bump_slice()))
-            }
-        }
-        (ValueType::Map(_, item), Value::Map(map)) => {
-            if as_it_stands(item) {
-                map.iter().all(|(_, value)| fits(value, item)).then_some(View::Map(map))
-            } else {
-                let mut entries = bumpalo::collections::Vec::with_capacity_in(map.len(), arena);
-                for (name, value) in map.iter() {
-                    entries.push((View::Str(name), typed(value, item, arena)?));
-                }
-                Some(View::Entries(entries.into_bump_slice()))
-            }
-        }
-        (ValueType::Record(fields), Value::Map(map)) => {
-            if as_it_stands(value_type) {
-                return fits(value, value_type).then_some(View::Map(map));
-            }
-            let mut entries = bumpalo::collections::Vec::with_capacity_in(map.len(), arena);
-            if !has_required(map, fields) {
-                return None;
-            }
-            for (name, value) in map.iter() {
-                let view = match fields.get(name) {
-                    Some(field) => typed(value, &field.value_type, arena)?,
-                    None => View::from(value),
-                };
-                entries.push((View::Str(name), view));
-            }
-            Some(View::Entries(entries.into_bump_slice()))
-        }
-        _ => None,
-    }
-}
-
-/// Whether values of this type are used as they came in, without a conversion at any depth.
-fn as_it_stands(value_type: &ValueType) -> bool {
-    match value_type {
-        ValueType::Any | ValueType::Null | ValueType::Bool | ValueType::Int | ValueType::String => true,
-        ValueType::List(item) | ValueType::Map(_, item) => as_it_stands(item),
-        ValueType::Record(fields) => fields.values().all(|field| as_it_stands(&field.value_type)),
-        _ => false,
-    }
-}
-
-/// Whether the value is of a type that is used as it stands.
-fn fits(value: &Value, value_type: &ValueType) -> bool {
-    match (value_type, value) {
-        (ValueType::Any, _)
-        | (ValueType::Null, Value::Null)
-        | (ValueType::Bool, Value::Bool(_))
-        | (ValueType::Int, Value::Int(_))
-        | (ValueType::String, Value::String(_)) => true,
-        (ValueType::List(item), Value::List(values)) => values.iter().all(|value| fits(value, item)),
-        (ValueType::Map(_, item), Value::Map(map)) => map.iter().all(|(_, value)| fits(value, item)),
-        (ValueType::Record(fields), Value::Map(map)) => {
-            has_required(map, fields)
-                && map.iter().all(|(name, value)| fields.get(name).is_none_or(|field| fits(value, &field.value_type)))
-        }
-        _ => false,
-    }
-}
-
-fn has_required(map: &Map, fields: &std::collections::BTreeMap<Box<str>, Field>) -> bool {
-    fields.iter().all(|(name, field)| field.optional || map.get(name).is_some())
-}
-
-/// The number as a double, where that is the same number.
-fn exact_double(number: i64) -> Option<f64> {
-    const EXACT: u64 = 1 << 53;
-    #[allow(clippy::cast_precision_loss, reason = "the number is at most 2^53")]
-    (number.unsigned_abs() <= EXACT).then_some(number as f64)
 }

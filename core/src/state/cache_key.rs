@@ -6,22 +6,22 @@
 use std::net::IpAddr;
 
 use crate::policy::action::ActionReads;
-use crate::request::{Party, Request};
-use crate::value::{Map, Value, View};
+use crate::request::{Attributes, PartyView, RequestView};
+use crate::value::{Value, View};
 
 /// A key; short ones need no allocation.
 pub type Key = smallvec::SmallVec<[u8; 512]>;
 
 /// The key of a request for an action.
 #[must_use]
-pub fn key(action: u32, reads: &ActionReads, slots: &[Option<View<'_>>], request: &Request) -> Key {
+pub fn key(action: u32, reads: &ActionReads, slots: &[Option<View<'_>>], request: &RequestView<'_>) -> Key {
     let mut key = Key::new();
     key.extend_from_slice(&action.to_be_bytes());
     if reads.whole_request {
         party(&request.subject, &mut key);
-        map(&request.action.properties, &mut key);
+        attributes(request.action.properties, &mut key);
         party(&request.resource, &mut key);
-        map(&request.context, &mut key);
+        attributes(request.context, &mut key);
     } else {
         for slot in &reads.slots {
             match slots.get(usize::from(*slot)).copied().flatten() {
@@ -53,17 +53,22 @@ mod tag {
     pub(super) const TYPE: u8 = 16;
 }
 
-fn party(party: &Party, key: &mut Key) {
+fn party(party: &PartyView<'_>, key: &mut Key) {
     counted(tag::TEXT, party.party_type.as_bytes(), key);
     counted(tag::TEXT, party.id.as_bytes(), key);
-    map(&party.properties, key);
+    attributes(party.properties, key);
 }
 
-fn map(map: &Map, key: &mut Key) {
-    count(tag::MAP, map.len(), key);
-    for (name, value) in map.iter() {
+/// Equal attributes have one encoding, whoever holds them.
+fn attributes(attributes: Attributes<'_>, key: &mut Key) {
+    view(attributes.view(), key);
+}
+
+fn named<'v>(length: usize, entries: impl Iterator<Item = (&'v str, View<'v>)>, key: &mut Key) {
+    count(tag::MAP, length, key);
+    for (name, value) in entries {
         counted(tag::TEXT, name.as_bytes(), key);
-        view(View::from(value), key);
+        view(value, key);
     }
 }
 
@@ -85,7 +90,8 @@ fn view(value: View<'_>, key: &mut Key) {
             count(tag::LIST, items.len(), key);
             items.iter().for_each(|item| view(*item, key));
         }
-        View::Map(entries) => map(entries, key),
+        View::Map(map) => named(map.len(), map.iter().map(|(name, value)| (name, View::from(value))), key),
+        View::Fields(fields) => named(fields.len(), fields.entries().iter().copied(), key),
         View::Entries(entries) => {
             count(tag::MAP, entries.len(), key);
             for (name, value) in entries {

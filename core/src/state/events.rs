@@ -16,6 +16,40 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// The event as JSON: `event`, its stable name; `at`, the wall time in RFC 3339; `monotonic_ms`; and its particulars.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut members = serde_json::Map::new();
+        let mut put = |name: &str, value: serde_json::Value| members.insert(name.to_owned(), value);
+        put("event", self.kind.code().into());
+        put("at", self.at.wall.to_string().into());
+        put("monotonic_ms", (self.at.monotonic.as_nanos() / 1_000_000).into());
+        match &self.kind {
+            EventKind::BundleActivated { bundle, revision } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+            }
+            EventKind::BundleRefused { bundle, revision, code } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("code", (*code).into());
+            }
+            EventKind::SignalChanged { signal, from, to } => {
+                put("signal", signal.as_str().into());
+                put("from", from.name().into());
+                put("to", to.name().into());
+            }
+            EventKind::ObservationIgnored { signal, outcome } => {
+                put("signal", signal.as_str().into());
+                put("code", outcome.code().into());
+            }
+            EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
+        }
+        members.into()
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -3,13 +3,15 @@
 mod ablate;
 mod build;
 mod check;
+mod corpus;
 mod drill;
 mod eval;
+mod explanation;
 mod init;
 mod print;
 mod test;
 
-pub(crate) use eval::closed;
+pub(crate) use explanation::closed;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -64,6 +66,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
+        Command::Corpus { folder } => corpus::run(folder, console),
         Command::Completions { shell } => print::completions(*shell, console),
         Command::Man { command } => print::man(command.as_deref(), console),
         Command::Schema { name } => print::schema(name, console),

@@ -4,16 +4,17 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use regorus::Engine;
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 
-use super::{EntryPoint, InputPath};
+use super::{EntryPoint, InputPath, Outcome};
 use crate::condition::{Cause, SignalView, Status, Truth};
 use crate::error::quoted;
-use crate::value::{Map, Timestamp, Value};
+use crate::request::{Attributes, PartyView, RequestView};
+use crate::value::{Timestamp, Value, View};
 
 /// Stack that an evaluation, and a load, may need: 32 rules deep, eight comprehensions in each, with room to spare.
 const STACK_BYTES: usize = 4 << 20;
@@ -99,6 +100,26 @@ impl RegoInput {
         Self { root: regorus::Value::from(entries), now: None }
     }
 
+    /// The input of a request: `subject`, `action`, `resource` and `context`, each as AuthZEN has it.
+    #[must_use]
+    pub fn request(request: &RequestView<'_>) -> Self {
+        let object = |members: &[(&str, regorus::Value)]| {
+            let members = members.iter().map(|(name, value)| (regorus::Value::from(*name), value.clone()));
+            regorus::Value::from(members.collect::<BTreeMap<_, _>>())
+        };
+        let properties = |attributes: Attributes<'_>| ("properties", view_to_rego(attributes.view()));
+        let party = |party: PartyView<'_>| {
+            object(&[("type", party.party_type.into()), ("id", party.id.into()), properties(party.properties)])
+        };
+        let root = object(&[
+            ("subject", party(request.subject)),
+            ("action", object(&[("name", request.action.name.into()), properties(request.action.properties)])),
+            ("resource", party(request.resource)),
+            ("context", view_to_rego(request.context.view())),
+        ]);
+        Self { root, now: None }
+    }
+
     /// The input that is this document as it stands, for a policy that is asked without a pack.
     #[must_use]
     pub fn document(value: &Value) -> Self {
@@ -163,61 +184,73 @@ impl RegoInput {
 
 /// The same value as the evaluator has it; numbers cross exactly.
 pub(super) fn to_rego(value: &Value) -> regorus::Value {
+    view_to_rego(View::from(value))
+}
+
+/// The same; a value that no request can hold is undefined.
+fn view_to_rego(value: View<'_>) -> regorus::Value {
     match value {
-        Value::Null => regorus::Value::Null,
-        Value::Bool(value) => regorus::Value::from(*value),
-        Value::Int(value) => regorus::Value::from(*value),
-        Value::UInt(value) => regorus::Value::from(*value),
-        Value::Double(value) => regorus::Value::from(*value),
-        Value::String(value) => regorus::Value::from(&**value),
-        Value::List(values) => regorus::Value::from(values.iter().map(to_rego).collect::<Vec<_>>()),
-        Value::Map(map) => map_to_rego(map),
+        View::Null => regorus::Value::Null,
+        View::Bool(value) => regorus::Value::from(value),
+        View::Int(value) => regorus::Value::from(value),
+        View::UInt(value) => regorus::Value::from(value),
+        View::Double(value) => regorus::Value::from(value),
+        View::Str(value) => regorus::Value::from(value),
+        View::List(items) => regorus::Value::from(items.iter().map(to_rego).collect::<Vec<_>>()),
+        View::Items(items) => regorus::Value::from(items.iter().map(|item| view_to_rego(*item)).collect::<Vec<_>>()),
+        View::Map(map) => entries_to_rego(map.iter().map(|(name, value)| (name, View::from(value)))),
+        View::Fields(fields) => entries_to_rego(fields.entries().iter().copied()),
+        View::Bytes(_)
+        | View::Entries(_)
+        | View::Timestamp(_)
+        | View::Duration(_)
+        | View::Ip(_)
+        | View::Cidr(_)
+        | View::Type(_) => regorus::Value::Undefined,
     }
 }
 
-fn map_to_rego(map: &Map) -> regorus::Value {
+fn entries_to_rego<'v>(entries: impl Iterator<Item = (&'v str, View<'v>)>) -> regorus::Value {
     let entries: BTreeMap<_, _> =
-        map.iter().map(|(name, value)| (regorus::Value::from(name), to_rego(value))).collect();
+        entries.map(|(name, value)| (regorus::Value::from(name), view_to_rego(value))).collect();
     regorus::Value::from(entries)
 }
 
-/// What a rule comes to, with the kind of failure where it could not be established: never a value of the input, unless
-/// a member of a deny set says it.
-pub(super) fn truth(
-    prepared: &Engine,
-    entry: &EntryPoint,
-    steps_max: u64,
-    input: &RegoInput,
-) -> (Truth, Option<String>) {
+/// What a rule comes to.
+pub(super) fn ask(prepared: &Engine, entry: &EntryPoint, steps_max: u64, input: &RegoInput) -> Outcome {
     let rule = &entry.path;
-    let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
+    let unknown = |cause, what: String| Outcome {
+        truth: Truth::Indeterminate(cause),
+        detail: Some(format!("`{rule}` {what}")),
+        messages: None,
+    };
     if let Some(path) = input.lacks(&entry.required) {
-        return unknown(
-            Cause::Missing,
-            format!("reads {}, which is not there", quoted(&format!("input.{}", path.join(".")))),
-        );
+        let path = quoted(&format!("input.{}", path.join(".")));
+        return unknown(Cause::Missing, format!("reads {path}, which is not there"));
     }
     match value(prepared, rule, steps_max, input) {
-        Ok(regorus::Value::Bool(true)) => (Truth::True, None),
-        Ok(regorus::Value::Bool(false)) => (Truth::False, None),
-        Ok(regorus::Value::Set(members)) if entry.is_set && members.is_empty() => (Truth::False, None),
-        Ok(regorus::Value::Set(members)) if entry.is_set => (Truth::True, Some(messages(members.iter()))),
+        Ok(regorus::Value::Bool(true)) => Outcome::plain(Truth::True),
+        Ok(regorus::Value::Bool(false)) => Outcome::plain(Truth::False),
+        Ok(regorus::Value::Set(members)) if entry.is_set && members.is_empty() => Outcome::plain(Truth::False),
+        Ok(regorus::Value::Set(members)) if entry.is_set => {
+            Outcome { truth: Truth::True, detail: None, messages: Some(messages(members.iter())) }
+        }
         Ok(regorus::Value::Undefined) => unknown(Cause::Rego, "is undefined".into()),
         Ok(other) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
         Err((cause, what)) => unknown(cause, what),
     }
 }
 
-/// What the members of a deny set say, in their order: a text as it stands, anything else as JSON; cut where it is long.
-fn messages<'a>(members: impl Iterator<Item = &'a regorus::Value>) -> String {
+/// What the members of a deny set say: a text as it stands, anything else as JSON; cut where it is long.
+fn messages<'a>(members: impl Iterator<Item = &'a regorus::Value>) -> Arc<[Box<str>]> {
     let said = members.take(MESSAGES_MAX).map(|member| {
         let text = match member {
             regorus::Value::String(text) => text.to_string(),
             other => to_json(other).map_or_else(|| kind(other).to_owned(), |json| json.to_string()),
         };
-        text.chars().filter(|ch| !ch.is_control()).take(MESSAGE_CHARS_MAX).collect::<String>()
+        text.chars().filter(|ch| !ch.is_control()).take(MESSAGE_CHARS_MAX).collect::<String>().into()
     });
-    said.collect::<Vec<_>>().join("; ")
+    said.collect()
 }
 
 /// What a rule gives, or the kind of failure and where.

@@ -9,7 +9,7 @@ use super::escape;
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::policy::format;
 use crate::policy::schema::{FieldSpec, Fields, Presence, Schema, Types, typed};
-use crate::value::Value;
+use crate::value::{Value, View};
 use crate::value_type::{Field, ValueType};
 
 /// How deep a type may nest.
@@ -132,7 +132,7 @@ impl Reader<'_> {
             }
             (Some(default), false) => {
                 let default = Value::from(default);
-                if typed(&default, &value_type, &Bump::new()).is_none() {
+                if typed(View::from(&default), &value_type, &Bump::new()).is_none() {
                     let message = format!("the default is not of the type {value_type}");
                     self.found.push(Diagnostic::new(Code::TypeMismatch, format!("{pointer}/default"), message));
                     return None;
