@@ -264,6 +264,44 @@ fn an_allow_and_the_denies_beside_it_decide_together() {
 }
 
 #[test]
+fn the_place_is_where_what_is_lost_is_read() {
+    let module = "\
+package a
+import rego.v1
+pod := input.object.spec
+deny contains \"host\" if pod.hostNetwork
+deny contains \"image\" if {
+	some container in pod.containers
+	not trusted(container)
+}
+trusted(box) if box.image != \"bad\"
+deny contains \"root\" if {
+	some container in pod.containers
+	object.get(container, [\"context\", \"root\"], false)
+}
+";
+    let (_folder, path) = folder(&[("a.rego", module)]);
+    for (spec, removed, line, column) in [
+        (r#"{"hostNetwork": true}"#, "input.object.spec.hostNetwork", 4, 25),
+        (r#"{"containers": [{"image": "bad"}]}"#, "input.object.spec.containers", 6, 20),
+        (
+            r#"{"containers": [{"image": "good", "context": {"root": true}}]}"#,
+            "input.object.spec.containers[0].context.root",
+            12,
+            2,
+        ),
+    ] {
+        let input = format!("{{\"object\": {{\"spec\": {spec}}}}}");
+        let ran = fallgate_with(&["ablate", &path, "--input", "-", "--format", "json"], input.as_bytes(), false);
+        let output: Value = serde_json::from_str(&ran.out).unwrap();
+        let finding = &output["findings"][0];
+        assert_eq!(finding["removed"][0]["name"], removed, "{output:#}");
+        let place = &finding["places"][0];
+        assert_eq!((&place["line"], &place["column"]), (&json!(line), &json!(column)), "{finding:#}");
+    }
+}
+
+#[test]
 fn data_and_pairs_are_taken_away_too() {
     let module = "package a\nimport rego.v1\n\
                   allow if not blocked\n\
@@ -518,6 +556,15 @@ fn a_pack_has_its_own_inputs() {
     let (exit, openings, _) = found(&bundle, &[]);
     assert_eq!((exit, openings.len()), (1, 2));
     fs::remove_file(bundle).unwrap();
+}
+
+#[test]
+fn the_packs_that_are_shipped_lose_nothing_that_they_do_not_declare() {
+    for pack in ["payment-gateway", "idp-outage", "content-delivery"] {
+        let ran = fallgate(&["ablate", &format!("../../policies/{pack}"), "--pairs", "false"]);
+        assert_eq!((ran.exit, ran.err.as_str()), (0, ""), "{}", ran.out);
+        assert!(ran.out.contains(" removals tried: no deny becomes an allow"), "{}", ran.out);
+    }
 }
 
 /// What every SARIF log must have, of what its readers rely on.

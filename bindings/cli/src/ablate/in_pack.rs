@@ -13,7 +13,7 @@ use fallgate::policy::format::Case;
 use fallgate::{Decision, Reason};
 use serde_json::Value;
 
-use super::in_rego::{nearest_read, undefined};
+use super::in_rego::NearestRead;
 use super::opening::{Ablation, Culprit, Opening, Question};
 use super::removal::{Reach, Removal, Root, Step, removals, without};
 use super::search::{Asked, Bounds, Searched, length};
@@ -291,9 +291,10 @@ impl Told {
                 if let (Some(query), Some(rego)) = (query, rego) {
                     let definitions = rego.definitions(query);
                     for one in &lost {
-                        let Some((definition, read)) = nearest_read(&definitions, one) else { continue };
-                        let span = pack.sources.place(&definition.pointer, Part::Value, Some(&read.span));
-                        places.push(Place { span, label: Some(undefined(read, one)) });
+                        let Some(nearest) = NearestRead::find(&definitions, one) else { continue };
+                        let (pointer, within) = (&nearest.definition.pointer, Some(&nearest.read.span));
+                        let span = pack.sources.place(pointer, Part::Value, within);
+                        places.push(Place { span, label: Some(nearest.label()) });
                     }
                 }
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::in_pack::{DATA_LEVELS, cut_off};
 use super::opening::{Ablation, Culprit, Opening, Question};
-use super::removal::{Reach, Removal, Root, Step, removals, without};
+use super::removal::{Reach, Removal, Root, removals, without};
 use super::search::{Asked, Bounds, Searched, length};
 use crate::finding::Place;
 use crate::progress::Progress;
@@ -242,16 +242,17 @@ fn opening(rego: &RegoToAblate<'_>, modules: &Modules<'_>, input: &Input, lost: 
     let mut places = Vec::new();
     let mut helps: Vec<String> = Vec::new();
     for one in &lost {
-        let Some((definition, read)) = nearest_read(&definitions, one) else { continue };
+        let Some(nearest) = NearestRead::find(&definitions, one) else { continue };
+        let NearestRead { definition, read, is_whole } = nearest;
         let path = format!("data.{}", definition.name);
         let (was, is) = (is_so(&before.value(&path, &then)), is_so(&after.value(&path, &now)));
         let reference = read.path.join(".");
         let label = match was && !is {
-            true => format!("{}, and `{}` no longer holds", undefined(read, one), last(&path)),
-            false => undefined(read, one),
+            true => format!("{}, and `{}` no longer holds", nearest.label(), last(&path)),
+            false => nearest.label(),
         };
         let help = match (read.is_negated, was && !is) {
-            _ if !is_whole(read, one) => format!("let nothing through before `{}` is known to be there", one.shown()),
+            _ if !is_whole => format!("let nothing through before `{}` is known to be there", one.shown()),
             (true, _) => format!(
                 "`not` is true of what is not there: ask for the value that lets in, as in `{reference} == false`, which \
                  a missing one is not"
@@ -307,30 +308,65 @@ fn told(value: &Result<Option<Value>, String>) -> String {
     }
 }
 
-/// What becomes of a place that reads what is lost, or what it is in.
-#[must_use]
-pub fn undefined(read: &Read, lost: &Removal) -> String {
-    match (is_whole(read, lost), read.is_negated) {
-        (false, _) => "what is gone is read from here".to_owned(),
-        (true, true) => "undefined then, and `not` of it is true".to_owned(),
-        (true, false) => "undefined then".to_owned(),
+/// The place that reads what is lost most exactly.
+#[derive(Clone, Copy, Debug)]
+pub struct NearestRead<'d> {
+    /// The definition that it stands in.
+    pub definition: &'d Definition,
+    /// The place.
+    pub read: &'d Read,
+    /// Whether all that it reads is lost; else it reads what the lost was in.
+    pub is_whole: bool,
+}
+
+impl<'d> NearestRead<'d> {
+    /// Itself before what it is in; under a `not` before others. Where no path leads to it from the input or the data, a
+    /// variable's parts that are called the same: `container.image` for `input.containers[0].image`.
+    #[must_use]
+    pub fn find(definitions: &[&'d Definition], lost: &Removal) -> Option<Self> {
+        let path = lost.rego_path();
+        let names = lost.names();
+        let reads =
+            definitions.iter().flat_map(|definition| definition.reads.iter().map(move |read| (*definition, read)));
+        let found = reads.filter_map(|(definition, read)| {
+            let apart = read.path.len().abs_diff(path.len());
+            let rank = if !lost.has_items() && read.path.starts_with(&path) {
+                (0, apart)
+            } else if let Some(common) = common(read, &names) {
+                (1, usize::MAX.saturating_sub(common))
+            } else if path.starts_with(&read.path) {
+                (2, apart)
+            } else {
+                return None;
+            };
+            Some((rank, Self { definition, read, is_whole: rank.0 < 2 }))
+        });
+        let nearest = found.min_by_key(|(rank, nearest)| {
+            (*rank, !nearest.read.is_negated, nearest.definition.pointer.as_str(), nearest.read.span.start)
+        });
+        nearest.map(|(_, nearest)| nearest)
+    }
+
+    /// What becomes of it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (self.is_whole, self.read.is_negated) {
+            (false, _) => "what is gone is read from here".to_owned(),
+            (true, true) => "undefined then, and `not` of it is true".to_owned(),
+            (true, false) => "undefined then".to_owned(),
+        }
     }
 }
 
-/// Whether all that is read is lost.
-fn is_whole(read: &Read, lost: &Removal) -> bool {
-    read.path.starts_with(&lost.rego_path()) && !matches!(lost.path.last(), Some(Step::Item(_)))
-}
-
-/// The place that reads what is lost most exactly: itself before what it is in, and under a `not` before others.
-#[must_use]
-pub fn nearest_read<'d>(definitions: &[&'d Definition], lost: &Removal) -> Option<(&'d Definition, &'d Read)> {
-    let path = lost.rego_path();
-    let reads = definitions.iter().flat_map(|definition| definition.reads.iter().map(move |read| (*definition, read)));
-    let touched = reads.filter(|(_, read)| read.path.len() > 1 || path.len() == 1);
-    let touched = touched.filter(|(_, read)| read.path.starts_with(&path) || path.starts_with(&read.path));
-    touched.min_by_key(|(definition, read)| {
-        let apart = read.path.len().abs_diff(path.len());
-        (apart, !read.is_negated, definition.pointer.clone(), read.span.start)
-    })
+/// How many names behind a variable are the last ones of what is lost; nothing where none is.
+fn common(read: &Read, lost: &[&str]) -> Option<usize> {
+    let (root, parts) = read.path.split_first()?;
+    if matches!(root.as_str(), "input" | "data") {
+        return None;
+    }
+    let ends_with = |count: &usize| {
+        let tail = lost.len().checked_sub(*count).and_then(|from| lost.get(from..)).unwrap_or_default();
+        parts.iter().take(*count).map(String::as_str).eq(tail.iter().copied())
+    };
+    (1..=parts.len().min(lost.len())).rev().find(ends_with)
 }

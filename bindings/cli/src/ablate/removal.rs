@@ -84,6 +84,24 @@ impl Removal {
         text
     }
 
+    /// The names on the way, without the numbers of items.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.path
+            .iter()
+            .filter_map(|step| match step {
+                Step::Member(name) => Some(name.as_str()),
+                Step::Item(_) => None,
+            })
+            .collect()
+    }
+
+    /// Whether an item of a list is on the way, or is what is taken away.
+    #[must_use]
+    pub fn has_items(&self) -> bool {
+        self.path.iter().any(|step| matches!(step, Step::Item(_)))
+    }
+
     /// The names on the way, from the root that a Rego module reads, up to the first number.
     #[must_use]
     pub fn rego_path(&self) -> Vec<String> {

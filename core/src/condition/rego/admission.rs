@@ -45,14 +45,14 @@ pub struct Definition {
     pub pointer: String,
     /// The bytes of its name there.
     pub span: Range<usize>,
-    /// Where it reads the input or the data.
+    /// Where it reads something.
     pub reads: Vec<Read>,
 }
 
-/// A place that reads the input or the data.
+/// A place that reads the input, the data, or a part of what a variable or another rule holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The path, from `input` or `data` on, up to the first part that is computed.
+    /// The path, from `input`, `data`, or the name of the variable or rule on, up to the first part that is computed.
     pub path: Vec<String>,
     /// The bytes of the reference.
     pub span: Range<usize>,
@@ -451,14 +451,16 @@ impl Visit<'_> {
     fn reference(&mut self, expr: &Expr) {
         let path = path_of(expr);
         let Some((root, below)) = path.names.split_first() else { return };
-        if self.arguments.contains(root) {
+        let is_argument = self.arguments.contains(root);
+        if !self.aliases.contains_key(root) || is_argument {
+            self.place(expr.span(), &path.names);
+        }
+        if is_argument {
             return;
         }
         if root == "data" {
-            self.place(expr.span(), &path.names);
             self.data_path(expr.span(), below);
         } else if root == "input" {
-            self.place(expr.span(), &path.names);
             self.input_path(below.to_vec());
         } else if let Some(target) = self.aliases.get(root) {
             let Some((first, start)) = target.split_first() else { return };
@@ -476,7 +478,7 @@ impl Visit<'_> {
     }
 
     fn place(&mut self, span: &Span, path: &[String]) {
-        if self.reading == Reading::AsItRuns {
+        if self.reading == Reading::AsItRuns && path.len() > 1 {
             self.places.push(Read { path: path.to_vec(), span: span_of(span), is_negated: self.is_negated });
         }
     }
@@ -541,6 +543,11 @@ impl Visit<'_> {
             return;
         }
         self.reads.built_ins.insert(name.clone());
+        if let ("object.get", [object, key, ..]) = (name.as_str(), parameters) {
+            let mut path = path_of(object).names;
+            path.extend(texts(key));
+            self.place(span, &path);
+        }
         let is_answered = builtins::is_evaluators(&name) || extensions::arity(&name).is_some();
         if self.reading == Reading::AsItRuns && !is_answered {
             self.reads.unanswered.insert(name.clone(), parameters.len());
@@ -681,6 +688,17 @@ fn shadowed(module: &Module, package: &[String], data: Option<&Value>, reading: 
             let full: Vec<String> = package.iter().chain(&names).cloned().collect();
             overlap(&full, data)
         }),
+    }
+}
+
+/// The text that an expression is, or the texts that a list of them is.
+fn texts(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::String { value, .. } | Expr::RawString { value, .. } => {
+            value.as_string().map(|text| text.to_string()).into_iter().collect()
+        }
+        Expr::Array { items, .. } => items.iter().flat_map(|item| texts(item)).collect(),
+        _ => Vec::new(),
     }
 }
 
