@@ -644,6 +644,8 @@ fn whatever_is_named_is_read_or_refused() {
         ("list/a.rego", AUTHZ),
         ("list/data.json", "[1]"),
         ("text/a.txt", "package a"),
+        ("misnamed/pack.yml", PACK),
+        ("misnamed/rego/a.rego", AUTHZ),
         ("good/a.rego", AUTHZ),
         ("good/broken.json", "{\"a\": "),
         ("good/deep.json", &deep),
@@ -661,6 +663,7 @@ fn whatever_is_named_is_read_or_refused() {
         ("list", "is not a map"),
         ("text/a.txt", "is neither a folder nor a bundle"),
         ("nowhere", "cannot read"),
+        ("misnamed", "name it `pack.yaml`"),
         ("bytes", "is not UTF-8"),
     ] {
         let ran = fallgate(&["ablate", &format!("{path}/{policy}")]);

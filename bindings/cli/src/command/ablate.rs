@@ -28,7 +28,8 @@ pub(super) fn run(ablate: &Ablate, console: &mut Console<'_>, colours: Colours) 
     let path = &ablate.policy;
     let is_rego = match path.is_file() {
         true => path.extension().is_some_and(|extension| extension == "rego"),
-        false => path.is_dir() && !path.join("pack.yaml").is_file(),
+        // A misnamed pack is for the loader of packs to refuse.
+        false => path.is_dir() && !["pack.yaml", "pack.yml", "pack.json"].iter().any(|name| path.join(name).exists()),
     };
     let only_rego = !ablate.inputs.is_empty() || !ablate.queries.is_empty() || !ablate.data.is_empty();
     let ablation = match is_rego {
