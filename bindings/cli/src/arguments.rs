@@ -105,6 +105,9 @@ pub enum Command {
         folder: PathBuf,
     },
     /// Answer AuthZEN requests over HTTP, on loopback by default.
+    ///
+    /// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails,
+    /// the bundle that is active stays.
     #[cfg(feature = "serve")]
     Serve(Serve),
     /// Print the completions for a shell.
@@ -158,9 +161,6 @@ pub struct Eval {
 }
 
 /// Answer AuthZEN requests over HTTP, on loopback by default.
-///
-/// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails, the
-/// bundle that is active stays.
 #[cfg(feature = "serve")]
 #[derive(Args, Debug)]
 pub struct Serve {
