@@ -78,6 +78,8 @@ pub mod engine;
 
 pub mod drill;
 
+pub mod authzen;
+
 #[cfg(feature = "schema")]
 pub mod schemas;
 
