@@ -46,6 +46,7 @@ pub struct Decision {
     pub(crate) rule: Option<Name>,
     pub(crate) bundle: Name,
     pub(crate) revision: u64,
+    pub(crate) posture: Name,
     pub(crate) at: Now,
     pub(crate) expires_at: Monotonic,
     pub(crate) cached: bool,
@@ -123,6 +124,12 @@ impl Decision {
         self.revision
     }
 
+    /// The posture that the request was under; empty if there was no bundle.
+    #[must_use]
+    pub fn posture(&self) -> &str {
+        &self.posture
+    }
+
     /// When it was decided.
     #[must_use]
     pub const fn at(&self) -> Now {
@@ -196,6 +203,7 @@ impl Decision {
         }
         put("bundle", self.bundle().into());
         put("revision", self.revision.into());
+        put("posture", self.posture().into());
         put("cached", self.cached.into());
         if self.information_loss {
             put("information_loss", true.into());

@@ -131,6 +131,16 @@ codes! {
     FailOpenProtected = "fail_open_protected",
     /// Signals that depend on one another in a circle.
     SignalCycle = "signal_cycle",
+    /// A posture that the pack does not declare.
+    UnknownPosture = "unknown_posture",
+    /// Two postures of one rank: neither would be the stricter one.
+    PostureRankTie = "posture_rank_tie",
+    /// A posture that nobody could leave.
+    PostureNoWayOut = "posture_no_way_out",
+    /// A posture that escalates to one that is not stricter, and so in a circle at last.
+    PostureCycle = "posture_cycle",
+    /// A warning: a stricter posture names what a laxer one does not permit.
+    PostureWider = "posture_wider",
     /// A validity that ends before it starts.
     InvalidWindow = "invalid_window",
     /// A warning: no allow rule can match the action.

@@ -16,6 +16,12 @@ pub struct Limits {
     pub actions_max: usize,
     /// Signals a bundle declares, members of quorums and built-in ones included. Default 1,024.
     pub signals_max: usize,
+    /// Postures a bundle declares, the normal one included. Default 32.
+    pub postures_max: usize,
+    /// Kinds of scopes a bundle declares. Default 8.
+    pub scopes_max: usize,
+    /// Scopes that have a posture of their own, or had one lately. Beyond, a posture is entered everywhere. Default 10,000.
+    pub scope_instances_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -78,6 +84,9 @@ impl Limits {
         rules_max: 1_000_000,
         actions_max: 10_000,
         signals_max: 1_024,
+        postures_max: 32,
+        scopes_max: 8,
+        scope_instances_max: 10_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,
@@ -116,3 +125,7 @@ impl Default for Limits {
 /// Bytes of a name: of a pack, a rule, an action, a signal, a posture. As long as a DNS label, and short enough that a
 /// decision carries its names by value, without an allocation.
 pub const NAME_BYTES_MAX: usize = 63;
+
+/// Bytes of what names one scope, as `acme` of the scope `tenant:acme`. A request with a longer one is denied with the
+/// reason `limit_exceeded`.
+pub const SCOPE_BYTES_MAX: usize = 256;

@@ -170,6 +170,7 @@ fn run(case: &Json) -> Outcome {
     let scope = Scope {
         slots: &slots,
         signals: &[],
+        posture: None,
         monotonic: Monotonic::ZERO,
         wall: None,
         arena: &arena,

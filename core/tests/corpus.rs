@@ -112,6 +112,11 @@ struct Replayed {
     decisions: Sha256,
 }
 
+fn posture_call(call: &Json) -> Option<(&'static str, &Json)> {
+    let verbs = ["enter_posture", "leave_posture", "acknowledge_posture"];
+    verbs.into_iter().find_map(|verb| Some((verb, call.get(verb)?)))
+}
+
 /// Makes the calls of a timeline on an engine of its own, deciding on views where the request has the form of one.
 fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
     let engine = Engine::new(Config::default());
@@ -132,6 +137,14 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
             engine.advance(now);
         } else if call.get("anchor_clocks").is_some() {
             engine.anchor_clocks(now);
+        } else if let Some((verb, call)) = posture_call(call) {
+            let (posture, scope) = (call["posture"].as_str().unwrap(), call["scope"].as_str());
+            let done = match verb {
+                "enter_posture" => engine.enter_posture(posture, scope, now),
+                "leave_posture" => engine.leave_posture(posture, scope, now),
+                _ => engine.acknowledge_posture(posture, scope, now),
+            };
+            assert_eq!(done.err().map(|error| error.code()), call["because"].as_str(), "{}", timeline["name"]);
         } else {
             let arena = Bump::new();
             let decision = match view(&call["decide"], &arena) {

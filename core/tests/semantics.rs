@@ -314,7 +314,6 @@ fn rego_decides_a_protected_action_only_where_the_action_says_why() {
 #[test]
 fn what_is_to_come_is_refused_by_its_name() {
     for (pointer, name) in [
-        ("", "postures"),
         ("", "approvers"),
         ("", "overrides"),
         ("", "audit"),
@@ -324,10 +323,12 @@ fn what_is_to_come_is_refused_by_its_name() {
         ("/signals/idp", "heartbeat"),
         ("/actions/read", "audit"),
         ("/rules/0", "absolute"),
+        ("/postures/0/leave", "approvals"),
     ] {
         let mut document = json!({
             "fallgate": 1, "name": "test", "revision": 1, "signals": {"idp": {"ttl": "1s"}}, "actions": {"read": {}},
             "rules": [{"id": "rule", "effect": "deny"}],
+            "postures": [{"name": "shut", "rank": 1, "permits": "none", "leave": {}}],
         });
         document.pointer_mut(pointer).unwrap()[name] = json!({});
         let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();

@@ -49,6 +49,7 @@ fn truth(program: &Program, slots: &[Option<View<'_>>], signals: &[SignalView]) 
     program.truth(&Scope {
         slots,
         signals,
+        posture: None,
         monotonic: Monotonic::from_millis(5_000),
         wall: Timestamp::from_second(1_767_225_600),
         arena: &arena,

@@ -75,6 +75,10 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
             Node::Variable(index) => self.variables.get(index as usize).copied().ok_or(Cause::Internal),
             Node::Now => self.scope.wall.map(View::Timestamp).ok_or(Cause::Clock),
             Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(*node),
+            Node::PostureName => self.scope.posture.map(|posture| View::Str(posture.name)).ok_or(Cause::Internal),
+            Node::PostureRank => {
+                self.scope.posture.map(|posture| View::Int(i64::from(posture.rank))).ok_or(Cause::Internal)
+            }
             Node::And(terms) => self.logic(terms, false),
             Node::Or(terms) => self.logic(terms, true),
             Node::Not(operand) => self.boolean(operand).map(|value| View::Bool(!value)),

@@ -176,6 +176,11 @@ pub trait Names {
         false
     }
 
+    /// The laxest and the strictest posture; nothing where the posture may not be read.
+    fn postures(&self) -> Option<PostureNames<'_>> {
+        None
+    }
+
     /// The pack's `data.json`; `None` where the pack has none.
     fn data(&self) -> Option<&Value>;
 
@@ -185,6 +190,24 @@ pub trait Names {
         let _ = path;
         None
     }
+}
+
+/// The ends of the order of postures: of these two names it is known which way a loss moves a comparison with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostureNames<'a> {
+    /// The normal posture.
+    pub laxest: &'a str,
+    /// The one of the highest rank.
+    pub strictest: &'a str,
+}
+
+/// The posture that a request is under, as a condition sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostureView<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its rank.
+    pub rank: u32,
 }
 
 /// The status of a signal at the time of a decision, freshness already taken into account (spec 1.5).
@@ -230,6 +253,8 @@ pub struct Scope<'a> {
     pub slots: &'a [Option<View<'a>>],
     /// The signals, by index.
     pub signals: &'a [SignalView],
+    /// The posture that the request is under; nothing where it is not known.
+    pub posture: Option<PostureView<'a>>,
     /// The monotonic clock.
     pub monotonic: Monotonic,
     /// The wall clock; nothing where it is not to be trusted.

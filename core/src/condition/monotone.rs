@@ -62,6 +62,8 @@ pub(super) struct Facts {
     pub(super) absences: Vec<(u16, Absence)>,
     /// Signals that fail by a loss.
     pub(super) failing_by_loss: Vec<u16>,
+    /// The laxest and the strictest posture, where the posture is read.
+    pub(super) postures: Option<(Box<str>, Box<str>)>,
     /// Constants that stand for a presence test of the pack's data.
     pub(super) presence_of_data: Vec<NodeId>,
 }
@@ -142,6 +144,8 @@ impl Analysis<'_> {
                 Absence::Value => Moves::both(id),
             },
             Node::HasSlot(_) | Node::SignalOk(_) => Moves::falling(id),
+            // Who knows less is under a posture of the same rank or a higher one: another value.
+            Node::PostureName | Node::PostureRank => Moves::both(id),
             Node::And(terms) | Node::Or(terms) => {
                 let terms = terms.of(&self.program.children);
                 terms.iter().fold(Moves::NONE, |moves, term| moves.or(self.of(*term)))
@@ -212,7 +216,45 @@ impl Analysis<'_> {
         }
     }
 
+    /// A comparison of the posture with a constant, where it is a bound: a loss makes the rank higher, never lower.
+    fn posture_bound(&self, id: NodeId, comparison: Comparison, left: NodeId, right: NodeId) -> Option<Moves> {
+        use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        let constant = |id: NodeId| match self.program.nodes.get(id as usize) {
+            Some(Node::Constant(index)) => self.program.constants.get(*index as usize).map(Constant::view),
+            _ => None,
+        };
+        let node = |id: NodeId| self.program.nodes.get(id as usize);
+        let (posture, value, mirrored) = match (constant(left), constant(right)) {
+            (None, Some(value)) => (node(left)?, value, false),
+            (Some(value), None) => (node(right)?, value, true),
+            _ => return None,
+        };
+        // Whether the constant is the lower end of the order, or the upper one.
+        let (lowest, highest) = match (posture, value) {
+            (Node::PostureRank, View::Int(rank)) => (rank <= 0, false),
+            (Node::PostureName, View::Str(name)) => {
+                let (laxest, strictest) = self.facts.postures.as_ref()?;
+                (*name == **laxest, *name == **strictest)
+            }
+            _ => return None,
+        };
+        let ranks = matches!(posture, Node::PostureRank);
+        let upper = match (comparison, mirrored) {
+            (Equal, _) if lowest => true,
+            (Equal, _) if highest => false,
+            (NotEqual, _) if lowest => false,
+            (NotEqual, _) if highest => true,
+            (Less | LessOrEqual, mirrored) if ranks => !mirrored,
+            (Greater | GreaterOrEqual, mirrored) if ranks => mirrored,
+            _ => return None,
+        };
+        Some(if upper { Moves::falling(id) } else { Moves::rising(id) })
+    }
+
     fn compare(&self, id: NodeId, comparison: Comparison, left: NodeId, right: NodeId) -> Moves {
+        if let Some(moves) = self.posture_bound(id, comparison, left, right) {
+            return moves;
+        }
         let equality = match comparison {
             Comparison::Equal => true,
             Comparison::NotEqual => false,

@@ -121,6 +121,8 @@ pub(super) enum Node {
     SignalOk(u16),
     SignalFailed(u16),
     SignalAge(u16),
+    PostureName,
+    PostureRank,
     And(Run),
     Or(Run),
     Not(NodeId),

@@ -17,7 +17,7 @@ use super::type_name;
 use super::typing::{self, Member};
 
 /// Every name that is not a macro's variable.
-const ROOTS: [&str; 7] = ["subject", "action", "resource", "context", "signals", "data", "now"];
+const ROOTS: [&str; 8] = ["subject", "action", "resource", "context", "signals", "posture", "data", "now"];
 
 /// The entity of that name.
 fn entity(name: &str) -> Option<Entity> {
@@ -87,7 +87,10 @@ impl Compiler<'_> {
                 Err(self.fail(diagnostic))
             }
             "posture" => {
-                Err(self.fail_at(id, Code::ConditionUnsupported, "postures are not supported by this version"))
+                let diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", "`posture` is no value by itself")
+                    .with_span(self.source.token(id))
+                    .with_help("read `posture.rank` or `posture.name`");
+                Err(self.fail(diagnostic))
             }
             unknown => {
                 let variables = self.variables.iter().map(|(variable, _)| variable.as_str());
@@ -117,6 +120,9 @@ impl Compiler<'_> {
         }
         if let Some(entity) = self.root(operand).and_then(entity) {
             return self.lower_attribute(expr, operand, entity, name, test);
+        }
+        if self.root(operand) == Some("posture") {
+            return self.lower_posture(expr, operand, name, test);
         }
         if let Some((signal_operand, signal)) = member(operand)
             && self.root(signal_operand) == Some("signals")
@@ -268,6 +274,40 @@ impl Compiler<'_> {
         if let Some((root, _)) = member(operand) {
             self.name_span(lowered.node, root, expr, field);
         }
+        Ok(lowered)
+    }
+
+    fn lower_posture(
+        &mut self,
+        expr: &IdedExpr,
+        operand: &IdedExpr,
+        field: &str,
+        test: bool,
+    ) -> Result<Lowered, Reported> {
+        let Some(names) = self.names.postures() else {
+            let diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", "the posture cannot be read here")
+                .with_span(self.source.token(operand.id))
+                .with_help("a posture is entered by signals: read these");
+            return Err(self.fail(diagnostic));
+        };
+        self.facts.postures = Some((names.laxest.into(), names.strictest.into()));
+        let (node, value_type) = match field {
+            _ if test => {
+                let diagnostic = Diagnostic::new(Code::ConditionUnsupported, "", "there is always a posture")
+                    .with_span(self.source.token(expr.id))
+                    .with_help("leave out `has(...)`");
+                return Err(self.fail(diagnostic));
+            }
+            "name" => (Node::PostureName, ValueType::String),
+            "rank" => (Node::PostureRank, ValueType::Int),
+            other => {
+                let message = format!("a posture has no field {}, expected `name` or `rank`", quoted(other));
+                let span = self.member_span(expr, other);
+                return Err(self.fail(Diagnostic::new(Code::UnknownAttribute, "", message).with_span(span)));
+            }
+        };
+        let lowered = self.push(expr.id, node, value_type, &[])?;
+        self.name_span(lowered.node, operand, expr, field);
         Ok(lowered)
     }
 

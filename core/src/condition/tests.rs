@@ -142,6 +142,7 @@ fn with_scope<R>(steps: u32, wall: Option<&str>, run: impl FnOnce(&Scope<'_>) ->
     let scope = Scope {
         slots: &slots,
         signals: &signals,
+        posture: Some(PostureView { name: "read-only", rank: 1 }),
         monotonic: Monotonic::from_millis(31_000),
         wall: wall.map(|wall| wall.parse().unwrap()),
         arena: &arena,

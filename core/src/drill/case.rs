@@ -2,7 +2,7 @@
 
 use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
-use super::timeline::Stage;
+use super::timeline::{PostureVerb, Stage};
 use crate::decision::Decision;
 use crate::engine::Explanation;
 use crate::limits::Limits;
@@ -54,6 +54,12 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
     let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
     if let Err(error) = stage.activate(bundle, now) {
         failures.push(error.to_string());
+    }
+    if let Some(posture) = &case.posture
+        && bundle.policy().postures.number(posture) != Some(0)
+        && let Err(error) = stage.on_posture(PostureVerb::Enter, posture, None, now)
+    {
+        failures.push(format!("posture {posture}: {error}"));
     }
     for (name, status) in &case.signals {
         let Some(status) = parse_status(status) else {

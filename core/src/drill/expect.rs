@@ -22,6 +22,7 @@ pub fn decision_failures(expect: &Expect, decision: &Decision) -> Vec<String> {
     hold("effect", expected_effect, effect(decision.effect()).to_owned());
     hold("reason", expect.reason.clone(), decision.reason().code().to_owned());
     hold("rule", expect.rule.clone(), decision.rule().unwrap_or("none").to_owned());
+    hold("posture", expect.posture.clone(), decision.posture().to_owned());
     hold("cached", expect.cached.map(|cached| cached.to_string()), decision.cached().to_string());
     let degraded: Vec<&str> = decision.degraded().iter().map(|name| name.as_str()).collect();
     hold("degraded", expect.degraded.as_ref().map(|names| names.join(", ")), degraded.join(", "));
@@ -32,6 +33,26 @@ pub fn decision_failures(expect: &Expect, decision: &Decision) -> Vec<String> {
     let expires_in = crate::time::Ttl::from_millis(decision.expires_in_ms());
     hold("expires_in", expect.expires_in.map(|ttl| ttl.to_string()), expires_in.to_string());
     failures
+}
+
+/// The posture of the whole system, where it is not as expected.
+#[must_use]
+pub fn posture_failure(expect: &Expect, engine: &Engine) -> Option<String> {
+    expect.posture.as_ref().and_then(|expected| wrong_posture("posture", expected, engine, None))
+}
+
+/// Every posture of a scope that is not as expected.
+#[must_use]
+pub fn posture_failures(expect: &Expect, engine: &Engine) -> Vec<String> {
+    let wrong = |(scope, expected): (&String, &String)| {
+        wrong_posture(&format!("posture of {scope}"), expected, engine, Some(scope))
+    };
+    expect.postures.iter().filter_map(wrong).collect()
+}
+
+fn wrong_posture(what: &str, expected: &str, engine: &Engine, scope: Option<&str>) -> Option<String> {
+    let found = engine.posture(scope).unwrap_or_default();
+    (found.as_str() != expected).then(|| format!("{what}: expected {expected}, found {found}"))
 }
 
 /// Every signal that is not as expected.

@@ -22,7 +22,8 @@ use crate::state::events::Event;
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
-use timeline::Stage;
+use crate::state::postures::PostureError;
+use timeline::{PostureVerb, Stage};
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
 pub const START: Wall = Wall::from_millis(1_767_225_600_000);
@@ -66,6 +67,15 @@ pub struct Step {
     /// What is observed: by signal, `ok`, `degraded`, `failed` or `unknown`, or with the time of the observation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observe: BTreeMap<String, ObservedStatus>,
+    /// A posture that an operator enters, before the step decides: its name, or `{ posture: …, scope: "tenant:acme" }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enter: Option<PostureCall>,
+    /// A posture that an operator leaves, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<PostureCall>,
+    /// A posture that an operator acknowledges, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge: Option<PostureCall>,
     /// A request to decide: an AuthZEN evaluation request, or the text of one that may be broken on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decide: Option<serde_json::Value>,
@@ -81,6 +91,31 @@ pub struct Step {
     /// How long after the last time it happens again. Left out: at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Ttl>,
+}
+
+/// What an operator does with a posture in a drill.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum PostureCall {
+    /// The posture, everywhere.
+    Everywhere(String),
+    /// The posture, in a scope.
+    InScope {
+        /// The posture.
+        posture: String,
+        /// The scope, as in `tenant:acme`.
+        scope: String,
+    },
+}
+
+impl PostureCall {
+    fn parts(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Everywhere(posture) => (posture, None),
+            Self::InScope { posture, scope } => (posture, Some(scope)),
+        }
+    }
 }
 
 /// An observation in a drill.
@@ -182,7 +217,7 @@ impl Drill {
     /// # Errors
     /// The first mistake, with its place in the document.
     pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
-        refuse_lists(document, &["", "steps/*", "steps/*/expect", "steps/*/observe/*"])?;
+        refuse_lists(document, &["", "steps/*", "steps/*/expect", "steps/*/observe/*", "steps/*/enter", "steps/*/leave", "steps/*/acknowledge"])?;
         let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         drill.check(limits)?;
         Ok(drill)
@@ -307,10 +342,20 @@ impl Play<'_> {
             self.stage.observe(&observation, now);
             told.push(format!("{name} {}", report.status()));
         }
+        let kept = self.postures(step, now, &mut told);
         let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
         let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
+        let because = step.expect.as_ref().and_then(|expect| expect.because.as_deref());
+        if because != kept {
+            let word = |code: Option<&str>| code.unwrap_or("none").to_owned();
+            failures.push(format!("because: expected {}, found {}", word(because), word(kept)));
+        }
         if let Some(expect) = &step.expect {
+            if decision.is_none() {
+                failures.extend(expect::posture_failure(expect, self.stage.engine()));
+            }
+            failures.extend(expect::posture_failures(expect, self.stage.engine()));
             match &decision {
                 Some(decision) => failures.extend(expect::decision_failures(expect, decision)),
                 None if expects_a_decision(expect) => {
@@ -337,6 +382,24 @@ impl Play<'_> {
         }
     }
 
+    /// Does with postures what the step says; why the last of it that was not done was not.
+    fn postures(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
+        let calls = [
+            (PostureVerb::Enter, &step.enter),
+            (PostureVerb::Leave, &step.leave),
+            (PostureVerb::Acknowledge, &step.acknowledge),
+        ];
+        let mut kept = None;
+        for (verb, call) in calls {
+            let Some(call) = call else { continue };
+            let (posture, scope) = call.parts();
+            kept = self.stage.on_posture(verb, posture, scope, now).err().map(PostureError::code).or(kept);
+            let place = scope.map(|scope| format!(" in {scope}")).unwrap_or_default();
+            told.push(format!("{} {posture}{place}", verb.word()));
+        }
+        kept
+    }
+
     /// Wakes the engine whenever something is due before `at`, as a host does.
     fn wake_until(&mut self, at: Ttl) {
         let at = Monotonic::from_nanos(at.as_nanos());
@@ -350,7 +413,7 @@ impl Play<'_> {
 }
 
 fn expects_a_decision(expect: &Expect) -> bool {
-    let Expect { effect, reason, rule, cached, degraded, obligations, messages, expires_in, signals: _ } = expect;
+    let Expect { effect, reason, rule, cached, degraded, obligations, messages, expires_in, signals: _, posture: _, postures: _, because: _ } = expect;
     effect.is_some()
         || reason.is_some()
         || rule.is_some()

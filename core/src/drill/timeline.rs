@@ -11,6 +11,7 @@ use crate::decision::Decision;
 use crate::engine::{ActivateError, Config, Engine};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
+use crate::state::postures::PostureError;
 use crate::state::signals::{Observation, Observed};
 use crate::time::Now;
 
@@ -52,11 +53,39 @@ impl Timeline {
     }
 
     /// The timeline as JSON: `name`, and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as
-    /// decimal text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`
-    /// and `decide`; the last with the `decision` that comes out.
+    /// decimal text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`,
+    /// `enter_posture`, `leave_posture`, `acknowledge_posture` and `decide`. A posture's call has the `posture`, the `scope`
+    /// (null for everywhere) and `because`, the code of what kept it from being done (null where it was done); the last has
+    /// the `decision` that comes out.
     #[must_use]
     pub fn into_json(self) -> Value {
         json!({ "name": self.name, "operations": self.calls })
+    }
+}
+
+/// What an operator does with a posture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PostureVerb {
+    Enter,
+    Leave,
+    Acknowledge,
+}
+
+impl PostureVerb {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Enter => "enter",
+            Self::Leave => "leave",
+            Self::Acknowledge => "acknowledge",
+        }
+    }
+
+    const fn call(self) -> &'static str {
+        match self {
+            Self::Enter => "enter_posture",
+            Self::Leave => "leave_posture",
+            Self::Acknowledge => "acknowledge_posture",
+        }
     }
 }
 
@@ -103,6 +132,24 @@ impl Stage {
     pub(super) fn anchor_clocks(&mut self, now: Now) {
         self.record(now, "anchor_clocks", || true.into());
         self.engine.anchor_clocks(now);
+    }
+
+    pub(super) fn on_posture(
+        &mut self,
+        verb: PostureVerb,
+        posture: &str,
+        scope: Option<&str>,
+        now: Now,
+    ) -> Result<(), PostureError> {
+        let done = match verb {
+            PostureVerb::Enter => self.engine.enter_posture(posture, scope, now),
+            PostureVerb::Leave => self.engine.leave_posture(posture, scope, now),
+            PostureVerb::Acknowledge => self.engine.acknowledge_posture(posture, scope, now),
+        };
+        self.record(now, verb.call(), || {
+            json!({ "posture": posture, "scope": scope, "because": done.err().map(PostureError::code) })
+        });
+        done
     }
 
     pub(super) fn decide(&mut self, request: &Value, now: Now) -> Decision {

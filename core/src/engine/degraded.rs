@@ -1,19 +1,18 @@
 //! Gate 6 where a required signal is not ok: the action's declared way out, in the four ways of spec 1.6.
 
 use super::evaluate::{Evaluation, Unwatched, Which};
-use super::snapshot::Need;
 use crate::combine::Verdict;
 use crate::decision::Particulars;
 use crate::policy::action::ActionSpec;
 use crate::policy::format::OnFailure;
 use crate::reason::{Effect, Reason};
-use crate::state::cache::Answer;
+use crate::state::cache::{Answer, Stamp};
 
 /// The verdict, and what goes with it; `kept` is an earlier answer to the same question.
 pub(super) fn verdict(
     evaluation: &Evaluation<'_>,
     action: &ActionSpec,
-    need: &Need,
+    stamp: Stamp,
     kept: Option<&Answer>,
 ) -> (Verdict, Particulars) {
     let count = |which| evaluation.count(action, which, false, &mut Unwatched);
@@ -33,8 +32,9 @@ pub(super) fn verdict(
             // Only what the action requires may have changed since: every other fact must be as it was.
             let earlier = kept.filter(|answer| {
                 answer.verdict.reason().effect() == Effect::Allow
-                    && answer.stamp.activation == need.stamp.activation
-                    && answer.stamp.read == need.stamp.read
+                    && answer.stamp.activation == stamp.activation
+                    && answer.stamp.read == stamp.read
+                    && answer.stamp.posture == stamp.posture
                     && evaluation.now.monotonic < answer.stale_until
             });
             let counted = count(Which::Deny);

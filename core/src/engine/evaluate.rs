@@ -7,7 +7,7 @@ use bumpalo::Bump;
 
 use crate::combine::{Tally, Verdict};
 use crate::condition::rego::{Messages, Outcome, RegoInput};
-use crate::condition::{Cause, Scope, SignalView, Truth};
+use crate::condition::{Cause, PostureView, Scope, SignalView, Truth};
 use crate::decision::Particulars;
 use crate::limits::Limits;
 use crate::name::Name;
@@ -40,6 +40,7 @@ pub(super) struct Evaluation<'e> {
     pub(super) request: RequestView<'e>,
     pub(super) slots: &'e [Option<View<'e>>],
     pub(super) signals: &'e [SignalView],
+    pub(super) posture: PostureView<'e>,
     pub(super) now: Now,
     /// Whether the wall clock is to be trusted.
     pub(super) clock_ok: bool,
@@ -151,6 +152,7 @@ impl Evaluation<'_> {
     fn input(&self) -> RegoInput {
         let names = self.policy.signals.iter().map(|spec| spec.name.as_str());
         let input = RegoInput::request(&self.request).with_signals(names.zip(self.signals.iter().copied()));
+        let input = input.with_posture(self.posture);
         if self.clock_ok { input.with_now(self.now.wall.as_timestamp()) } else { input }
     }
 
@@ -159,6 +161,7 @@ impl Evaluation<'_> {
         Scope {
             slots: self.slots,
             signals: self.signals,
+            posture: Some(self.posture),
             monotonic: self.now.monotonic,
             wall: self.clock_ok.then(|| self.now.wall.as_timestamp()),
             arena,

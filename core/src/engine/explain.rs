@@ -11,7 +11,7 @@ use super::evaluate::{Evaluation, Watch, Which};
 use super::lives::Lives;
 use super::snapshot::Snapshot;
 use crate::condition::rego::Outcome;
-use crate::condition::{Cause, Status, Truth};
+use crate::condition::{Cause, PostureView, Status, Truth};
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::compile::Policy;
@@ -32,6 +32,11 @@ pub struct Explanation {
     /// What was wrong before any rule was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// The strictest posture of the scopes that the request falls in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posture: Option<String>,
+    /// Whether that posture permits the request.
+    pub posture_permits: bool,
     /// The required signals that are not ok, with their status.
     pub degraded: Vec<(String, &'static str)>,
     /// The signals that the action requires or its rules read, with their status.
@@ -102,16 +107,22 @@ fn trace(
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
 
+    let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);
+    let standing = standing.ok_or(super::SCOPE_TOO_LONG)?;
+    let posture = policy.postures.spec(standing.posture).ok_or("the posture is not known")?;
     let evaluation = Evaluation {
         policy,
         limits,
         request,
         slots: &slots,
         signals: &snapshot.signals,
+        posture: PostureView { name: &posture.name, rank: posture.rank },
         now,
         clock_ok: snapshot.clock_ok,
         rego_input: OnceCell::new(),
     };
+    explanation.posture = Some(posture.name.to_string());
+    explanation.posture_permits = super::postures::permits(&evaluation, number, standing.posture);
     let mut rules = Rules { evaluation: &evaluation, policy, traces: Vec::new() };
     let counted = evaluation.count(action, Which::All, true, &mut rules);
     let need = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number));

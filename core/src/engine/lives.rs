@@ -8,7 +8,7 @@ use crate::policy::action::ActionSpec;
 use crate::policy::format::OnFailure;
 use crate::reason::Reason;
 use crate::request::Terms;
-use crate::state::cache::Answer;
+use crate::state::cache::{Answer, Stamp};
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 
@@ -72,7 +72,7 @@ impl Lives {
         verdict: Verdict,
         decision: &Decision,
         action: &ActionSpec,
-        need: &Need,
+        stamp: Stamp,
     ) -> Option<Answer> {
         let stale_until = match (&action.on_failure, verdict.reason()) {
             (OnFailure::ServeCached(serve), Reason::AllowedByRule) => {
@@ -87,7 +87,7 @@ impl Lives {
             decided_at: self.now,
             expires_at: decision.expires_at,
             stale_until,
-            stamp: need.stamp,
+            stamp,
         })
     }
 }

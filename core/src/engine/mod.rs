@@ -8,6 +8,7 @@ mod degraded;
 mod evaluate;
 mod explain;
 mod lives;
+mod postures;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use foldhash::fast::FixedState;
 pub use explain::{Explanation, RuleTrace};
 
 use crate::combine::Verdict;
-use crate::condition::Status;
+use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
 use crate::name::{self, Name};
@@ -33,16 +34,17 @@ use crate::policy::bundle::Bundle;
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
 use crate::request::{Request, RequestError, RequestView};
-use crate::state::cache::Cache;
+use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::events::{Event, EventKind, Events};
+use crate::state::postures::Transition;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
 use lives::Lives;
 use snapshot::{Active, Snapshot};
-use told::{Told, admissible, carried};
+use told::{Told, admissible, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
 #[derive(Clone, Debug)]
@@ -81,6 +83,12 @@ pub enum ActivateError {
     /// The bundle may not decide now, and the active one may.
     #[error("the bundle is outside its validity")]
     OutsideValidity,
+    /// A posture is entered that the bundle has not, or in a scope that it has not: to activate it would leave the posture.
+    #[error("the posture {posture} is entered, and the bundle could not keep it")]
+    LosesPosture {
+        /// The posture.
+        posture: Name,
+    },
 }
 
 impl ActivateError {
@@ -91,6 +99,7 @@ impl ActivateError {
             Self::OlderRevision { .. } => "older_revision",
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
+            Self::LosesPosture { .. } => "loses_posture",
         }
     }
 }
@@ -129,8 +138,8 @@ impl Engine {
         let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         let limits = &config.limits;
         Self {
-            snapshot: ArcSwap::from_pointee(Told::new().snapshot(Now::default()).0),
-            told: Mutex::new(Told::new()),
+            snapshot: ArcSwap::from_pointee(Told::new(limits).snapshot(Now::default()).0),
+            told: Mutex::new(Told::new(limits)),
             events: Mutex::new(Events::new(limits.events_max)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -160,7 +169,9 @@ impl Engine {
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
-        if let Err(error) = admissible(told.active.as_ref(), &bundle, now) {
+        self.publish(&mut told, now);
+        let admitted = admissible(told.active.as_ref(), &bundle, now).and_then(|()| told.keeps_postures(&bundle));
+        if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
@@ -169,10 +180,12 @@ impl Engine {
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.carry_postures(&bundle);
         told.active = Some(Active { bundle, activation: told.activations });
         let (snapshot, _) = told.snapshot(now);
         self.snapshot.store(Arc::new(snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        self.tell_transitions(&mut told, now);
         Ok(())
     }
 
@@ -181,12 +194,17 @@ impl Engine {
         let reading = now.monotonic;
         let now = self.held(now);
         let mut told = self.told();
+        // What was due before comes before what is new: a late report hides no silence.
+        told.settle(now);
         let outcome = told.observe(observation, reading, now);
         if outcome == Observed::Taken {
             self.publish(&mut told, now);
         } else {
             let signal = cut(&observation.signal);
             self.events().push(now, EventKind::ObservationIgnored { signal, outcome });
+            if !told.transitions.is_empty() {
+                self.publish(&mut told, now);
+            }
         }
         outcome
     }
@@ -199,6 +217,7 @@ impl Engine {
         let raw = now;
         let now = self.held(now);
         let mut told = self.told();
+        told.settle(now);
         let parted = told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
         if parted && told.clock_ok {
             told.clock_ok = false;
@@ -211,6 +230,7 @@ impl Engine {
     pub fn anchor_clocks(&self, now: Now) {
         let held = self.held(now);
         let mut told = self.told();
+        told.settle(held);
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
@@ -320,6 +340,7 @@ impl Engine {
         let policy = &**active.bundle.policy();
         decision.bundle = policy.name;
         decision.revision = policy.revision;
+        decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
         if let Err(reason) = bundle_gate(&snapshot, policy, now) {
             return decision.denied(reason);
         }
@@ -342,31 +363,43 @@ impl Engine {
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };
-        // Gates 3, 4 and 5 (audit, quarantine, posture) have nothing to say in this version: packs that declare any of
-        // these are refused when they are loaded.
-
-        let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
-        let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
-        let kept = key.as_ref().and_then(|key| self.cache.find(key));
+        // Gates 3 and 4 (audit, quarantine) have nothing to say in this version: a pack that declares an audit is refused
+        // when it is loaded. Gate 5: the strictest posture of the request's scopes permits it.
+        let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
+            return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
+        };
+        let Some(posture) = policy.postures.spec(standing.posture) else {
+            return decision;
+        };
+        decision.posture = posture.name;
         let evaluation = Evaluation {
             policy,
             limits: &self.config.limits,
             request: *request,
             slots: &slots,
             signals: &snapshot.signals,
+            posture: PostureView { name: &posture.name, rank: posture.rank },
             now,
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
+        if standing.posture > 0 && !postures::permits(&evaluation, number, standing.posture) {
+            return decision.denied(Reason::Posture);
+        }
+        let stamp = Stamp { posture: standing, ..need.stamp };
+
+        let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
+        let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
+        let kept = key.as_ref().and_then(|key| self.cache.find(key));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, particulars) = degraded::verdict(&evaluation, action, need, kept.as_ref());
+            let (verdict, particulars) = degraded::verdict(&evaluation, action, stamp, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
             return decision.settled(verdict, policy, action);
         }
         // Gate 7: an earlier answer whose facts all still hold.
-        if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
+        if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
             decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
             decision.particulars = answer.particulars;
@@ -381,7 +414,7 @@ impl Engine {
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
             let lives = Lives::of(&snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
-            if let Some(answer) = lives.answer(verdict, &decision, action, need) {
+            if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
                 self.cache.keep(&key, answer);
             }
         }
@@ -398,6 +431,8 @@ impl Engine {
         if let Some(active) = &self.snapshot.load().active {
             decision.bundle = active.bundle.policy().name;
             decision.revision = active.bundle.revision();
+            let everywhere = self.snapshot.load().in_force.everywhere();
+            decision.posture = posture_name(active.bundle.policy(), everywhere.posture);
         }
         decision.id = self.id_of(now, 0);
         decision.because(error)
@@ -425,6 +460,21 @@ impl Engine {
             }
         }
         self.snapshot.store(Arc::new(snapshot));
+        self.tell_transitions(told, now);
+    }
+
+    /// What became of postures, as events of the time at which it did.
+    fn tell_transitions(&self, told: &mut Told, now: Now) {
+        let transitions = std::mem::take(&mut told.transitions);
+        let Some(active) = &told.active else { return };
+        for Transition { at, posture, scope, entered } in transitions {
+            let posture = posture_name(active.bundle.policy(), posture);
+            let kind = match entered {
+                Some(cause) => EventKind::PostureEntered { posture, scope, cause },
+                None => EventKind::PostureLeft { posture, scope },
+            };
+            self.events().push(earlier(now, at), kind);
+        }
     }
 
     fn held(&self, now: Now) -> Now {
@@ -469,6 +519,13 @@ fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now
         return Err(Reason::PolicyNotYetValid);
     }
     Ok(())
+}
+
+/// The detail of a request that names a longer scope than there can be.
+const SCOPE_TOO_LONG: &str = "a scope is named by at most 256 bytes";
+
+fn posture_name(policy: &crate::policy::compile::Policy, number: u16) -> Name {
+    policy.postures.spec(number).map(|spec| spec.name).unwrap_or_default()
 }
 
 /// A text cut to the length of a name.

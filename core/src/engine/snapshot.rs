@@ -8,6 +8,7 @@ use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::postures::InForce;
 use crate::time::{Monotonic, Now};
 
 /// A bundle that decides.
@@ -25,6 +26,7 @@ pub(super) struct Snapshot {
     pub(super) signals: Vec<SignalView>,
     /// By action: the signals that it requires, and those that its rules read.
     pub(super) needs: Vec<Need>,
+    pub(super) in_force: Arc<InForce>,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,

@@ -1,18 +1,23 @@
 //! What the engine was told: the state behind the one lock of the writers, and how it becomes a snapshot.
 
+use std::cell::Cell;
 use std::sync::Arc;
+
+use bumpalo::Bump;
 
 use super::ActivateError;
 use super::snapshot::{Active, Need, Snapshot, in_validity};
-use crate::condition::Status;
+use crate::condition::{Scope, SignalView, Status, Truth};
+use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, CLOCK, Source};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
-use crate::time::{Monotonic, Now, Ttl};
+use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What the engine was told, behind the one lock of the writers.
 #[derive(Debug)]
@@ -25,10 +30,16 @@ pub(super) struct Told {
     pub(super) activations: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
+    pub(super) postures: PostureMachine,
+    /// What became of postures, for the events of the next snapshot.
+    pub(super) transitions: Vec<Transition>,
+    /// Until when postures have been followed.
+    settled: Option<Monotonic>,
+    steps_max: u32,
 }
 
 impl Told {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             active: None,
             held: Vec::new(),
@@ -37,6 +48,10 @@ impl Told {
             engine_ok: true,
             activations: 0,
             statuses: Vec::new(),
+            postures: PostureMachine::new(limits.scope_instances_max),
+            transitions: Vec::new(),
+            settled: None,
+            steps_max: limits.steps_max,
         }
     }
 
@@ -46,9 +61,8 @@ impl Told {
             return (self.empty(), Vec::new());
         };
         let policy = Arc::clone(active.bundle.policy());
-        let bundle = self.clock_ok_for(&policy) && in_validity(&policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
-        let standings = standings(&policy.signals, &self.held, built_in, now.monotonic);
+        self.settle(now);
+        let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
             .actions
@@ -58,7 +72,9 @@ impl Told {
                 let (read_until, read) = self.rests_on(&action.reads.signals, &standings);
                 // Every cached decision rests on the clock, in which its life is measured.
                 let clock = self.changes(CLOCK);
-                let stamp = Stamp { activation: active.activation, required, read: read.wrapping_add(clock) };
+                let posture = PostureStanding::default();
+                let read = read.wrapping_add(clock);
+                let stamp = Stamp { activation: active.activation, required, read, posture };
                 let degraded: Vec<Name> = action
                     .requires
                     .iter()
@@ -72,10 +88,12 @@ impl Told {
         let signals = standings.iter().map(|standing| standing.view).collect();
         let due = standings.iter().filter_map(|standing| standing.until).map(just_after).min();
         let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
+        let due = due.min(self.postures.due(&policy.postures).unwrap_or(Monotonic::NEVER));
         let snapshot = Snapshot {
             active: Some(active),
             signals,
             needs,
+            in_force: self.postures.in_force(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,
@@ -89,11 +107,75 @@ impl Told {
             active: None,
             signals: Vec::new(),
             needs: Vec::new(),
+            in_force: self.postures.in_force(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,
             due: Monotonic::NEVER,
         }
+    }
+
+    fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
+        let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        standings(&policy.signals, &self.held, built_in, now.monotonic)
+    }
+
+    /// Follows the postures until now: every instant at which time alone has changed something since they were last
+    /// followed, one after the other. So a host that calls late finds the postures of one that called in time.
+    pub(super) fn settle(&mut self, now: Now) {
+        let Some(active) = self.active.clone() else { return };
+        let policy = active.bundle.policy();
+        if !policy.postures.any() {
+            return;
+        }
+        let mut last = self.settled.unwrap_or(now.monotonic);
+        loop {
+            let before = self.standings(policy, earlier(now, last));
+            let expires = before.iter().filter_map(|standing| standing.until).map(just_after);
+            let next = expires.chain(self.postures.due(&policy.postures)).min();
+            let at = next.filter(|next| last < *next && *next < now.monotonic).unwrap_or(now.monotonic);
+            let standings = self.standings(policy, earlier(now, at));
+            let views: Vec<SignalView> = standings.iter().map(|standing| standing.view).collect();
+            let truths: Vec<_> = self.entry_truths(policy, &views, at);
+            self.postures.step(&policy.postures, &truths, at, &mut self.transitions);
+            last = at;
+            if at == now.monotonic {
+                break;
+            }
+        }
+        self.settled = Some(last);
+    }
+
+    /// Whether the bundle has every posture that is entered.
+    pub(super) fn keeps_postures(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let Some(active) = &self.active else { return Ok(()) };
+        let lost = self.postures.lost_by(&active.bundle.policy().postures, &bundle.policy().postures);
+        lost.map_or(Ok(()), |posture| Err(ActivateError::LosesPosture { posture }))
+    }
+
+    /// Takes the postures over to the bundle that is about to be active.
+    pub(super) fn carry_postures(&mut self, bundle: &Bundle) {
+        let before = self.active.as_ref().map(|active| &active.bundle.policy().postures);
+        self.postures.carry(before, &bundle.policy().postures);
+        self.settled = None;
+    }
+
+    /// By posture: what the condition of its entry comes to.
+    fn entry_truths(&self, policy: &Policy, signals: &[SignalView], at: Monotonic) -> Vec<Option<Truth>> {
+        let truth = |program: &crate::condition::program::Program| {
+            let arena = Bump::new();
+            let steps_left = Cell::new(self.steps_max);
+            program.truth(&Scope { slots: &[], signals, posture: None, monotonic: at, wall: None, arena: &arena, steps_left })
+        };
+        policy.postures.specs.iter().map(|spec| spec.enter.as_ref().map(|enter| truth(&enter.when))).collect()
+    }
+
+    /// Whether every signal that has to be ok to leave the posture is.
+    pub(super) fn checks_ok(&self, policy: &Policy, posture: u16, now: Now) -> bool {
+        let standings = self.standings(policy, now);
+        let checks = policy.postures.spec(posture).map(|spec| &spec.leave.checks);
+        checks.is_some_and(|checks| checks.iter().all(|number| status(&standings, *number) == Status::Ok))
     }
 
     /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
@@ -186,6 +268,12 @@ fn next_validity_boundary(policy: &Policy, now: Now) -> Monotonic {
         u64::try_from(span).ok().filter(|span| *span > 0)
     });
     spans.min().map_or(Monotonic::NEVER, |span| now.monotonic.after(Ttl::from_nanos(span)))
+}
+
+/// Both clocks at an earlier monotonic time, as two clocks that agree would have shown it.
+pub(super) fn earlier(now: Now, at: Monotonic) -> Now {
+    let span = i64::try_from(now.monotonic.nanos_since(at)).unwrap_or(i64::MAX);
+    Now { monotonic: at, wall: Wall::from_nanos(now.wall.as_nanos().saturating_sub(span)) }
 }
 
 /// The first whole millisecond after `until`.

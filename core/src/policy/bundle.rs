@@ -12,7 +12,7 @@ use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 9] =
-    ["postures", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
+    ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 15] = [
+const PACK_MAPS: [&str; 21] = [
     "",
     "valid",
     "schema",
@@ -161,6 +161,12 @@ const PACK_MAPS: [&str; 15] = [
     "actions/*",
     "actions/*/cache",
     "actions/*/on_failure/*",
+    "postures/*",
+    "postures/*/permits",
+    "postures/*/enter",
+    "postures/*/leave",
+    "postures/*/leave/back_off",
+    "postures/*/escalate",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

@@ -5,6 +5,7 @@
 mod actions;
 mod candidates;
 mod loss;
+mod postures;
 mod rules;
 mod signals;
 mod typing;
@@ -16,6 +17,7 @@ use super::bundle::escape;
 use super::candidate::Candidates;
 use super::format::{self, Pack};
 use super::index::Index;
+use super::posture::Postures;
 use super::rule::Rule;
 use super::schema::Schema;
 use super::signal::SignalSpec;
@@ -27,6 +29,7 @@ use crate::limits::{Limits, NAME_BYTES_MAX};
 use crate::name::{self, Name};
 use crate::time::Wall;
 use crate::value::Value;
+use postures::Vocabulary;
 
 type ByName = HashMap<Box<str>, u16, foldhash::fast::FixedState>;
 
@@ -47,6 +50,8 @@ pub struct Policy {
     pub signals: Vec<SignalSpec>,
     /// The actions.
     pub actions: Vec<ActionSpec>,
+    /// The postures.
+    pub postures: Postures,
     /// The rules, in order of their ids.
     pub rules: Vec<Rule>,
     /// The parts of the index: one for each way to name actions.
@@ -168,7 +173,15 @@ impl Compiler<'_> {
         let candidates = self.candidates(pack, &schema);
         let data = pack.data.as_ref().map(Value::from);
         let modules = self.modules(pack, data.as_ref());
-        let drafts = self.rules(pack, &mut schema, &signal_numbers, data.as_ref(), modules.as_ref());
+        let ranked = self.ranked(pack);
+        let mut vocabulary = Vocabulary {
+            schema: &mut schema,
+            signals: &signal_numbers,
+            data: data.as_ref(),
+            postures: Some(ranked.names()),
+        };
+        let postures = self.postures(pack, &ranked, &mut vocabulary);
+        let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
         let indexed = self.actions(pack, drafts, &signal_numbers);
@@ -184,6 +197,7 @@ impl Compiler<'_> {
             schema,
             signals,
             actions: indexed.actions,
+            postures,
             rules: indexed.rules,
             index: indexed.roots,
             modules,

@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::time::Ttl;
 
+mod posture;
+
+pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
+
 /// A pack: everything that decides, in one document.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -42,6 +46,13 @@ pub struct Pack {
     /// The actions, by name. A request for any other is denied.
     #[serde(default)]
     pub actions: BTreeMap<String, Action>,
+    /// The postures, in any order: modes of the system that cap what may be allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postures: Vec<Posture>,
+    /// The scopes that have a posture each, by name: the attribute that tells in which one a request falls, as in
+    /// `tenant: resource.tenant`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scopes: BTreeMap<String, String>,
     /// The rules, in any order.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -339,6 +350,9 @@ pub struct Case {
     /// What is observed at the time of the decision: `ok`, `degraded` or `failed`. Any other signal is unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<String, String>,
+    /// The posture that an operator has entered everywhere. Left out: the one that the signals leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture: Option<String>,
     /// The wall clock: an RFC 3339 timestamp. Left out: the start of the validity, or 2026-01-01T00:00:00Z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -375,6 +389,15 @@ pub struct Expect {
     /// For how long the host may keep the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Ttl>,
+    /// The posture: of the decision, or where none is asked for of the whole system after the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture: Option<String>,
+    /// The postures of scopes after the step, by scope, as in `tenant:acme` (in drills).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub postures: BTreeMap<String, String>,
+    /// Why a posture could not be entered, left or acknowledged in this step (in drills). Left out: it could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
     /// The status of signals after the step (in drills).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<String, String>,

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use crate::combine::Verdict;
 use crate::decision::Particulars;
+use crate::state::postures::Standing;
 use crate::time::Monotonic;
 
 /// What an answer rests on, besides time: equal stamps mean that nothing of it has changed.
@@ -22,6 +23,8 @@ pub struct Stamp {
     pub required: u64,
     /// The changes so far of the other signals that its rules read, and of the clock.
     pub read: u64,
+    /// The posture of the request's scopes.
+    pub posture: Standing,
 }
 
 /// An earlier answer.

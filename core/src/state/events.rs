@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::condition::Status;
 use crate::name::Name;
+use crate::state::postures::{Cause, Scope};
 use crate::state::signals::Observed;
 use crate::time::Now;
 
@@ -39,6 +40,23 @@ impl Event {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+            }
+            EventKind::PostureEntered { posture, scope, cause } => {
+                put("posture", posture.as_str().into());
+                if let Some(scope) = scope {
+                    put("scope", (**scope).into());
+                }
+                put("cause", cause.code().into());
+            }
+            EventKind::PostureLeft { posture, scope } | EventKind::PostureAcknowledged { posture, scope } => {
+                put("posture", posture.as_str().into());
+                if let Some(scope) = scope {
+                    put("scope", (**scope).into());
+                }
+            }
+            EventKind::PostureKept { posture, code } => {
+                put("posture", posture.as_str().into());
+                put("code", (*code).into());
             }
             EventKind::ObservationIgnored { signal, outcome } => {
                 put("signal", signal.as_str().into());
@@ -86,6 +104,36 @@ pub enum EventKind {
         /// Why.
         outcome: Observed,
     },
+    /// A posture was entered.
+    PostureEntered {
+        /// Its name.
+        posture: Name,
+        /// In which scope; nothing for everywhere.
+        scope: Scope,
+        /// Why.
+        cause: Cause,
+    },
+    /// An operator left a posture.
+    PostureLeft {
+        /// Its name.
+        posture: Name,
+        /// In which scope; nothing for everywhere.
+        scope: Scope,
+    },
+    /// An operator acknowledged a posture: it escalates no more.
+    PostureAcknowledged {
+        /// Its name.
+        posture: Name,
+        /// In which scope; nothing for everywhere.
+        scope: Scope,
+    },
+    /// A posture could not be entered, left or acknowledged as an operator wanted.
+    PostureKept {
+        /// The name that the operator gave, cut to the length of a name.
+        posture: Name,
+        /// Why.
+        code: &'static str,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -103,6 +151,10 @@ impl EventKind {
             Self::BundleRefused { .. } => "bundle_refused",
             Self::SignalChanged { .. } => "signal_changed",
             Self::ObservationIgnored { .. } => "observation_ignored",
+            Self::PostureEntered { .. } => "posture_entered",
+            Self::PostureLeft { .. } => "posture_left",
+            Self::PostureAcknowledged { .. } => "posture_acknowledged",
+            Self::PostureKept { .. } => "posture_kept",
             Self::ClockFailed => "clock_failed",
             Self::ClockAnchored => "clock_anchored",
             Self::EngineFailed => "engine_failed",

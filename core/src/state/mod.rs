@@ -4,4 +4,5 @@ pub mod cache;
 pub mod cache_key;
 pub mod clocks;
 pub mod events;
+pub mod postures;
 pub mod signals;

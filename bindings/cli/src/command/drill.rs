@@ -133,6 +133,11 @@ fn shown(decision: &Decision, coloured: bool) -> String {
 fn changed(event: &EventKind) -> Option<String> {
     match event {
         EventKind::SignalChanged { signal, from, to } => Some(format!("{signal}: {} → {}", from.name(), to.name())),
+        EventKind::PostureEntered { posture, scope, cause } => {
+            Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
+        }
+        EventKind::PostureLeft { posture, scope } => Some(format!("{posture}{}: left", in_scope(scope.as_deref()))),
+        EventKind::PostureKept { posture, code } => Some(format!("{posture}: kept as it is ({code})")),
         EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),
         EventKind::ClockAnchored => Some("clock: taken for right again".to_owned()),
         EventKind::EngineFailed => Some("engine: a panic was contained".to_owned()),
@@ -141,6 +146,10 @@ fn changed(event: &EventKind) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn in_scope(scope: Option<&str>) -> String {
+    scope.map(|scope| format!(" in {scope}")).unwrap_or_default()
 }
 
 /// A time since the start, in seconds.

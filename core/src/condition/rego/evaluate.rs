@@ -11,7 +11,7 @@ use regorus::Engine;
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 
 use super::{EntryPoint, InputPath, Outcome};
-use crate::condition::{Cause, SignalView, Status, Truth};
+use crate::condition::{Cause, PostureView, SignalView, Status, Truth};
 use crate::error::quoted;
 use crate::request::{Attributes, PartyView, RequestView};
 use crate::value::{Timestamp, Value, View};
@@ -144,6 +144,16 @@ impl RegoInput {
         });
         let signals: BTreeMap<_, _> = signals.collect();
         self.with("signals", regorus::Value::from(signals))
+    }
+
+    /// The same, with `input.posture.name` as text and `.rank` as a number.
+    #[must_use]
+    pub fn with_posture(self, posture: PostureView<'_>) -> Self {
+        let fields = [
+            (regorus::Value::from("name"), regorus::Value::from(posture.name)),
+            (regorus::Value::from("rank"), regorus::Value::from(u64::from(posture.rank))),
+        ];
+        self.with("posture", regorus::Value::from(BTreeMap::from(fields)))
     }
 
     /// The same, with `input.now` as text (RFC 3339), and `time.now_ns()` as the same instant. A caller whose wall clock is not to be trusted leaves it out.

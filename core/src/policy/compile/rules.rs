@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{ByName, Compiler, Draft, Pattern, escape};
+use super::postures::Vocabulary;
+use super::{Compiler, Draft, Pattern, escape};
 use crate::condition::rego::Modules;
-use crate::condition::{Attribute, Entity, Names, Reads, cel};
+use crate::condition::{Attribute, Entity, Names, PostureNames, Reads, cel};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::obligation::Obligation;
 use crate::policy::format::{self, OneOrMany, Pack, RuleEffect, When};
 use crate::policy::rule::{Clause, Condition, Rule, Scalar, Test};
 use crate::policy::schema::Schema;
-use crate::policy::signal::BUILT_IN;
 use crate::reason::Effect;
 use crate::value::Value;
 use crate::value_type::ValueType;
@@ -22,9 +22,7 @@ impl Compiler<'_> {
     pub(super) fn rules(
         &mut self,
         pack: &Pack,
-        schema: &mut Schema,
-        signals: &ByName,
-        data: Option<&Value>,
+        vocabulary: &mut Vocabulary<'_>,
         modules: Option<&Modules>,
     ) -> Vec<Draft> {
         self.check_schema_of_actions(pack);
@@ -36,7 +34,7 @@ impl Compiler<'_> {
                 let message = format!("the rule {} stands twice: here and at /rules/{before}", quoted(&rule.id));
                 self.fault(Code::DuplicateName, format!("{pointer}/id"), message, "give each rule an id of its own");
             }
-            let names = RuleNames { schema, signals, data, subjects: None, resources: None };
+            let names = RuleNames { all: vocabulary, subjects: None, resources: None };
             drafts.extend(self.rule(&pointer, rule, pack, names, modules));
         }
         drafts.sort_by_key(|a| a.rule.id);
@@ -65,7 +63,7 @@ impl Compiler<'_> {
         pointer: &str,
         rule: &format::Rule,
         pack: &Pack,
-        mut names: RuleNames<'_>,
+        mut names: RuleNames<'_, '_>,
         modules: Option<&Modules>,
     ) -> Option<Draft> {
         let id = self.name(&format!("{pointer}/id"), &rule.id, ":/");
@@ -97,7 +95,7 @@ impl Compiler<'_> {
             },
             Some(When::Rego(query)) => {
                 rego = true;
-                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, names.schema, modules)
+                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, names.all.schema, modules)
             }
         };
         if let Some(Condition::Cel(program)) = &condition {
@@ -153,6 +151,11 @@ impl Compiler<'_> {
             let help = "name an action, or leave `action` out for every one";
             self.fault(Code::InvalidValue, pointer, "an empty list of actions matches nothing", help);
         }
+        self.action_patterns(texts, pack)
+    }
+
+    /// Names of actions, and beginnings of several, each with its place.
+    pub(super) fn action_patterns(&mut self, texts: Vec<(String, &str)>, pack: &Pack) -> Vec<Pattern> {
         let mut patterns = Vec::with_capacity(texts.len());
         for (pointer, text) in texts {
             let pattern = match text.strip_suffix('*') {
@@ -169,9 +172,9 @@ impl Compiler<'_> {
     }
 
     /// The match part. The types come first: they say which attributes the rest can name.
-    fn clauses(&mut self, pointer: &str, rule: &format::Rule, names: &mut RuleNames<'_>) -> Vec<Clause> {
-        names.subjects = self.matched_types(pointer, Entity::Subject, rule.subject.as_ref(), names.schema);
-        names.resources = self.matched_types(pointer, Entity::Resource, rule.resource.as_ref(), names.schema);
+    fn clauses(&mut self, pointer: &str, rule: &format::Rule, names: &mut RuleNames<'_, '_>) -> Vec<Clause> {
+        names.subjects = self.matched_types(pointer, Entity::Subject, rule.subject.as_ref(), names.all.schema);
+        names.resources = self.matched_types(pointer, Entity::Resource, rule.resource.as_ref(), names.all.schema);
         let parts =
             [(Entity::Subject, &rule.subject), (Entity::Resource, &rule.resource), (Entity::Context, &rule.context)];
         let mut clauses = Vec::new();
@@ -216,7 +219,7 @@ impl Compiler<'_> {
         entity: Entity,
         name: &str,
         demand: &Json,
-        names: &mut RuleNames<'_>,
+        names: &mut RuleNames<'_, '_>,
         rule: &format::Rule,
     ) -> Option<Clause> {
         let attribute = match names.attribute(entity, name) {
@@ -317,33 +320,35 @@ fn obligation(obligation: &format::Obligation) -> Obligation {
 }
 
 /// What one rule may name: the schema, narrowed to the types that its match part admits.
-struct RuleNames<'c> {
-    schema: &'c mut Schema,
-    signals: &'c ByName,
-    data: Option<&'c Value>,
+struct RuleNames<'c, 'v> {
+    all: &'c mut Vocabulary<'v>,
     subjects: Option<Vec<Box<str>>>,
     resources: Option<Vec<Box<str>>>,
 }
 
-impl Names for RuleNames<'_> {
+impl Names for RuleNames<'_, '_> {
     fn attribute(&mut self, entity: Entity, name: &str) -> Result<Attribute, Option<String>> {
         let matched = match entity {
             Entity::Subject => self.subjects.as_deref(),
             Entity::Resource => self.resources.as_deref(),
             Entity::Action | Entity::Context => None,
         };
-        self.schema.attribute(entity, name, matched)
+        self.all.schema.attribute(entity, name, matched)
     }
 
     fn signal(&mut self, name: &str) -> Result<u16, Option<String>> {
-        self.signals.get(name).copied().ok_or_else(|| nearest(name, self.signals.keys().map(|name| &**name)))
+        self.all.signal(name)
     }
 
     fn fails_by_loss(&self, signal: u16) -> bool {
-        usize::from(signal) < BUILT_IN.len()
+        self.all.fails_by_loss(signal)
+    }
+
+    fn postures(&self) -> Option<PostureNames<'_>> {
+        self.all.postures()
     }
 
     fn data(&self) -> Option<&Value> {
-        self.data
+        self.all.data()
     }
 }

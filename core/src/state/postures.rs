@@ -1,0 +1,574 @@
+//! Postures: which modes are in force, everywhere and in each scope (spec 1.8).
+//!
+//! Each posture is entered and left for itself. What an instance (the whole system, or one scope) is under is the
+//! strictest of those that are entered: so leaving one posture never leaves another. Nothing is ever left by time or by
+//! a signal: these only enter. An operator leaves, and only where the pack's conditions hold.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::condition::Truth;
+use crate::name::Name;
+use crate::policy::posture::{Place, Postures, ScopeSpec};
+use crate::time::{Monotonic, Ttl};
+use crate::value::View;
+
+/// Where a posture is in force: everywhere, or in one scope, named like `tenant:acme`.
+pub type Scope = Option<Box<str>>;
+
+/// Why a posture was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Its condition has held for long enough.
+    Condition,
+    /// Its condition could not be established for long enough.
+    Indeterminate,
+    /// Nobody acknowledged a laxer one in time.
+    Escalation,
+    /// An operator entered it.
+    Operator,
+    /// An operator entered it in a scope, and there was no room to remember one more.
+    NoRoom,
+}
+
+impl Cause {
+    /// A stable name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Indeterminate => "indeterminate",
+            Self::Escalation => "escalation",
+            Self::Operator => "operator",
+            Self::NoRoom => "no_room",
+        }
+    }
+}
+
+/// Why a posture was not entered, left or acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostureError {
+    /// No bundle is active.
+    #[error("no bundle is active")]
+    NoPolicy,
+    /// The pack declares no such posture, or it is the normal one.
+    #[error("the pack declares no such posture to enter or leave")]
+    UnknownPosture,
+    /// The pack declares no such scope, or the text is not of the form `tenant:acme`.
+    #[error("the pack declares no such scope; write it as in `tenant:acme`")]
+    UnknownScope,
+    /// What names the scope is longer than that of any request.
+    #[error("the scope is longer than a request may name")]
+    ScopeTooLong,
+    /// The posture is not entered there.
+    #[error("the posture is not entered there")]
+    NotEntered,
+    /// The entry condition has not been false for long enough.
+    #[error("the condition of entry has not been false for as long as `stable` demands")]
+    NotStable,
+    /// The minimum dwell is not over.
+    #[error("the dwell is not over")]
+    Dwelling,
+    /// A recovery check is not ok.
+    #[error("a signal that `checks` names is not ok")]
+    CheckNotOk,
+}
+
+impl PostureError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoPolicy => "no_policy",
+            Self::UnknownPosture => "unknown_posture",
+            Self::UnknownScope => "unknown_scope",
+            Self::ScopeTooLong => "scope_too_long",
+            Self::NotEntered => "not_entered",
+            Self::NotStable => "not_stable",
+            Self::Dwelling => "dwelling",
+            Self::CheckNotOk => "check_not_ok",
+        }
+    }
+}
+
+/// Something that happened to a posture, for the host's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Monotonic,
+    /// The posture.
+    pub posture: u16,
+    /// Where.
+    pub scope: Scope,
+    /// Why it was entered; nothing where it was left.
+    pub entered: Option<Cause>,
+}
+
+/// A posture that is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Entry {
+    since: Monotonic,
+    dwell: Ttl,
+    /// When the next posture follows; nothing once somebody acknowledged, or it did follow.
+    escalates_at: Option<Monotonic>,
+}
+
+/// One posture of one instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Layer {
+    entry: Option<Entry>,
+    left_at: Option<Monotonic>,
+    /// How often in a row it was entered soon after it had been left.
+    level: u32,
+}
+
+/// The whole system, or one scope: a layer for each posture but the normal one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Instance {
+    layers: Vec<Layer>,
+    /// The number of the last change of its posture, among all changes.
+    changed: u64,
+}
+
+/// Since when the condition of a posture has held, or has been known to be false.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Watch {
+    holds_since: Option<Monotonic>,
+    false_since: Option<Monotonic>,
+    indeterminate: bool,
+}
+
+/// All postures of a system.
+#[derive(Clone, Debug, Default)]
+pub struct PostureMachine {
+    everywhere: Instance,
+    scopes: HashMap<Box<str>, Instance, foldhash::fast::FixedState>,
+    /// By posture but the normal one.
+    watches: Vec<Watch>,
+    changes: u64,
+    /// The change that a forgotten scope may have seen.
+    forgotten: u64,
+    /// The earliest escalation that is due.
+    escalates_at: Option<Monotonic>,
+    scopes_max: usize,
+    in_force: Arc<InForce>,
+}
+
+/// What is in force, as one decision sees it.
+#[derive(Debug, Default)]
+pub struct InForce {
+    everywhere: Standing,
+    scopes: HashMap<Box<str>, Standing, foldhash::fast::FixedState>,
+    /// By kind of scope: the strictest of them all, for a request of which nobody knows where it falls.
+    strictest: Vec<Standing>,
+    forgotten: u64,
+}
+
+/// The posture of an instance, and the number of its last change: what a cached decision rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The posture's number.
+    pub posture: u16,
+    /// The number of the last change among those that this posture may hang on.
+    pub changed: u64,
+}
+
+impl Standing {
+    fn join(self, other: Self) -> Self {
+        Self { posture: self.posture.max(other.posture), changed: self.changed.max(other.changed) }
+    }
+}
+
+impl InForce {
+    /// The strictest posture of the scopes that the request behind these slots falls in; nothing where one of them is
+    /// longer than a scope can be.
+    #[must_use]
+    pub fn of(&self, scopes: &[ScopeSpec], slots: &[Option<View<'_>>]) -> Option<Standing> {
+        let mut standing = self.everywhere;
+        standing.changed = standing.changed.max(self.forgotten);
+        for (number, spec) in scopes.iter().enumerate() {
+            let of_scope = match spec.place(slots) {
+                Place::TooLong => return None,
+                Place::Unknown => self.strictest.get(number).copied(),
+                Place::Of(_) if self.scopes.is_empty() => None,
+                Place::Of(value) => with_key(spec.name.as_str(), value, |key| self.scopes.get(key).copied()),
+            };
+            standing = standing.join(of_scope.unwrap_or_default());
+        }
+        Some(standing)
+    }
+
+    /// What is in force everywhere.
+    #[must_use]
+    pub const fn everywhere(&self) -> Standing {
+        self.everywhere
+    }
+
+    /// What is in force in the scope of that name, the whole system's posture included.
+    #[must_use]
+    pub fn in_scope(&self, scope: &str) -> Standing {
+        self.everywhere.join(self.scopes.get(scope).copied().unwrap_or_default())
+    }
+}
+
+/// Calls `with` with `name:value`, without an allocation for what a scope can be called.
+fn with_key<T>(name: &str, value: &str, with: impl FnOnce(&str) -> T) -> T {
+    let mut key = arrayvec::ArrayString::<{ crate::limits::NAME_BYTES_MAX + 1 + crate::limits::SCOPE_BYTES_MAX }>::new();
+    let fits = [name, ":", value].into_iter().all(|part| key.try_push_str(part).is_ok());
+    if fits { with(&key) } else { with(&format!("{name}:{value}")) }
+}
+
+impl PostureMachine {
+    /// Nothing entered; at most `scopes_max` scopes are remembered.
+    #[must_use]
+    pub fn new(scopes_max: usize) -> Self {
+        Self { scopes_max, ..Self::default() }
+    }
+
+    /// What decisions see.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force)
+    }
+
+    /// A posture that is entered somewhere and that these postures and scopes could not keep.
+    #[must_use]
+    pub fn lost_by(&self, before: &Postures, after: &Postures) -> Option<Name> {
+        let kept = |number: u16| {
+            let name = before.spec(number)?.name;
+            let there = after.number(&name).is_some_and(|number| number > 0);
+            (!there).then_some(name)
+        };
+        let everywhere = self.everywhere.entered().find_map(kept);
+        let in_scopes = || {
+            self.scopes.iter().find_map(|(key, instance)| {
+                let scope = key.split(':').next().unwrap_or_default();
+                let unknown = after.scope(scope).is_none();
+                instance.entered().find_map(|number| {
+                    if unknown { before.spec(number).map(|spec| spec.name) } else { kept(number) }
+                })
+            })
+        };
+        everywhere.or_else(in_scopes)
+    }
+
+    /// Takes over the postures of another policy: what is entered stays entered, and what has held goes on to hold. What
+    /// was known to be false starts anew.
+    pub fn carry(&mut self, before: Option<&Postures>, after: &Postures) {
+        let count = after.specs.len().saturating_sub(1);
+        let old = |number: usize| {
+            let name = after.specs.get(number.saturating_add(1))?.name;
+            usize::from(before?.number(&name)?).checked_sub(1)
+        };
+        let numbers: Vec<Option<usize>> = (0..count).map(old).collect();
+        let layers = |layers: &[Layer]| -> Vec<Layer> {
+            numbers.iter().map(|old| old.and_then(|old| layers.get(old).copied()).unwrap_or_default()).collect()
+        };
+        self.everywhere.layers = layers(&self.everywhere.layers);
+        for instance in self.scopes.values_mut() {
+            instance.layers = layers(&instance.layers);
+        }
+        self.watches = numbers
+            .iter()
+            .map(|old| {
+                let before = old.and_then(|old| self.watches.get(old).copied()).unwrap_or_default();
+                Watch { false_since: None, ..before }
+            })
+            .collect();
+        self.escalates_at = self.next_escalation();
+        self.scopes.retain(|key, instance| {
+            let declared = after.scope(key.split(':').next().unwrap_or_default()).is_some();
+            declared || instance.entered().next().is_some()
+        });
+        self.reckon(after);
+    }
+
+    /// Takes in what the conditions of entry are at a time, and does what is due then: entries and escalations.
+    pub fn step(&mut self, postures: &Postures, truths: &[Option<Truth>], at: Monotonic, out: &mut Vec<Transition>) {
+        self.watches.resize(postures.specs.len().saturating_sub(1), Watch::default());
+        let before = out.len();
+        for ((number, spec), truth) in (1_u16..).zip(postures.specs.iter().skip(1)).zip(truths.iter().skip(1)) {
+            let (Some(enter), Some(truth)) = (&spec.enter, truth) else { continue };
+            let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1)) else { continue };
+            watch.take(*truth, at);
+            let due = watch.holds_since.is_some_and(|since| since.after(enter.held_for) <= at);
+            if due && !self.everywhere.is_entered(number) {
+                let cause = if watch.indeterminate { Cause::Indeterminate } else { Cause::Condition };
+                self.enter_in(postures, None, number, cause, at, out);
+            }
+        }
+        while let Some(due) = self.escalates_at.filter(|due| *due <= at) {
+            self.escalate(postures, due, at, out);
+            self.escalates_at = self.next_escalation();
+        }
+        if out.len() > before {
+            self.reckon(postures);
+        }
+    }
+
+    /// When time alone next enters a posture, as far as conditions stay what they are.
+    #[must_use]
+    pub fn due(&self, postures: &Postures) -> Option<Monotonic> {
+        let entries = (1_u16..).zip(postures.specs.iter().skip(1)).zip(&self.watches).filter_map(|((number, spec), watch)| {
+            let held_for = spec.enter.as_ref()?.held_for;
+            let since = watch.holds_since.filter(|_| !self.everywhere.is_entered(number))?;
+            Some(since.after(held_for))
+        });
+        entries.chain(self.escalates_at).min()
+    }
+
+    /// An operator enters a posture. Always done: where there is no room for one more scope, everywhere.
+    pub fn enter(&mut self, postures: &Postures, scope: Scope, number: u16, at: Monotonic, out: &mut Vec<Transition>) {
+        let known = scope.as_ref().is_none_or(|scope| self.scopes.contains_key(scope));
+        let (scope, cause) = if known || self.makes_room(postures, at) {
+            (scope, Cause::Operator)
+        } else {
+            (None, Cause::NoRoom)
+        };
+        if self.instance(scope.as_deref()).is_none_or(|instance| !instance.is_entered(number)) {
+            self.enter_in(postures, scope, number, cause, at, out);
+            self.reckon(postures);
+        }
+    }
+
+    /// An operator leaves a posture, where all that its pack demands holds.
+    ///
+    /// # Errors
+    /// The first demand that is not met; then the posture stays.
+    pub fn leave(
+        &mut self,
+        postures: &Postures,
+        scope: Scope,
+        number: u16,
+        checks_ok: bool,
+        at: Monotonic,
+        out: &mut Vec<Transition>,
+    ) -> Result<(), PostureError> {
+        let watch = self.watches.get(usize::from(number).saturating_sub(1)).copied().unwrap_or_default();
+        let spec = postures.spec(number).ok_or(PostureError::UnknownPosture)?;
+        let instance = self.instance_mut(scope.as_deref()).ok_or(PostureError::NotEntered)?;
+        let posture = instance.posture();
+        let layer = instance.layer_mut(number).ok_or(PostureError::NotEntered)?;
+        let entry = layer.entry.ok_or(PostureError::NotEntered)?;
+        if spec.enter.is_some() && watch.false_since.is_none_or(|since| at < since.after(spec.leave.stable)) {
+            return Err(PostureError::NotStable);
+        }
+        if at < entry.since.after(entry.dwell) {
+            return Err(PostureError::Dwelling);
+        }
+        if !checks_ok {
+            return Err(PostureError::CheckNotOk);
+        }
+        (layer.entry, layer.left_at) = (None, Some(at));
+        let changed = instance.posture() != posture;
+        self.note_change(scope.as_deref(), changed);
+        out.push(Transition { at, posture: number, scope, entered: None });
+        self.reckon(postures);
+        Ok(())
+    }
+
+    /// All that what is to come hangs on, with each time as how long ago it was (for one to come: how long until then):
+    /// two machines with the same state behave alike from now on.
+    #[must_use]
+    pub fn state(&self, now: Monotonic) -> Vec<(Box<str>, u16, u64)> {
+        let mut state: Vec<(Box<str>, u16, u64)> = Vec::new();
+        let ago = |at: Option<Monotonic>| at.map_or(u64::MAX, |at| now.nanos_since(at));
+        let until = |at: Option<Monotonic>| at.map_or(u64::MAX, |at| at.nanos_since(now));
+        for (number, watch) in (1_u16..).zip(&self.watches) {
+            state.push(("holds".into(), number, ago(watch.holds_since)));
+            state.push(("false".into(), number, ago(watch.false_since)));
+        }
+        let scopes = self.scopes.iter().map(|(scope, instance)| (&**scope, instance));
+        for (scope, instance) in std::iter::once(("", &self.everywhere)).chain(scopes) {
+            for (number, layer) in (1_u16..).zip(&instance.layers) {
+                let entry = layer.entry;
+                state.push((format!("{scope} since").into(), number, ago(entry.map(|entry| entry.since))));
+                state.push((format!("{scope} dwell").into(), number, entry.map_or(0, |entry| entry.dwell.as_nanos())));
+                let escalates_at = entry.and_then(|entry| entry.escalates_at);
+                state.push((format!("{scope} escalates").into(), number, until(escalates_at)));
+                state.push((format!("{scope} left").into(), number, ago(layer.left_at)));
+                state.push((format!("{scope} level").into(), number, u64::from(layer.level)));
+            }
+        }
+        state.sort();
+        state
+    }
+
+    /// An operator acknowledges a posture: it escalates no more.
+    ///
+    /// # Errors
+    /// [`PostureError::NotEntered`].
+    pub fn acknowledge(&mut self, scope: Option<&str>, number: u16) -> Result<(), PostureError> {
+        let layer = self.instance_mut(scope).and_then(|instance| instance.layer_mut(number));
+        let entry = layer.and_then(|layer| layer.entry.as_mut()).ok_or(PostureError::NotEntered)?;
+        entry.escalates_at = None;
+        self.escalates_at = self.next_escalation();
+        Ok(())
+    }
+
+    fn enter_in(
+        &mut self,
+        postures: &Postures,
+        scope: Scope,
+        number: u16,
+        cause: Cause,
+        at: Monotonic,
+        out: &mut Vec<Transition>,
+    ) {
+        let Some(spec) = postures.spec(number) else { return };
+        let instance = match &scope {
+            None => &mut self.everywhere,
+            Some(scope) => self.scopes.entry(scope.clone()).or_default(),
+        };
+        instance.layers.resize(postures.specs.len().saturating_sub(1), Layer::default());
+        let posture = instance.posture();
+        let Some(layer) = instance.layer_mut(number) else { return };
+        let dwell = match (spec.leave.back_off, layer.left_at) {
+            (Some((within, max)), Some(left_at)) if at < left_at.after(within) => {
+                layer.level = layer.level.saturating_add(1);
+                doubled(spec.leave.dwell, layer.level).min(max)
+            }
+            _ => {
+                layer.level = 0;
+                spec.leave.dwell
+            }
+        };
+        let escalates_at = spec.escalate.map(|(_, after)| at.after(after));
+        layer.entry = Some(Entry { since: at, dwell, escalates_at });
+        let changed = instance.posture() != posture;
+        self.note_change(scope.as_deref(), changed);
+        self.escalates_at = [self.escalates_at, escalates_at].into_iter().flatten().min();
+        out.push(Transition { at, posture: number, scope, entered: Some(cause) });
+    }
+
+    /// Lets every posture whose time was up at `due` be followed by its next.
+    fn escalate(&mut self, postures: &Postures, due: Monotonic, at: Monotonic, out: &mut Vec<Transition>) {
+        let mut following: Vec<(Scope, u16)> = Vec::new();
+        let scopes = self.scopes.iter_mut().map(|(scope, instance)| (Some(scope), instance));
+        for (scope, instance) in std::iter::once((None, &mut self.everywhere)).chain(scopes) {
+            for (number, layer) in (1_u16..).zip(&mut instance.layers) {
+                let Some(entry) = layer.entry.as_mut().filter(|entry| entry.escalates_at == Some(due)) else { continue };
+                entry.escalates_at = None;
+                if let Some((next, _)) = postures.spec(number).and_then(|spec| spec.escalate) {
+                    following.push((scope.cloned(), next));
+                }
+            }
+        }
+        // The order of a hash map must not show.
+        following.sort();
+        for (scope, next) in following {
+            if self.instance(scope.as_deref()).is_some_and(|instance| !instance.is_entered(next)) {
+                self.enter_in(postures, scope, next, Cause::Escalation, at, out);
+            }
+        }
+    }
+
+    fn next_escalation(&self) -> Option<Monotonic> {
+        let instances = std::iter::once(&self.everywhere).chain(self.scopes.values());
+        instances.flat_map(|instance| &instance.layers).filter_map(|layer| layer.entry?.escalates_at).min()
+    }
+
+    fn note_change(&mut self, scope: Option<&str>, changed: bool) {
+        if changed {
+            self.changes = self.changes.saturating_add(1);
+            let number = self.changes;
+            if let Some(instance) = self.instance_mut(scope) {
+                instance.changed = number;
+            }
+        }
+    }
+
+    /// Whether one more scope can be remembered; forgets those in which nothing is entered and whose back-off is over.
+    fn makes_room(&mut self, postures: &Postures, at: Monotonic) -> bool {
+        if self.scopes.len() < self.scopes_max {
+            return true;
+        }
+        let forgotten = &mut self.forgotten;
+        self.scopes.retain(|_, instance| {
+            let stays = (1_u16..).zip(&instance.layers).any(|(number, layer)| {
+                let within = postures.spec(number).and_then(|spec| spec.leave.back_off).map(|(within, _)| within);
+                let backs_off = layer.left_at.zip(within).is_some_and(|(left_at, within)| at < left_at.after(within));
+                layer.entry.is_some() || backs_off
+            });
+            if !stays {
+                *forgotten = (*forgotten).max(instance.changed);
+            }
+            stays
+        });
+        self.scopes.len() < self.scopes_max
+    }
+
+    /// Makes anew what decisions see.
+    fn reckon(&mut self, postures: &Postures) {
+        let mut strictest = vec![Standing::default(); postures.scopes.len()];
+        for (key, instance) in &self.scopes {
+            let kind = postures.scope(key.split(':').next().unwrap_or_default());
+            if let Some(kind) = kind.and_then(|kind| strictest.get_mut(usize::from(kind))) {
+                *kind = kind.join(instance.standing());
+            }
+        }
+        let scopes = self.scopes.iter().map(|(key, instance)| (key.clone(), instance.standing())).collect();
+        let everywhere = self.everywhere.standing();
+        self.in_force = Arc::new(InForce { everywhere, scopes, strictest, forgotten: self.forgotten });
+    }
+
+    fn instance(&self, scope: Option<&str>) -> Option<&Instance> {
+        scope.map_or(Some(&self.everywhere), |scope| self.scopes.get(scope))
+    }
+
+    fn instance_mut(&mut self, scope: Option<&str>) -> Option<&mut Instance> {
+        match scope {
+            None => Some(&mut self.everywhere),
+            Some(scope) => self.scopes.get_mut(scope),
+        }
+    }
+}
+
+impl Watch {
+    /// What could not be established counts as holding.
+    fn take(&mut self, truth: Truth, at: Monotonic) {
+        if truth == Truth::False {
+            self.holds_since = None;
+            self.false_since.get_or_insert(at);
+        } else {
+            self.holds_since.get_or_insert(at);
+            self.false_since = None;
+            self.indeterminate = matches!(truth, Truth::Indeterminate(_));
+        }
+    }
+}
+
+impl Instance {
+    fn layer(&self, number: u16) -> Option<&Layer> {
+        self.layers.get(usize::from(number).checked_sub(1)?)
+    }
+
+    fn layer_mut(&mut self, number: u16) -> Option<&mut Layer> {
+        self.layers.get_mut(usize::from(number).checked_sub(1)?)
+    }
+
+    fn is_entered(&self, number: u16) -> bool {
+        self.layer(number).is_some_and(|layer| layer.entry.is_some())
+    }
+
+    fn entered(&self) -> impl Iterator<Item = u16> {
+        (1_u16..).zip(&self.layers).filter(|(_, layer)| layer.entry.is_some()).map(|(number, _)| number)
+    }
+
+    /// The strictest that is entered; zero, the normal one, where none is.
+    fn posture(&self) -> u16 {
+        self.entered().last().unwrap_or(0)
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { posture: self.posture(), changed: self.changed }
+    }
+}
+
+fn doubled(dwell: Ttl, times: u32) -> Ttl {
+    let nanos = 1_u64.checked_shl(times).map_or(u64::MAX, |factor| dwell.as_nanos().saturating_mul(factor));
+    Ttl::from_nanos(nanos)
+}
