@@ -465,3 +465,99 @@ fn an_allow_says_that_a_rule_which_might_have_denied_accepts_a_loss() {
     assert!(decision.is_allow() && decision.information_loss());
     assert_eq!(decision.rule(), Some("rule-0"));
 }
+
+/// Every small condition of entry, with every state of two signals, against every loss: what is known less is under the
+/// same posture or a stricter one, and a rule that reads the posture grants no more.
+#[test]
+fn less_knowledge_is_a_stricter_posture() {
+    const LEAVES: [&str; 6] = [
+        "signals.one.ok",
+        "!signals.one.ok",
+        "signals.one.failed",
+        "!signals.one.failed",
+        "!signals.two.ok",
+        "signals.two.failed",
+    ];
+    const RULES: [&str; 10] = [
+        "posture.rank <= 1",
+        "posture.rank == 0",
+        "posture.rank < 1 || signals.two.ok",
+        "1 >= posture.rank",
+        "posture.name == 'normal'",
+        "posture.name != 'shut'",
+        "posture.rank >= 1",
+        "posture.rank == 1",
+        "posture.name == 'slow'",
+        "!(posture.rank <= 1)",
+    ];
+    let states = [None, Some(Status::Ok), Some(Status::Failed), Some(Status::Degraded)];
+    let worlds: Vec<[Option<Status>; 2]> = states.iter().flat_map(|one| states.map(|two| [*one, two])).collect();
+    let (mut accepted, mut refused) = (0, 0);
+    for (a, b) in LEAVES.iter().flat_map(|a| LEAVES.iter().map(move |b| (a, b))) {
+        for (shape, rule) in ["A && B", "A || B", "A ? B : true", "A ? true : B"]
+            .iter()
+            .zip(RULES.iter().cycle())
+            .chain(["A && B", "A || B"].iter().flat_map(|shape| RULES.iter().map(move |rule| (shape, rule))))
+        {
+            let when = shape.replace('A', &format!("({a})")).replace('B', &format!("({b})"));
+            let mut document = document(&[], false, &json!({}));
+            document["rules"] = json!([{"id": "rule", "effect": "allow", "when": rule}]);
+            document["postures"] = json!([
+                {"name": "slow", "rank": 1, "permits": "all", "enter": {"when": when}, "leave": {}},
+                {"name": "shut", "rank": 2, "permits": "all", "enter": {"when": b}, "leave": {}},
+            ]);
+            let Ok(bundle) = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT)
+            else {
+                refused += 1;
+                continue;
+            };
+            accepted += 1;
+            let seen = |world: &[Option<Status>; 2]| {
+                let engine = Engine::new(Config::default());
+                engine.activate(bundle.clone(), NOW).unwrap();
+                // Postures that were entered before anything was observed are left; what is then entered is by the world.
+                for (name, status) in ["one", "two"].into_iter().zip(world) {
+                    engine.observe(&Observation::new(name, status.unwrap_or(Status::Unknown)), NOW);
+                }
+                for posture in ["slow", "shut"] {
+                    let _still_entered = engine.leave_posture(posture, None, NOW);
+                }
+                let request =
+                    br#"{"subject":{"type":"user","id":"u"},"action":{"name":"act"},"resource":{"type":"r","id":"r"}}"#;
+                let decision = engine.decide_json(request, NOW);
+                let rank = ["normal", "slow", "shut"].iter().position(|name| *name == decision.posture()).unwrap();
+                (rank, decision.effect())
+            };
+            let seen: Vec<_> = worlds.iter().map(seen).collect();
+            for (rich, before) in worlds.iter().zip(&seen) {
+                for (poor, after) in worlds.iter().zip(&seen) {
+                    if poor.iter().zip(rich).all(|(poor, rich)| poor.is_none() || poor == rich) {
+                        assert!(after.0 >= before.0, "{when}: {rich:?} {before:?}, {poor:?} {after:?}");
+                        let grants = before.1 == Effect::Deny && after.1 == Effect::Allow;
+                        assert!(!grants, "{when}, {rule}: {rich:?}, {poor:?}");
+                    }
+                }
+            }
+        }
+    }
+    println!("{accepted} conditions of entry were accepted, {refused} were refused");
+    assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn a_bound_on_the_posture_is_accepted_in_its_direction_only() {
+    for upper in
+        ["posture.rank <= 1", "posture.rank < 2", "2 > posture.rank", "posture.rank == 0", "posture.name == 'normal'"]
+    {
+        assert_eq!(refused("allow", upper), None, "{upper}");
+        assert!(refused("deny", upper).is_some(), "{upper}");
+    }
+    for lower in ["posture.rank >= 1", "1 < posture.rank", "posture.rank != 0", "posture.name != 'normal'"] {
+        assert_eq!(refused("deny", lower), None, "{lower}");
+        assert!(refused("allow", lower).is_some(), "{lower}");
+    }
+    for nowhere in ["posture.rank == 1", "posture.name == 'slow'", "posture.rank + 1 > 1", "posture.name in ['normal']"]
+    {
+        assert!(refused("allow", nowhere).is_some() && refused("deny", nowhere).is_some(), "{nowhere}");
+    }
+}

@@ -19,10 +19,10 @@ use crate::limits::Limits;
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
+use crate::state::postures::PostureError;
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
-use crate::state::postures::PostureError;
 use timeline::{PostureVerb, Stage};
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
@@ -217,7 +217,18 @@ impl Drill {
     /// # Errors
     /// The first mistake, with its place in the document.
     pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
-        refuse_lists(document, &["", "steps/*", "steps/*/expect", "steps/*/observe/*", "steps/*/enter", "steps/*/leave", "steps/*/acknowledge"])?;
+        refuse_lists(
+            document,
+            &[
+                "",
+                "steps/*",
+                "steps/*/expect",
+                "steps/*/observe/*",
+                "steps/*/enter",
+                "steps/*/leave",
+                "steps/*/acknowledge",
+            ],
+        )?;
         let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         drill.check(limits)?;
         Ok(drill)
@@ -413,7 +424,20 @@ impl Play<'_> {
 }
 
 fn expects_a_decision(expect: &Expect) -> bool {
-    let Expect { effect, reason, rule, cached, degraded, obligations, messages, expires_in, signals: _, posture: _, postures: _, because: _ } = expect;
+    let Expect {
+        effect,
+        reason,
+        rule,
+        cached,
+        degraded,
+        obligations,
+        messages,
+        expires_in,
+        signals: _,
+        posture: _,
+        postures: _,
+        because: _,
+    } = expect;
     effect.is_some()
         || reason.is_some()
         || rule.is_some()

@@ -146,9 +146,11 @@ impl Stage {
             PostureVerb::Leave => self.engine.leave_posture(posture, scope, now),
             PostureVerb::Acknowledge => self.engine.acknowledge_posture(posture, scope, now),
         };
-        self.record(now, verb.call(), || {
-            json!({ "posture": posture, "scope": scope, "because": done.err().map(PostureError::code) })
-        });
+        self.record(
+            now,
+            verb.call(),
+            || json!({ "posture": posture, "scope": scope, "because": done.err().map(PostureError::code) }),
+        );
         done
     }
 

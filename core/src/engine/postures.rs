@@ -78,9 +78,9 @@ impl Engine {
         let mut told = self.told();
         // What was due before comes before what the operator does.
         self.publish(&mut told, now);
-        let done = told.named(posture, scope).and_then(|(policy, number)| {
-            act(&mut told, &policy, scope.map(Into::into), number, now)
-        });
+        let done = told
+            .named(posture, scope)
+            .and_then(|(policy, number)| act(&mut told, &policy, scope.map(Into::into), number, now));
         match done {
             Ok(event) => {
                 self.publish(&mut told, now);
@@ -102,7 +102,8 @@ impl Told {
     fn named(&self, posture: &str, scope: Option<&str>) -> Result<(Arc<Policy>, u16), PostureError> {
         let active = self.active.as_ref().ok_or(PostureError::NoPolicy)?;
         let policy = Arc::clone(active.bundle.policy());
-        let number = policy.postures.number(posture).filter(|number| *number > 0).ok_or(PostureError::UnknownPosture)?;
+        let number =
+            policy.postures.number(posture).filter(|number| *number > 0).ok_or(PostureError::UnknownPosture)?;
         if let Some(scope) = scope {
             let (kind, value) = scope.split_once(':').ok_or(PostureError::UnknownScope)?;
             policy.postures.scope(kind).ok_or(PostureError::UnknownScope)?;

@@ -166,7 +166,15 @@ impl Told {
         let truth = |program: &crate::condition::program::Program| {
             let arena = Bump::new();
             let steps_left = Cell::new(self.steps_max);
-            program.truth(&Scope { slots: &[], signals, posture: None, monotonic: at, wall: None, arena: &arena, steps_left })
+            program.truth(&Scope {
+                slots: &[],
+                signals,
+                posture: None,
+                monotonic: at,
+                wall: None,
+                arena: &arena,
+                steps_left,
+            })
         };
         policy.postures.specs.iter().map(|spec| spec.enter.as_ref().map(|enter| truth(&enter.when))).collect()
     }

@@ -216,7 +216,8 @@ impl InForce {
 
 /// Calls `with` with `name:value`, without an allocation for what a scope can be called.
 fn with_key<T>(name: &str, value: &str, with: impl FnOnce(&str) -> T) -> T {
-    let mut key = arrayvec::ArrayString::<{ crate::limits::NAME_BYTES_MAX + 1 + crate::limits::SCOPE_BYTES_MAX }>::new();
+    let mut key =
+        arrayvec::ArrayString::<{ crate::limits::NAME_BYTES_MAX + 1 + crate::limits::SCOPE_BYTES_MAX }>::new();
     let fits = [name, ":", value].into_iter().all(|part| key.try_push_str(part).is_ok());
     if fits { with(&key) } else { with(&format!("{name}:{value}")) }
 }
@@ -247,9 +248,9 @@ impl PostureMachine {
             self.scopes.iter().find_map(|(key, instance)| {
                 let scope = key.split(':').next().unwrap_or_default();
                 let unknown = after.scope(scope).is_none();
-                instance.entered().find_map(|number| {
-                    if unknown { before.spec(number).map(|spec| spec.name) } else { kept(number) }
-                })
+                instance
+                    .entered()
+                    .find_map(|number| if unknown { before.spec(number).map(|spec| spec.name) } else { kept(number) })
             })
         };
         everywhere.or_else(in_scopes)
@@ -312,22 +313,20 @@ impl PostureMachine {
     /// When time alone next enters a posture, as far as conditions stay what they are.
     #[must_use]
     pub fn due(&self, postures: &Postures) -> Option<Monotonic> {
-        let entries = (1_u16..).zip(postures.specs.iter().skip(1)).zip(&self.watches).filter_map(|((number, spec), watch)| {
-            let held_for = spec.enter.as_ref()?.held_for;
-            let since = watch.holds_since.filter(|_| !self.everywhere.is_entered(number))?;
-            Some(since.after(held_for))
-        });
+        let entries =
+            (1_u16..).zip(postures.specs.iter().skip(1)).zip(&self.watches).filter_map(|((number, spec), watch)| {
+                let held_for = spec.enter.as_ref()?.held_for;
+                let since = watch.holds_since.filter(|_| !self.everywhere.is_entered(number))?;
+                Some(since.after(held_for))
+            });
         entries.chain(self.escalates_at).min()
     }
 
     /// An operator enters a posture. Always done: where there is no room for one more scope, everywhere.
     pub fn enter(&mut self, postures: &Postures, scope: Scope, number: u16, at: Monotonic, out: &mut Vec<Transition>) {
         let known = scope.as_ref().is_none_or(|scope| self.scopes.contains_key(scope));
-        let (scope, cause) = if known || self.makes_room(postures, at) {
-            (scope, Cause::Operator)
-        } else {
-            (None, Cause::NoRoom)
-        };
+        let (scope, cause) =
+            if known || self.makes_room(postures, at) { (scope, Cause::Operator) } else { (None, Cause::NoRoom) };
         if self.instance(scope.as_deref()).is_none_or(|instance| !instance.is_entered(number)) {
             self.enter_in(postures, scope, number, cause, at, out);
             self.reckon(postures);
@@ -450,7 +449,9 @@ impl PostureMachine {
         let scopes = self.scopes.iter_mut().map(|(scope, instance)| (Some(scope), instance));
         for (scope, instance) in std::iter::once((None, &mut self.everywhere)).chain(scopes) {
             for (number, layer) in (1_u16..).zip(&mut instance.layers) {
-                let Some(entry) = layer.entry.as_mut().filter(|entry| entry.escalates_at == Some(due)) else { continue };
+                let Some(entry) = layer.entry.as_mut().filter(|entry| entry.escalates_at == Some(due)) else {
+                    continue;
+                };
                 entry.escalates_at = None;
                 if let Some((next, _)) = postures.spec(number).and_then(|spec| spec.escalate) {
                     following.push((scope.cloned(), next));

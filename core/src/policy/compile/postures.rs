@@ -59,11 +59,18 @@ impl Compiler<'_> {
         for (at, posture) in pack.postures.iter().enumerate().take(self.limits.postures_max) {
             let pointer = format!("/postures/{at}");
             if let Some(before) = by_name.insert(&posture.name, at) {
-                let message = format!("the posture {} stands twice: here and at /postures/{before}", quoted(&posture.name));
-                self.fault(Code::DuplicateName, format!("{pointer}/name"), message, "give each posture a name of its own");
+                let message =
+                    format!("the posture {} stands twice: here and at /postures/{before}", quoted(&posture.name));
+                self.fault(
+                    Code::DuplicateName,
+                    format!("{pointer}/name"),
+                    message,
+                    "give each posture a name of its own",
+                );
             }
             if let Some(other) = by_rank.insert(posture.rank, &posture.name) {
-                let message = format!("{} and {} have the same rank {}", quoted(other), quoted(&posture.name), posture.rank);
+                let message =
+                    format!("{} and {} have the same rank {}", quoted(other), quoted(&posture.name), posture.rank);
                 let help = "give each posture a rank of its own: of two the higher is the stricter one";
                 self.fault(Code::PostureRankTie, format!("{pointer}/rank"), message, help);
             }
@@ -118,7 +125,8 @@ impl Compiler<'_> {
             let (named, when) = self.permits(&format!("{pointer}/permits"), posture, pack, vocabulary);
             let laxer = specs.last().map(|spec| &spec.permits);
             let wider = |(permitted, laxer): (&bool, &bool)| *permitted && !*laxer;
-            let is_part = matches!(&posture.permits, Permits::Some(some) if some.classes.is_some() || some.actions.is_some());
+            let is_part =
+                matches!(&posture.permits, Permits::Some(some) if some.classes.is_some() || some.actions.is_some());
             if is_part && laxer.is_some_and(|laxer| named.iter().zip(laxer).any(wider)) {
                 let message = format!("the posture {} names actions that a laxer one does not permit", quoted(name));
                 self.warnings.push(
@@ -185,8 +193,10 @@ impl Compiler<'_> {
         for (at, class) in some.classes.iter().flatten().enumerate() {
             let classes = || pack.actions.values().filter_map(|action| action.class.as_deref());
             if !classes().any(|known| known == class) {
-                let help = nearest(class, classes())
-                    .map_or_else(|| "give some action this `class`".to_owned(), |meant| format!("did you mean `{meant}`?"));
+                let help = nearest(class, classes()).map_or_else(
+                    || "give some action this `class`".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
                 let message = format!("no action is of the class {}", quoted(class));
                 self.fault(Code::UnknownAction, format!("{pointer}/classes/{at}"), message, help);
             }
@@ -226,7 +236,8 @@ impl Compiler<'_> {
             self.fault(Code::ConditionUnsupported, &pointer, message, help);
         }
         if let Some(span) = when.falls() {
-            let message = format!("the posture {} could fail to be entered when what this tests is lost", quoted(&posture.name));
+            let message =
+                format!("the posture {} could fail to be entered when what this tests is lost", quoted(&posture.name));
             self.found.push(
                 Diagnostic::new(Code::InformationLoss, pointer, message)
                     .with_span(span)
@@ -236,12 +247,7 @@ impl Compiler<'_> {
         Some(EnterSpec { when, held_for: enter.for_.unwrap_or_default() })
     }
 
-    fn condition_of_posture(
-        &mut self,
-        pointer: &str,
-        text: &str,
-        vocabulary: &mut Vocabulary<'_>,
-    ) -> Option<Program> {
+    fn condition_of_posture(&mut self, pointer: &str, text: &str, vocabulary: &mut Vocabulary<'_>) -> Option<Program> {
         match cel::compile(text, vocabulary, self.limits) {
             Ok(program) => Some(program),
             Err(found) => {
@@ -286,7 +292,12 @@ impl Compiler<'_> {
                 self.fault(Code::InvalidValue, &pointer, message, "give `leave` a `dwell`");
             } else if max < dwell || within == Ttl::ZERO {
                 let message = "a back-off that lengthens nothing";
-                self.fault(Code::InvalidValue, &pointer, message, "let `max` be longer than `dwell`, and `within` not zero");
+                self.fault(
+                    Code::InvalidValue,
+                    &pointer,
+                    message,
+                    "let `max` be longer than `dwell`, and `within` not zero",
+                );
             }
         }
         LeaveSpec {
