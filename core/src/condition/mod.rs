@@ -272,6 +272,8 @@ pub struct Reads {
     pub slots: Vec<u16>,
     /// The signals, ascending, each once.
     pub signals: Vec<u16>,
+    /// Whether it reads the posture.
+    pub posture: bool,
     /// How it reads the wall clock.
     pub clock: ClockUse,
 }

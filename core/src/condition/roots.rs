@@ -290,6 +290,7 @@ impl Compiler<'_> {
                 .with_help("a posture is entered by signals: read these");
             return Err(self.fail(diagnostic));
         };
+        self.program.reads.posture = true;
         self.facts.postures = Some((names.laxest.into(), names.strictest.into()));
         let (node, value_type) = match field {
             _ if test => {

@@ -29,12 +29,13 @@ pub(super) fn verdict(
             (verdict, evaluation.particulars(&counted, verdict))
         }
         OnFailure::ServeCached(_) => {
-            // Only what the action requires may have changed since: every other fact must be as it was.
+            // Only what the action requires may have changed since, and a posture that rules do not read: every other fact
+            // must be as it was.
             let earlier = kept.filter(|answer| {
                 answer.verdict.reason().effect() == Effect::Allow
                     && answer.stamp.activation == stamp.activation
                     && answer.stamp.read == stamp.read
-                    && answer.stamp.posture == stamp.posture
+                    && (answer.stamp.posture == stamp.posture || !action.reads.posture)
                     && evaluation.now.monotonic < answer.stale_until
             });
             let counted = count(Which::Deny);

@@ -36,6 +36,8 @@ pub struct ActionReads {
     pub slots: Box<[u16]>,
     /// Whether a rule may read the whole request (Rego): then all of it is the key.
     pub whole_request: bool,
+    /// Whether a rule may read the posture.
+    pub posture: bool,
     /// The signals that rules read and the action does not require, ascending.
     pub signals: Box<[u16]>,
 }

@@ -23,6 +23,7 @@ struct Root {
     rules: Vec<u32>,
     slots: BTreeSet<u16>,
     signals: BTreeSet<u16>,
+    posture: bool,
     rego: bool,
     allows: bool,
     may_lose_a_deny: bool,
@@ -38,6 +39,7 @@ impl Compiler<'_> {
                 root.rules.push(number);
                 root.slots.extend(&draft.reads.slots);
                 root.signals.extend(&draft.reads.signals);
+                root.posture |= draft.reads.posture;
                 root.rego |= draft.rego;
                 root.allows |= draft.rule.effect == Effect::Allow;
                 root.may_lose_a_deny |= draft.rule.effect == Effect::Deny && draft.rule.accepts_information_loss;
@@ -103,6 +105,7 @@ impl Compiler<'_> {
             reads: ActionReads {
                 slots: slots.into_iter().collect(),
                 whole_request: rego,
+                posture: rego || own.iter().any(|(_, root)| root.posture),
                 signals: read.into_iter().filter(|signal| !requires.contains(signal)).collect(),
             },
             requires: requires.into(),

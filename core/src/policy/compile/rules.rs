@@ -85,6 +85,7 @@ impl Compiler<'_> {
                 Ok(program) => {
                     reads.slots.extend(&program.reads().slots);
                     reads.signals.extend(&program.reads().signals);
+                    reads.posture = program.reads().posture;
                     Some(Condition::Cel(Box::new(program)))
                 }
                 Err(found) => {
