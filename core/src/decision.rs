@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::combine::Verdict;
+use crate::condition::rego::Messages;
 use crate::name::Name;
 use crate::obligation::Obligation;
 use crate::policy::compile::Policy;
@@ -27,6 +28,15 @@ impl std::fmt::Display for DecisionId {
     }
 }
 
+/// What the rules behind a verdict send along with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Particulars {
+    /// What the host has to do along with the decision.
+    pub obligations: Option<Arc<[Obligation]>>,
+    /// What the deciding deny rule says in its own words.
+    pub messages: Messages,
+}
+
 /// The answer to a request. The default is a deny.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
@@ -41,7 +51,7 @@ pub struct Decision {
     information_loss: bool,
     pub(crate) id: DecisionId,
     pub(crate) degraded: Option<Arc<[Name]>>,
-    pub(crate) obligations: Option<Arc<[Obligation]>>,
+    pub(crate) particulars: Particulars,
     pub(crate) detail: Option<Box<str>>,
 }
 
@@ -153,7 +163,13 @@ impl Decision {
     /// What the host has to do along with it.
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
-        self.obligations.as_deref().unwrap_or_default()
+        self.particulars.obligations.as_deref().unwrap_or_default()
+    }
+
+    /// What the rule that denied says against the request, in the policy's own words: the members of a Rego deny set.
+    #[must_use]
+    pub fn messages(&self) -> &[Box<str>] {
+        self.particulars.messages.as_deref().unwrap_or_default()
     }
 
     /// What exactly was wrong with the request, for a reason that concerns it. Names of attributes, never their values.
@@ -181,6 +197,9 @@ impl Decision {
         put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
         put("expires_in_ms", self.expires_in_ms().into());
         put("obligations", self.obligations().iter().map(Obligation::to_json).collect());
+        if !self.messages().is_empty() {
+            put("messages", self.messages().iter().map(|message| &**message).collect());
+        }
         if let Some(detail) = self.detail() {
             put("detail", detail.into());
         }

@@ -90,7 +90,7 @@ impl Lives {
         };
         (decision.expires_at > self.now).then(|| Answer {
             verdict,
-            obligations: decision.obligations.clone(),
+            particulars: decision.particulars.clone(),
             decided_at: self.now,
             expires_at: decision.expires_at,
             stale_until,

@@ -347,6 +347,9 @@ pub struct Expect {
     /// The ids of the obligations, in order of their rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obligations: Option<Vec<String>>,
+    /// What the rule that denied says, in its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<String>>,
     /// For how long the host may keep the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Ttl>,
