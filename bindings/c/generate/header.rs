@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use cbindgen::{Braces, Builder, Config, DocumentationStyle, EnumConfig, FunctionConfig, Language, Style};
+use cbindgen::{
+    Braces, Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, FunctionConfig, Language, Style,
+};
 
 fn main() -> ExitCode {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         line_length: 120,
         tab_width: 4,
         enumeration: EnumConfig { prefix_with_name: false, ..EnumConfig::default() },
+        // No signature names it: what C passes in is a number, which may be any.
+        export: ExportConfig { include: vec!["fallgate_value_kind".to_owned()], ..ExportConfig::default() },
         function: FunctionConfig { must_use: Some("FALLGATE_MUST_USE".to_owned()), ..FunctionConfig::default() },
         ..Config::default()
     };

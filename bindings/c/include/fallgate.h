@@ -201,6 +201,37 @@ typedef uint32_t fallgate_reason;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a value is. A number that is none of these makes the request invalid.
+enum fallgate_value_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // JSON's `null`.
+    FALLGATE_VALUE_NULL = 0,
+    // `boolean`: 0 or 1.
+    FALLGATE_VALUE_BOOL = 1,
+    // `integer`.
+    FALLGATE_VALUE_INT = 2,
+    // `natural`: the same number as an integer is the same value.
+    FALLGATE_VALUE_UINT = 3,
+    // `number`: finite.
+    FALLGATE_VALUE_DOUBLE = 4,
+    // `text`.
+    FALLGATE_VALUE_TEXT = 5,
+    // `list`.
+    FALLGATE_VALUE_LIST = 6,
+    // `map`.
+    FALLGATE_VALUE_MAP = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fallgate_value_kind fallgate_value_kind;
+#else
+typedef uint32_t fallgate_value_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // A place for the particulars of a decision: its obligations, the signals that were not ok, what was wrong with a
 // request, the whole as JSON. Make one for each thread and pass it to every decision; each replaces what was in it.
 typedef struct fallgate_details fallgate_details;
@@ -427,6 +458,8 @@ typedef struct fallgate_decision {
     uint32_t obligations;
     // How many required signals were not ok.
     uint32_t degraded;
+    // How many messages a deny set of Rego gave.
+    uint32_t messages;
     // Whether an earlier evaluation was used again.
     bool cached;
     // Whether the rule that decided declares that it may grant more when it knows less.
@@ -546,6 +579,11 @@ size_t fallgate_details_obligations(const struct fallgate_details *details, char
 //
 // Gives and writes as fallgate_details_json does; 0 where there is none of that index. Threads: one at a time.
 size_t fallgate_details_degraded(const struct fallgate_details *details, size_t index, char *buffer, size_t capacity);
+
+// A message that a deny set of Rego gave; `index` counts from 0 and is less than `messages` of the decision.
+//
+// Gives and writes as fallgate_details_json does; 0 where there is none of that index. Threads: one at a time.
+size_t fallgate_details_message(const struct fallgate_details *details, size_t index, char *buffer, size_t capacity);
 
 // What exactly was wrong with the request: names of attributes, never their values.
 //

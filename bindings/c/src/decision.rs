@@ -26,6 +26,8 @@ pub struct fallgate_decision {
     pub obligations: u32,
     /// How many required signals were not ok.
     pub degraded: u32,
+    /// How many messages a deny set of Rego gave.
+    pub messages: u32,
     /// Whether an earlier evaluation was used again.
     pub cached: bool,
     /// Whether the rule that decided declares that it may grant more when it knows less.
@@ -53,6 +55,7 @@ pub(crate) const NONE: fallgate_decision = fallgate_decision {
     status: fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR,
     obligations: 0,
     degraded: 0,
+    messages: 0,
     cached: false,
     information_loss: false,
     revision: 0,
@@ -84,6 +87,7 @@ impl fallgate_decision {
             status: fallgate_status::FALLGATE_STATUS_OK,
             obligations: decision.obligations().len().try_into().unwrap_or(u32::MAX),
             degraded: decision.degraded().len().try_into().unwrap_or(u32::MAX),
+            messages: decision.messages().len().try_into().unwrap_or(u32::MAX),
             cached: decision.cached(),
             information_loss: decision.information_loss(),
             revision: decision.revision(),
@@ -239,6 +243,22 @@ pub unsafe extern "C" fn fallgate_details_degraded(
     // SAFETY: the header's contracts of handles and buffers.
     unsafe {
         fetched(details, buffer, capacity, |decision| decision.degraded().get(index).map(|name| name.to_string()))
+    }
+}
+
+/// A message that a deny set of Rego gave; `index` counts from 0 and is less than `messages` of the decision.
+///
+/// Gives and writes as fallgate_details_json does; 0 where there is none of that index. Threads: one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_details_message(
+    details: *const fallgate_details,
+    index: usize,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the header's contracts of handles and buffers.
+    unsafe {
+        fetched(details, buffer, capacity, |decision| decision.messages().get(index).map(|message| message.to_string()))
     }
 }
 
