@@ -468,7 +468,7 @@ typedef struct fallgate_decision {
     uint64_t revision;
     // For how long from `decided_at` the host may keep it, in whole milliseconds; 0 for not at all.
     uint64_t expires_in_ms;
-    // When it was decided.
+    // When it was decided; the monotonic reading is rounded up to whole milliseconds.
     struct fallgate_now decided_at;
     // The identifier, for logs.
     char id[27];

@@ -36,7 +36,7 @@ pub struct fallgate_decision {
     pub revision: u64,
     /// For how long from `decided_at` the host may keep it, in whole milliseconds; 0 for not at all.
     pub expires_in_ms: u64,
-    /// When it was decided.
+    /// When it was decided; the monotonic reading is rounded up to whole milliseconds.
     pub decided_at: fallgate_now,
     /// The identifier, for logs.
     pub id: [c_char; 27],
