@@ -6,6 +6,7 @@ use crate::combine::Verdict;
 use crate::condition::rego::Messages;
 use crate::name::Name;
 use crate::obligation::Obligation;
+use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
 use crate::time::{Monotonic, Now};
@@ -61,12 +62,16 @@ impl Decision {
         Self { reason: verdict.reason(), at, ..Self::default() }
     }
 
-    /// The same decision, settled by a verdict of the policy.
-    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy) -> Self {
+    /// The same decision, settled by a verdict of the policy on this action.
+    ///
+    /// An allow says too that a rule which might have denied declares to accept a loss: whether it did not deny because
+    /// it knew enough, or too little, nobody can tell.
+    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) -> Self {
         self.reason = verdict.reason();
         let rule = verdict.rule().and_then(|number| policy.rule(number));
         self.rule = rule.map(|rule| rule.id);
-        self.information_loss = rule.is_some_and(|rule| rule.accepts_information_loss);
+        self.information_loss =
+            rule.is_some_and(|rule| rule.accepts_information_loss) || (self.is_allow() && action.may_lose_a_deny);
         self
     }
 
@@ -142,7 +147,8 @@ impl Decision {
         self.cached
     }
 
-    /// Whether the rule that decided declares that it may grant more when it knows less.
+    /// Whether the rule that decided, or one that might have denied what is allowed, declares that it may grant more when
+    /// it knows less.
     #[must_use]
     pub const fn information_loss(&self) -> bool {
         self.information_loss

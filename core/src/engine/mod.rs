@@ -367,14 +367,14 @@ impl Engine {
             let (verdict, particulars) = degraded::verdict(&evaluation, action, need, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
-            return decision.settled(verdict, policy);
+            return decision.settled(verdict, policy, action);
         }
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
-            decision.expires_at = answer.expires_at;
+            decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
             decision.particulars = answer.particulars;
-            return decision.settled(answer.verdict, policy);
+            return decision.settled(answer.verdict, policy, action);
         }
         // Gate 8: the rules.
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
@@ -389,7 +389,7 @@ impl Engine {
                 self.cache.keep(&key, answer);
             }
         }
-        decision.settled(verdict, policy)
+        decision.settled(verdict, policy, action)
     }
 
     fn refused(&self, error: &RequestError, now: Now) -> Decision {
