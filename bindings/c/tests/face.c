@@ -378,7 +378,7 @@ static void signals(void) {
 
     /* Observed at 2 s, good for 10 s, inclusive; what is due lies just behind. */
     uint64_t due = 0;
-    CHECK(fallgate_engine_next_deadline(engine, &due) == FALLGATE_STATUS_OK && due == 12001u * 1000000u);
+    CHECK(fallgate_engine_next_deadline(engine, &due) == FALLGATE_STATUS_OK && due == UINT64_C(12001000000));
     fallgate_now then = {due, second(0)->wall_ns + (int64_t)due};
     CHECK(fallgate_engine_advance(engine, &then) == FALLGATE_STATUS_OK);
     CHECK(fallgate_engine_signal(engine, "idp", 3, &seen) == FALLGATE_STATUS_OK && seen == FALLGATE_SIGNAL_UNKNOWN);
