@@ -44,7 +44,7 @@ fn replay(corpus: &str, runner: &str) -> Result<String, Box<dyn Error>> {
     let mut steps = 0;
     for in_arrays in [false, true] {
         let script = Script::of(&document, in_arrays)?;
-        if in_arrays && script.in_arrays * 2 < script.expected.len() {
+        if in_arrays && script.in_arrays < script.expected.len() / 2 {
             return Err(format!("only {} of {} requests are in arrays", script.in_arrays, script.expected.len()).into());
         }
         let answers = answers(runner, &script.lines.0)?;
