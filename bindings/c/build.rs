@@ -2,5 +2,8 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libfallgate.so.0");
+    let system = std::env::var_os("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if ["linux", "android", "freebsd", "netbsd", "openbsd", "dragonfly"].iter().any(|elf| system == *elf) {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libfallgate.so.0");
+    }
 }

@@ -711,7 +711,7 @@ fallgate_status fallgate_engine_bundle(const struct fallgate_engine *engine,
 // Decides on a request in arrays of the caller's, and returns the effect: FALLGATE_EFFECT_DENY is 0.
 //
 // There is no error to handle: whatever goes wrong is a deny, with `reason` and `status` in `*decision`. An answer from the
-// cache allocates nothing, nor does one by rules without Rego, while the request has at most 32 attributes.
+// cache allocates nothing, with details or without, while the request has at most 32 attributes.
 // Ownership: the request is read and not kept; the struct is the caller's, and what was in it is not looked at.
 // NULL for `decision`: a deny. NULL for `details`: no particulars are kept. NULL for `now`: the library reads the clocks.
 // Threads: any number at once, each with a decision and details of its own.
@@ -725,7 +725,7 @@ fallgate_effect fallgate_engine_decide(const struct fallgate_engine *engine,
 // Decides on the JSON of an AuthZEN evaluation request, and returns the effect: FALLGATE_EFFECT_DENY is 0.
 //
 // There is no error to handle: bytes that are no request are a deny with the reason invalid_request, and more than the
-// limit are one with limit_exceeded. All else is as with fallgate_engine_decide.
+// limit are one with limit_exceeded. Reading JSON allocates; all else is as with fallgate_engine_decide.
 FALLGATE_MUST_USE
 fallgate_effect fallgate_engine_decide_json(const struct fallgate_engine *engine,
                                             const char *request,

@@ -182,8 +182,8 @@ impl Refusal {
     }
 }
 
-/// How deep lists and maps are followed, whatever the limit says: as deep as the reader of JSON goes. A value that holds
-/// itself ends here.
+/// How deep lists and maps are followed at the most, whatever the limit says: as deep as the reader of JSON goes. A value
+/// that holds itself ends at the limit. What comes that far is counted again, and exactly, by the core.
 const LEVELS_MAX: usize = 128;
 
 /// Attributes and values of one request that stand on the stack.
@@ -273,7 +273,7 @@ impl<'a> Walk<'a, '_> {
     ) -> Result<Attributes<'a>, Refusal> {
         let given = fallgate_map { entries: given.entries, count: given.count };
         // SAFETY: this function's contract.
-        let entries = unsafe { self.entries(given, member, LEVELS_MAX)? };
+        let entries = unsafe { self.entries(given, member, self.limits.request_depth_max.min(LEVELS_MAX))? };
         Attributes::new(entries).map_err(|twice| Refusal::twice(&twice))
     }
 
