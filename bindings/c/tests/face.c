@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 
 /* Nanoseconds at 1 s, 2 s … after the start. */
 static const fallgate_now *second(unsigned number) {
@@ -273,6 +274,22 @@ static void hostile_requests(void) {
     fallgate_engine_free(&engine);
 }
 
+static void *on_small_stack(void *unused) {
+    (void)unused;
+    hostile_values();
+    hostile_requests();
+    return NULL;
+}
+
+/* A host's threads may be short of stack: what nests is bounded before it is followed. */
+static void small_stack(void) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, 128 * 1024) == 0);
+    CHECK(pthread_create(&thread, &attributes, on_small_stack, NULL) == 0 && pthread_join(thread, NULL) == 0);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+}
+
 static void bundles(void) {
     fallgate_engine *engine = NULL;
     CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, NULL, &engine, NULL) == FALLGATE_STATUS_OK);
@@ -517,6 +534,7 @@ int main(int argc, char **argv) {
     decisions();
     hostile_values();
     hostile_requests();
+    small_stack();
     bundles();
     signals();
     texts();
