@@ -14,4 +14,5 @@
 // - Structs and arrays that are passed in are read during the call only. Out-parameters are written, never read; where a
 //   call fails a handle there is NULL. None may overlap another argument.
 // - A pointer that is not NULL must lead to memory that is there: that alone the library cannot look at.
-// - No panic leaves a function, nothing is global, no thread is started, and nothing is kept for a thread.
+// - No panic leaves a function and no thread is started. Engines share nothing. One small record is kept for each thread
+//   that decides, and another thread takes it over when that one ends: a library that was loaded stays loaded.

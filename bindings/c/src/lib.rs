@@ -2,7 +2,7 @@
 //!
 //! The functions here decide nothing. They look at pointers, lengths and handles, hand what they find to the core, and
 //! put what comes back into the caller's memory. What could go wrong on the way is a status; where a decision was asked
-//! for it is a deny, which is zero. No panic leaves a function, nothing is global, and no thread keeps anything.
+//! for it is a deny, which is zero. No panic leaves a function, and nothing here is global or a thread's.
 //!
 //! # Reading order
 //!
