@@ -1,7 +1,6 @@
 //! A decision in a struct of the caller's, and the particulars that have no fixed size.
 
 use std::ffi::c_char;
-use std::fmt::Write;
 
 use fallgate::Decision;
 
@@ -98,33 +97,20 @@ impl fallgate_decision {
         put(&mut out.reason_code, decision.reason().code());
         put(&mut out.rule, decision.rule().unwrap_or_default());
         put(&mut out.bundle, decision.bundle());
-        let mut id = Letters { room: &mut out.id, used: 0 };
-        // An identifier has 26 letters, and there is room for them.
-        let _whole = write!(id, "{}", decision.id());
+        put_bytes(&mut out.id, &decision.id().letters());
         out
     }
 }
 
-/// Puts a text into an array that ends with a NUL: names have at most 63 bytes, codes fewer than 32.
+/// Puts a text into an array of zeros that ends with one: names have at most 63 bytes, codes fewer than 32.
 pub(crate) fn put(room: &mut [c_char], text: &str) {
-    let most = room.len().saturating_sub(1);
-    for (place, byte) in room.iter_mut().take(most).zip(text.bytes()) {
-        *place = byte.cast_signed() as c_char;
-    }
+    put_bytes(room, text.as_bytes());
 }
 
-/// Formats into an array without an allocation; what has no room is left out, and the last byte stays a NUL.
-struct Letters<'a> {
-    room: &'a mut [c_char],
-    used: usize,
-}
-
-impl Write for Letters<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        put(self.room.get_mut(self.used..).unwrap_or_default(), text);
-        self.used = self.used.saturating_add(text.len());
-        Ok(())
-    }
+fn put_bytes(room: &mut [c_char], bytes: &[u8]) {
+    let length = bytes.len().min(room.len().saturating_sub(1));
+    // SAFETY: so many bytes are in both, which do not overlap; `c_char` and `u8` have one layout.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.as_mut_ptr().cast::<u8>(), length) };
 }
 
 /// A place for the particulars of a decision: its obligations, the signals that were not ok, what was wrong with a

@@ -4,7 +4,7 @@
 //! few, so that a decision on them allocates nothing.
 
 use std::ffi::c_char;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 
 use bumpalo::Bump;
 use fallgate::error::quoted;
@@ -14,6 +14,7 @@ use fallgate::value::{DuplicateName, Fields, View};
 
 use crate::boundary::{Fault, array, text};
 use crate::status::fallgate_status;
+use kinds::{BOOL, DOUBLE, INT, LIST, MAP, NULL, TEXT, UINT};
 
 /// A text that the caller owns: UTF-8, with its length in bytes; NUL is a character like any other, and none is needed
 /// at the end.
@@ -46,6 +47,22 @@ pub enum fallgate_value_kind {
     FALLGATE_VALUE_LIST = 6,
     /// `map`.
     FALLGATE_VALUE_MAP = 7,
+}
+
+/// The kinds as numbers: what C passes may be any.
+///
+/// cbindgen:ignore
+mod kinds {
+    use super::fallgate_value_kind as kind;
+
+    pub(super) const NULL: u32 = kind::FALLGATE_VALUE_NULL as u32;
+    pub(super) const BOOL: u32 = kind::FALLGATE_VALUE_BOOL as u32;
+    pub(super) const INT: u32 = kind::FALLGATE_VALUE_INT as u32;
+    pub(super) const UINT: u32 = kind::FALLGATE_VALUE_UINT as u32;
+    pub(super) const DOUBLE: u32 = kind::FALLGATE_VALUE_DOUBLE as u32;
+    pub(super) const TEXT: u32 = kind::FALLGATE_VALUE_TEXT as u32;
+    pub(super) const LIST: u32 = kind::FALLGATE_VALUE_LIST as u32;
+    pub(super) const MAP: u32 = kind::FALLGATE_VALUE_MAP as u32;
 }
 
 /// Values in order, that the caller owns.
@@ -189,22 +206,38 @@ const LEVELS_MAX: usize = 128;
 /// Attributes and values of one request that stand on the stack.
 const ON_STACK: usize = 32;
 
-/// Where the arrays of one request stand.
+/// Where the arrays of one request stand. Nothing is written before it is needed.
 pub(crate) struct Room<'a> {
-    fields: [(&'a str, View<'a>); ON_STACK],
-    items: [View<'a>; ON_STACK],
+    fields: [MaybeUninit<(&'a str, View<'a>)>; ON_STACK],
+    items: [MaybeUninit<View<'a>>; ON_STACK],
 }
 
 impl Room<'_> {
     pub(crate) const fn new() -> Self {
-        Self { fields: [("", View::Null); ON_STACK], items: [View::Null; ON_STACK] }
+        Self { fields: [MaybeUninit::uninit(); ON_STACK], items: [MaybeUninit::uninit(); ON_STACK] }
+    }
+}
+
+/// The first `count` of what is left, filled; from the arena where there are not so many.
+fn taken<'a, T: Copy>(left: &mut &'a mut [MaybeUninit<T>], count: usize, with: T, spill: &'a Bump) -> &'a mut [T] {
+    match mem::take(left).split_at_mut_checked(count) {
+        Some((taken, rest)) => {
+            *left = rest;
+            for place in taken.iter_mut() {
+                place.write(with);
+            }
+            // SAFETY: each of them was written just now, and `MaybeUninit` has the layout of what it holds.
+            unsafe { &mut *(std::ptr::from_mut(taken) as *mut [T]) }
+        }
+        // What was left of the stack's room is given up: the request is big, and few are.
+        None => spill.alloc_slice_fill_copy(count, with),
     }
 }
 
 /// The way through a request: what is left of the room, and how much the request may still bring.
 struct Walk<'a, 'l> {
-    fields: &'a mut [(&'a str, View<'a>)],
-    items: &'a mut [View<'a>],
+    fields: &'a mut [MaybeUninit<(&'a str, View<'a>)>],
+    items: &'a mut [MaybeUninit<View<'a>>],
     spill: &'a Bump,
     limits: &'l Limits,
     values_left: usize,
@@ -289,7 +322,7 @@ impl<'a> Walk<'a, '_> {
         // SAFETY: this function's contract.
         let given = unsafe { array(given.entries, given.count, usize::MAX, member) }
             .map_err(|fault| Refusal::at(member, &fault))?;
-        let entries = self.room_for_fields(given.len());
+        let entries = taken(&mut self.fields, given.len(), ("", View::Null), self.spill);
         for (entry, given) in entries.iter_mut().zip(given) {
             // SAFETY: this function's contract.
             *entry = unsafe { (self.text(given.name, member)?, self.value(&given.value, member, levels)?) };
@@ -305,55 +338,39 @@ impl<'a> Walk<'a, '_> {
         member: &'static str,
         levels: usize,
     ) -> Result<View<'a>, Refusal> {
-        use fallgate_value_kind as kind;
-        let known = [
-            kind::FALLGATE_VALUE_NULL,
-            kind::FALLGATE_VALUE_BOOL,
-            kind::FALLGATE_VALUE_INT,
-            kind::FALLGATE_VALUE_UINT,
-            kind::FALLGATE_VALUE_DOUBLE,
-            kind::FALLGATE_VALUE_TEXT,
-            kind::FALLGATE_VALUE_LIST,
-            kind::FALLGATE_VALUE_MAP,
-        ];
-        let unknown = || Refusal {
-            status: fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE,
-            error: RequestError::Member { member, expected: "of values whose `kind` is one of fallgate_value_kind" },
-        };
-        let kind = known.into_iter().find(|kind| *kind as u32 == given.kind).ok_or_else(unknown)?;
         let deeper = || {
             let limit = RequestError::Limit { max: self.limits.request_depth_max.min(LEVELS_MAX), unit: "levels" };
             levels.checked_sub(1).ok_or_else(|| Refusal::of(limit))
         };
+        let out_of_range = |expected| Refusal {
+            status: fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE,
+            error: RequestError::Member { member, expected },
+        };
         // SAFETY: each member of the union is read where the kind names it, and no bytes are invalid for it; the arrays
         // are as this function's contract says.
         unsafe {
-            Ok(match kind {
-                kind::FALLGATE_VALUE_NULL => View::Null,
-                kind::FALLGATE_VALUE_BOOL => match given.of.boolean {
+            Ok(match given.kind {
+                NULL => View::Null,
+                BOOL => match given.of.boolean {
                     0 => View::Bool(false),
                     1 => View::Bool(true),
-                    _ => {
-                        return Err(Refusal {
-                            status: fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE,
-                            error: RequestError::Member { member, expected: "of booleans that are 0 or 1" },
-                        });
-                    }
+                    _ => return Err(out_of_range("of booleans that are 0 or 1")),
                 },
-                kind::FALLGATE_VALUE_INT => View::Int(given.of.integer),
+                INT => View::Int(given.of.integer),
                 // As JSON is read: a number that fits a signed one is a signed one.
-                kind::FALLGATE_VALUE_UINT => {
+                UINT => {
                     let natural = given.of.natural;
                     i64::try_from(natural).map_or(View::UInt(natural), View::Int)
                 }
-                kind::FALLGATE_VALUE_DOUBLE => View::Double(given.of.number),
-                kind::FALLGATE_VALUE_TEXT => View::Str(self.text(given.of.text, member)?),
-                kind::FALLGATE_VALUE_LIST => View::Items(self.list(given.of.list, member, deeper()?)?),
-                kind::FALLGATE_VALUE_MAP => {
+                DOUBLE => View::Double(given.of.number),
+                TEXT => View::Str(self.text(given.of.text, member)?),
+                LIST => View::Items(self.list(given.of.list, member, deeper()?)?),
+                MAP => {
                     let levels = deeper()?;
                     let entries = self.entries(given.of.map, member, levels)?;
                     View::Fields(Fields::new(entries).map_err(|twice| Refusal::twice(&twice))?)
                 }
+                _ => return Err(out_of_range("of values whose `kind` is one of fallgate_value_kind")),
             })
         }
     }
@@ -370,7 +387,7 @@ impl<'a> Walk<'a, '_> {
         // SAFETY: this function's contract.
         let given = unsafe { array(given.items, given.count, usize::MAX, member) }
             .map_err(|fault| Refusal::at(member, &fault))?;
-        let items = self.room_for_items(given.len());
+        let items = taken(&mut self.items, given.len(), View::Null, self.spill);
         for (item, given) in items.iter_mut().zip(given) {
             // SAFETY: this function's contract.
             *item = unsafe { self.value(given, member, levels)? };
@@ -383,26 +400,5 @@ impl<'a> Walk<'a, '_> {
         let limit = RequestError::Limit { max: self.limits.request_values_max, unit: "values" };
         self.values_left = self.values_left.checked_sub(values).ok_or_else(|| Refusal::of(limit))?;
         Ok(())
-    }
-
-    fn room_for_fields(&mut self, count: usize) -> &'a mut [(&'a str, View<'a>)] {
-        match mem::take(&mut self.fields).split_at_mut_checked(count) {
-            Some((taken, left)) => {
-                self.fields = left;
-                taken
-            }
-            // What was left of the stack's room is given up: the request is big, and few are.
-            None => self.spill.alloc_slice_fill_copy(count, ("", View::Null)),
-        }
-    }
-
-    fn room_for_items(&mut self, count: usize) -> &'a mut [View<'a>] {
-        match mem::take(&mut self.items).split_at_mut_checked(count) {
-            Some((taken, left)) => {
-                self.items = left;
-                taken
-            }
-            None => self.spill.alloc_slice_fill_copy(count, View::Null),
-        }
     }
 }
