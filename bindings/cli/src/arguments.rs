@@ -41,6 +41,18 @@ pub enum Format {
     Json,
 }
 
+/// For whom findings are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FindingFormat {
+    /// People.
+    #[default]
+    Text,
+    /// Programs.
+    Json,
+    /// Code scanners and editors: SARIF 2.1.0.
+    Sarif,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -55,7 +67,7 @@ pub enum Command {
         pack: PathBuf,
         /// For whom the output is.
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: FindingFormat,
         /// Count warnings as findings.
         #[arg(long)]
         strict: bool,
@@ -85,11 +97,19 @@ pub enum Command {
         /// Only the drill of this name: its file's, without `.yaml`.
         name: Option<String>,
     },
+    /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
+    Ablate(Ablate),
     /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
     Corpus {
         /// A folder of packs, or one pack's folder.
         folder: PathBuf,
     },
+    /// Answer AuthZEN requests over HTTP, on loopback by default.
+    ///
+    /// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails,
+    /// the bundle that is active stays.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -138,6 +158,100 @@ pub struct Eval {
     /// The rule of the Rego file, such as `data.app.authz.allow`.
     #[arg(long, value_name = "RULE", requires = "rego")]
     pub query: Option<String>,
+}
+
+/// Answer AuthZEN requests over HTTP, on loopback by default.
+#[cfg(feature = "serve")]
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The pack's folder, or a bundle.
+    pub pack: PathBuf,
+    /// Where to listen. An address that others can reach needs a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8180")]
+    pub listen: std::net::SocketAddr,
+    /// Listen on a Unix socket instead, which only its owner can connect to.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["listen", "tls_cert", "tls_key"])]
+    pub socket: Option<PathBuf>,
+    /// The file with the bearer token that callers must bring.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The certificate chain for TLS, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key for TLS, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// The address that callers know the server by, where it is not the one that it listens on.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// What is observed of a signal at the start; may be repeated. Later reports go to /v1/signals.
+    #[arg(long = "observe", value_name = "NAME=STATUS", value_parser = signal)]
+    pub observed: Vec<(String, String)>,
+    /// Connections at once; more wait to be accepted.
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = at_least_one)]
+    pub connections_max: usize,
+    /// Requests decided at once; more wait.
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = at_least_one)]
+    pub decisions_max: usize,
+    /// Time for the head of a request, and for an idle connection.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub header_timeout: std::time::Duration,
+    /// Time for the body of a request, and then for the answer.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub request_timeout: std::time::Duration,
+    /// How long a stopping server waits for what runs.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub stop_timeout: std::time::Duration,
+}
+
+/// A count that bounds, and does not switch off.
+#[cfg(feature = "serve")]
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count @ 1..=100_000) => Ok(count),
+        _ => Err("write a number from 1 to 100000".to_owned()),
+    }
+}
+
+/// A time as formats write it.
+#[cfg(feature = "serve")]
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let span = fallgate::time::Ttl::parse(text).map_err(|error| error.to_string())?;
+    if span.as_millis() == 0 {
+        Err("write more than 0".to_owned())
+    } else {
+        Ok(std::time::Duration::from_nanos(span.as_nanos()))
+    }
+}
+
+/// Take away what requests, data and signals say, and show each deny that becomes an allow.
+#[derive(Args, Debug)]
+pub struct Ablate {
+    /// A pack's folder, a bundle, or a folder or file of Rego as it runs today.
+    pub policy: PathBuf,
+    /// For whom the output is.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: FindingFormat,
+    /// Whether two things at a time are taken away too.
+    #[arg(long, value_name = "WHETHER", default_value_t = true, action = clap::ArgAction::Set)]
+    pub pairs: bool,
+    /// Take away the items of lists too; else a list is whole or gone.
+    #[arg(long)]
+    pub items: bool,
+    /// How many removals are tried at the most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    pub limit: u64,
+    /// Rego only: an input, or a list of inputs, as JSON or YAML; may be repeated; `-` reads the standard input. Left out: the
+    /// inputs of the policy's own tests.
+    #[arg(long = "input", value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Rego only: the rule that decides, such as `data.app.authz.allow`, or a `deny` that denies where it is true or has
+    /// members; may be repeated. Left out: the one `allow`, with the `deny` beside it, or each `deny`.
+    #[arg(long = "query", value_name = "RULE")]
+    pub queries: Vec<String>,
+    /// Rego only: data, as JSON or YAML; may be repeated. The `data.json` and `data.yaml` of a folder are read as well.
+    #[arg(long = "data", value_name = "FILE")]
+    pub data: Vec<PathBuf>,
 }
 
 fn signal(text: &str) -> Result<(String, String), String> {
