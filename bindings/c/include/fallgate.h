@@ -302,6 +302,14 @@ typedef struct fallgate_limits {
     uint64_t drill_steps_max;
     // Items of a batch.
     uint64_t batch_max;
+    // Bytes of a batch.
+    uint64_t batch_bytes_max;
+    // Values in a batch, at every depth.
+    uint64_t batch_values_max;
+    // Candidates for searches that a bundle declares.
+    uint64_t candidates_max;
+    // Results on one page of a search.
+    uint64_t search_page_max;
 } fallgate_limits;
 
 // How an engine is set up. Let fallgate_config_defaults fill it, then change what should be otherwise. A zeroed one is
@@ -746,6 +754,33 @@ fallgate_effect fallgate_engine_evaluate(const struct fallgate_engine *engine,
                                          size_t request_length,
                                          const struct fallgate_now *now,
                                          struct fallgate_text **response);
+
+// Answers a request of the AuthZEN Authorization API 1.0 as a server would: an evaluation, a batch or a search, by the
+// path that HTTP has for it, such as "/access/v1/evaluations".
+//
+// Returns the HTTP status that goes with the JSON in `*answer`: 200; 400 or 413 for a request that is none, 404 for a path
+// that is none, 500 where the engine failed, each with a text that says what is wrong. What is allowed is in the body
+// alone. 0, and NULL in `*answer`, where the engine could not be asked: NULL or no engine, a pointer that cannot be read.
+// Ownership: `*answer` becomes the caller's, who frees it with fallgate_text_free; the request is read and not kept.
+// NULL for `now`: the library reads the clocks. Threads: any number at once.
+FALLGATE_MUST_USE
+uint16_t fallgate_engine_authzen(const struct fallgate_engine *engine,
+                                 const char *path,
+                                 size_t path_length,
+                                 const char *request,
+                                 size_t request_length,
+                                 const struct fallgate_now *now,
+                                 struct fallgate_text **answer);
+
+// What an AuthZEN decision point at this address says of itself, as JSON: what a server has at
+// "/.well-known/authzen-configuration". The address, such as "https://pdp.example.com", is never to be taken from a request.
+//
+// Ownership: `*metadata` becomes the caller's, who frees it with fallgate_text_free. FALLGATE_STATUS_INVALID_VALUE, and NULL
+// in `*metadata`, for what is no http or https address. NULL: FALLGATE_STATUS_NULL_POINTER. Threads: any.
+FALLGATE_MUST_USE
+fallgate_status fallgate_authzen_metadata(const char *address,
+                                          size_t address_length,
+                                          struct fallgate_text **metadata);
 
 // Explains what a decision on the JSON of a request would be, without an effect on anything: a JSON object with the
 // rules considered, the value of each part of their conditions, the signals, and what bounds the answer's life.

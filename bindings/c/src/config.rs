@@ -64,6 +64,14 @@ pub struct fallgate_limits {
     pub drill_steps_max: u64,
     /// Items of a batch.
     pub batch_max: u64,
+    /// Bytes of a batch.
+    pub batch_bytes_max: u64,
+    /// Values in a batch, at every depth.
+    pub batch_values_max: u64,
+    /// Candidates for searches that a bundle declares.
+    pub candidates_max: u64,
+    /// Results on one page of a search.
+    pub search_page_max: u64,
 }
 
 /// How an engine is set up. Let fallgate_config_defaults fill it, then change what should be otherwise. A zeroed one is
@@ -109,7 +117,11 @@ macro_rules! for_each_limit {
             cache_key_bytes_max,
             events_max,
             drill_steps_max,
-            batch_max
+            batch_max,
+            batch_bytes_max,
+            batch_values_max,
+            candidates_max,
+            search_page_max
         )
     };
 }

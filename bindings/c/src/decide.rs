@@ -4,14 +4,15 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bumpalo::Bump;
+use fallgate::authzen::{self, Endpoint};
 use fallgate::drill::Drill;
 use fallgate::engine::Explanation;
 use fallgate::time::Now;
-use fallgate::{Decision, Request};
+use fallgate::{Decision, Engine, Request};
 
-use crate::boundary::{Fault, borrowed, borrowed_mut, bytes, contained, copied, explained, writable};
+use crate::boundary::{Fault, borrowed, borrowed_mut, bytes, contained, copied, explained, text, writable};
 use crate::decision::{fallgate_decision, fallgate_details};
-use crate::engine::{Host, document, fallgate_engine};
+use crate::engine::{document, fallgate_engine};
 use crate::now::{fallgate_now, read};
 use crate::request::{Room, fallgate_request, view};
 use crate::status::{fallgate_effect, fallgate_status};
@@ -41,9 +42,9 @@ pub unsafe extern "C" fn fallgate_engine_decide(
             })?;
             let spill = Bump::new();
             let mut room = Room::new();
-            Ok(match view(&request, &host.limits, &mut room, &spill) {
-                Ok(view) => (fallgate_status::FALLGATE_STATUS_OK, host.engine.decide_view(&view, now)),
-                Err(refusal) => (refusal.status, host.engine.refuse(&refusal.error, now)),
+            Ok(match view(&request, &host.config().limits, &mut room, &spill) {
+                Ok(view) => (fallgate_status::FALLGATE_STATUS_OK, host.decide_view(&view, now)),
+                Err(refusal) => (refusal.status, host.refuse(&refusal.error, now)),
             })
         })
     }
@@ -66,8 +67,8 @@ pub unsafe extern "C" fn fallgate_engine_decide_json(
     // SAFETY: the header's contracts of handles, structs, texts and out-parameters.
     unsafe {
         answered(engine, now, decision, details, |host, now| {
-            let bytes = bounded(host, request, request_length)?;
-            Ok((fallgate_status::FALLGATE_STATUS_OK, host.engine.decide_json(bytes, now)))
+            let bytes = bounded(request, request_length, host.config().limits.request_bytes_max)?;
+            Ok((fallgate_status::FALLGATE_STATUS_OK, host.decide_json(bytes, now)))
         })
     }
 }
@@ -76,8 +77,8 @@ pub unsafe extern "C" fn fallgate_engine_decide_json(
 ///
 /// # Safety
 /// As [`bytes`].
-unsafe fn bounded<'a>(host: &Host, data: *const c_char, length: usize) -> Result<&'a [u8], Fault> {
-    let seen = length.min(host.limits.request_bytes_max.saturating_add(1));
+unsafe fn bounded<'a>(data: *const c_char, length: usize, max: usize) -> Result<&'a [u8], Fault> {
+    let seen = length.min(max.saturating_add(1));
     // SAFETY: this function's contract.
     unsafe { bytes(data, seen, usize::MAX, "request") }
 }
@@ -91,7 +92,7 @@ unsafe fn answered(
     now: *const fallgate_now,
     decision: *mut fallgate_decision,
     details: *mut fallgate_details,
-    decide: impl FnOnce(&Host, Now) -> Result<(fallgate_status, Decision), Fault>,
+    decide: impl FnOnce(&Engine, Now) -> Result<(fallgate_status, Decision), Fault>,
 ) -> fallgate_effect {
     // SAFETY: looking at the pointer needs nothing.
     if unsafe { writable(decision, "decision") }.is_err() {
@@ -147,7 +148,8 @@ pub unsafe extern "C" fn fallgate_engine_evaluate(
     let status = unsafe {
         made(response, "response", || {
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
-            let decision = host.engine.decide_json(bounded(host, request, request_length)?, now);
+            let decision =
+                host.decide_json(bounded(request, request_length, host.config().limits.request_bytes_max)?, now);
             let response = decision.to_json().to_string();
             effect = decision.effect().into();
             Ok(response)
@@ -159,6 +161,73 @@ pub unsafe extern "C" fn fallgate_engine_evaluate(
     }
 }
 
+/// Answers a request of the AuthZEN Authorization API 1.0 as a server would: an evaluation, a batch or a search, by the
+/// path that HTTP has for it, such as "/access/v1/evaluations".
+///
+/// Returns the HTTP status that goes with the JSON in `*answer`: 200; 400 or 413 for a request that is none, 404 for a path
+/// that is none, 500 where the engine failed, each with a text that says what is wrong. What is allowed is in the body
+/// alone. 0, and NULL in `*answer`, where the engine could not be asked: NULL or no engine, a pointer that cannot be read.
+/// Ownership: `*answer` becomes the caller's, who frees it with fallgate_text_free; the request is read and not kept.
+/// NULL for `now`: the library reads the clocks. Threads: any number at once.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_engine_authzen(
+    engine: *const fallgate_engine,
+    path: *const c_char,
+    path_length: usize,
+    request: *const c_char,
+    request_length: usize,
+    now: *const fallgate_now,
+    answer: *mut *mut fallgate_text,
+) -> u16 {
+    let mut http_status = 0;
+    // SAFETY: the header's contracts of handles, structs, texts and out-parameters.
+    let status = unsafe {
+        made(answer, "answer", || {
+            let (host, now) = (borrowed(engine, "engine")?, read(now)?);
+            let path = text(path, path_length, PATH_BYTES_MAX, "path").ok().and_then(Endpoint::from_path);
+            let Some(endpoint) = path else {
+                http_status = 404;
+                return json_of(&"there is nothing at this path");
+            };
+            let bytes = bounded(request, request_length, endpoint.bytes_max(&host.config().limits))?;
+            let answer = authzen::answer(host, endpoint, bytes, now);
+            http_status = answer.status;
+            Ok(answer.body)
+        })
+    };
+    match status {
+        fallgate_status::FALLGATE_STATUS_OK => http_status,
+        _ => 0,
+    }
+}
+
+/// The longest path that is looked at.
+const PATH_BYTES_MAX: usize = 1 << 10;
+
+/// What an AuthZEN decision point at this address says of itself, as JSON: what a server has at
+/// "/.well-known/authzen-configuration". The address, such as "https://pdp.example.com", is never to be taken from a request.
+///
+/// Ownership: `*metadata` becomes the caller's, who frees it with fallgate_text_free. FALLGATE_STATUS_INVALID_VALUE, and NULL
+/// in `*metadata`, for what is no http or https address. NULL: FALLGATE_STATUS_NULL_POINTER. Threads: any.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_authzen_metadata(
+    address: *const c_char,
+    address_length: usize,
+    metadata: *mut *mut fallgate_text,
+) -> fallgate_status {
+    // SAFETY: the header's contracts of texts and out-parameters.
+    unsafe {
+        made(metadata, "metadata", || {
+            let address = text(address, address_length, PATH_BYTES_MAX, "address")?;
+            let metadata = authzen::metadata(address)
+                .map_err(|error| Fault::new(fallgate_status::FALLGATE_STATUS_INVALID_VALUE, error.to_string()))?;
+            Ok(metadata.to_string())
+        })
+    }
+}
+
 /// Puts a text into an out-parameter, or NULL where there is none.
 ///
 /// # Safety
@@ -166,7 +235,7 @@ pub unsafe extern "C" fn fallgate_engine_evaluate(
 unsafe fn made(
     place: *mut *mut fallgate_text,
     what: &str,
-    text: impl FnOnce() -> Result<String, Fault>,
+    make: impl FnOnce() -> Result<String, Fault>,
 ) -> fallgate_status {
     contained(|| {
         // SAFETY: this function's contract.
@@ -174,7 +243,7 @@ unsafe fn made(
             writable(place, what)?;
             place.write(std::ptr::null_mut());
         }
-        let text = given(text()?);
+        let text = given(make()?);
         // SAFETY: looked at above.
         unsafe { place.write(text) };
         Ok(())
@@ -200,8 +269,11 @@ pub unsafe extern "C" fn fallgate_engine_explain(
     unsafe {
         made(explanation, "explanation", || {
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
-            let explanation = match Request::from_json(bounded(host, request, request_length)?, &host.limits) {
-                Ok(request) => host.engine.explain(&request, now),
+            let explanation = match Request::from_json(
+                bounded(request, request_length, host.config().limits.request_bytes_max)?,
+                &host.config().limits,
+            ) {
+                Ok(request) => host.explain(&request, now),
                 Err(error) => {
                     let mut stopped = Explanation::default();
                     stopped.stopped = Some(error.to_string());
@@ -234,7 +306,7 @@ pub unsafe extern "C" fn fallgate_engine_poll_event(
     unsafe {
         made(event, "event", || {
             let host = borrowed(engine, "engine")?;
-            let event = host.engine.poll_event().ok_or_else(Fault::none)?;
+            let event = host.poll_event().ok_or_else(Fault::none)?;
             Ok(event.to_json().to_string())
         })
     }
@@ -262,10 +334,10 @@ pub unsafe extern "C" fn fallgate_engine_drill(
             writable(report, "report")?;
             report.write(std::ptr::null_mut());
             let host = borrowed(engine, "engine")?;
-            let most = host.limits.bundle_bytes_max;
+            let most = host.config().limits.bundle_bytes_max;
             let document = document(bytes(drill, drill_length, most, "drill")?, most)?;
-            let drill = Drill::from_document(&document, &host.limits)?;
-            let bundle = host.engine.bundle().ok_or_else(|| {
+            let drill = Drill::from_document(&document, &host.config().limits)?;
+            let bundle = host.bundle().ok_or_else(|| {
                 Fault::new(fallgate_status::FALLGATE_STATUS_NONE, "no bundle is active; activate the one to rehearse")
             })?;
             report.write(given(drill.run(&bundle).to_json().to_string()));

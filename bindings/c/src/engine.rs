@@ -23,14 +23,8 @@ pub struct fallgate_engine {
     _opaque: [u8; 0],
 }
 
-/// What the handle leads to.
-pub(crate) struct Host {
-    pub(crate) engine: Engine,
-    pub(crate) limits: Limits,
-}
-
 impl Handle for fallgate_engine {
-    type Inner = Host;
+    type Inner = Engine;
     const NAME: &'static str = "fallgate_engine";
     const MARK: u64 = 0x6661_6C6C_656E_6769;
 }
@@ -109,8 +103,7 @@ pub unsafe extern "C" fn fallgate_engine_new(
         }
         // SAFETY: the header's contract of structs that are passed in.
         let config = unsafe { chosen(config)? };
-        let limits = config.limits.clone();
-        let made = give(Host { engine: Engine::new(config), limits });
+        let made = give(Engine::new(config));
         // SAFETY: looked at above.
         unsafe { engine.write(made) };
         Ok(())
@@ -152,8 +145,8 @@ pub unsafe extern "C" fn fallgate_engine_activate_bundle(
         explained(error, || {
             let host = borrowed(engine, "engine")?;
             let trust = trusted(trust)?;
-            let bytes = bytes(bundle, bundle_length, host.limits.bundle_bytes_max, "bundle")?;
-            activated(host, Bundle::from_json_within(bytes, &trust, &host.limits)?, now)
+            let bytes = bytes(bundle, bundle_length, host.config().limits.bundle_bytes_max, "bundle")?;
+            activated(host, Bundle::from_json_within(bytes, &trust, &host.config().limits)?, now)
         })
     }
 }
@@ -177,9 +170,9 @@ pub unsafe extern "C" fn fallgate_engine_activate_document(
         explained(error, || {
             let host = borrowed(engine, "engine")?;
             let trust = trusted(trust)?;
-            let bytes = bytes(document, document_length, host.limits.bundle_bytes_max, "document")?;
-            let document = self::document(bytes, host.limits.bundle_bytes_max)?;
-            activated(host, Bundle::from_document(&document, &trust, &host.limits)?, now)
+            let bytes = bytes(document, document_length, host.config().limits.bundle_bytes_max, "document")?;
+            let document = self::document(bytes, host.config().limits.bundle_bytes_max)?;
+            activated(host, Bundle::from_document(&document, &trust, &host.config().limits)?, now)
         })
     }
 }
@@ -194,10 +187,10 @@ fn trusted(trust: u32) -> Result<Trust, Fault> {
     }
 }
 
-unsafe fn activated(host: &Host, bundle: Bundle, now: *const fallgate_now) -> Result<(), Fault> {
+unsafe fn activated(host: &Engine, bundle: Bundle, now: *const fallgate_now) -> Result<(), Fault> {
     // SAFETY: the contract of the functions above.
     let now = unsafe { read(now)? };
-    host.engine.activate(bundle, now).map_err(|error: ActivateError| {
+    host.activate(bundle, now).map_err(|error: ActivateError| {
         Fault::new(fallgate_status::of_code(error.code()), format!("{}: {error}", error.code()))
     })
 }
@@ -248,7 +241,7 @@ pub unsafe extern "C" fn fallgate_engine_observe(
         if let Some(nanos) = observed_at {
             observation = observation.at(Monotonic::from_nanos(nanos));
         }
-        match host.engine.observe(&observation, now) {
+        match host.observe(&observation, now) {
             Observed::Taken => Ok(()),
             ignored => Err(Fault::new(fallgate_status::of_code(ignored.code()), "the observation was not taken")),
         }
@@ -274,7 +267,7 @@ pub unsafe extern "C" fn fallgate_engine_advance(
     contained(|| {
         // SAFETY: the header's contracts of handles and structs.
         let (host, now) = unsafe { (borrowed(engine, "engine")?, read(now)?) };
-        host.engine.advance(now);
+        host.advance(now);
         Ok(())
     })
 }
@@ -291,7 +284,7 @@ pub unsafe extern "C" fn fallgate_engine_anchor_clocks(
     contained(|| {
         // SAFETY: the header's contracts of handles and structs.
         let (host, now) = unsafe { (borrowed(engine, "engine")?, read(now)?) };
-        host.engine.anchor_clocks(now);
+        host.anchor_clocks(now);
         Ok(())
     })
 }
@@ -311,7 +304,7 @@ pub unsafe extern "C" fn fallgate_engine_next_deadline(
         let host = unsafe { borrowed(engine, "engine")? };
         // SAFETY: as above.
         unsafe { writable(monotonic_ns, "monotonic_ns")? };
-        let due = host.engine.next_deadline().ok_or_else(Fault::none)?;
+        let due = host.next_deadline().ok_or_else(Fault::none)?;
         // SAFETY: looked at above.
         unsafe { monotonic_ns.write(due.as_nanos()) };
         Ok(())
@@ -332,7 +325,7 @@ pub unsafe extern "C" fn fallgate_engine_counters(
         let host = unsafe { borrowed(engine, "engine")? };
         // SAFETY: as above.
         unsafe { writable(counters, "counters")? };
-        let counted = host.engine.counters();
+        let counted = host.counters();
         let counted = fallgate_counters {
             clock_went_back: counted.clock_went_back,
             events_dropped: counted.events_dropped,
@@ -364,7 +357,7 @@ pub unsafe extern "C" fn fallgate_engine_signal(
         }
         // SAFETY: the header's contracts of handles and texts.
         let (host, signal) = unsafe { (borrowed(engine, "engine")?, name(signal, signal_length)?) };
-        let found = host.engine.signal(signal).ok_or_else(Fault::none)?;
+        let found = host.signal(signal).ok_or_else(Fault::none)?;
         // SAFETY: looked at above.
         unsafe { status.write(found.into()) };
         Ok(())
@@ -386,7 +379,7 @@ pub unsafe extern "C" fn fallgate_engine_bundle(
         let host = unsafe { borrowed(engine, "engine")? };
         // SAFETY: as above.
         unsafe { writable(bundle, "bundle")? };
-        let active = host.engine.bundle().ok_or_else(Fault::none)?;
+        let active = host.bundle().ok_or_else(Fault::none)?;
         let mut found = fallgate_bundle { revision: active.revision(), name: [0; 64], id: [0; 65] };
         crate::decision::put(&mut found.name, active.name());
         crate::decision::put(&mut found.id, &active.id().to_string());

@@ -104,7 +104,17 @@ static void call(void) {
     case 7: status = fallgate_engine_advance(engine, &now); break;
     case 8: status = fallgate_engine_poll_event(engine, &given); break;
     case 9: status = fallgate_engine_explain(engine, text, length, &now, &given); break;
-    case 10: (void)!fallgate_engine_evaluate(engine, text, length, &now, &given); break;
+    case 10: {
+        static const char *const paths[] = {"/access/v1/evaluation", "/access/v1/evaluations", "/access/v1/search/subject"};
+        if (below(2) == 0) {
+            allows += fallgate_engine_evaluate(engine, text, length, &now, &given);
+        } else {
+            const char *path = paths[below(3)];
+            uint16_t answered = fallgate_engine_authzen(engine, path, strlen(path), text, length, &now, &given);
+            CHECK(answered != 500 && (answered == 0) == (given == NULL));
+        }
+        break;
+    }
     case 11: status = fallgate_engine_drill(engine, text, length, &given, &error); break;
     case 12: {
         /* Activation is the dearest call, and a rare one. */

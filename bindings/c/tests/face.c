@@ -482,6 +482,51 @@ static void texts(void) {
     fallgate_engine_free(&engine);
 }
 
+static void authzen(void) {
+    fallgate_engine *engine = engine_at(second(0));
+    fallgate_text *text = NULL;
+    const char one[] = "/access/v1/evaluation", many[] = "/access/v1/evaluations";
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, TEXT(READ_JSON), second(1), &text) == 200);
+    CHECK(strstr(fallgate_text_data(text), "\"decision\":true") != NULL);
+    fallgate_text_free(&text);
+    /* Defaults for all, and one item that asks for what the pack does not have. */
+    const char batch[] = "{\"subject\": {\"type\": \"user\", \"id\": \"ann\", \"properties\": {\"level\": 3}},"
+                         " \"action\": {\"name\": \"read\"}, \"resource\": {\"type\": \"doc\", \"id\": \"1\"},"
+                         " \"evaluations\": [{}, {\"action\": {\"name\": \"none\"}}]}";
+    CHECK(fallgate_engine_authzen(engine, many, sizeof many - 1, batch, sizeof batch - 1, second(1), &text) == 200);
+    CHECK(strstr(fallgate_text_data(text), "\"decision\":true") != NULL);
+    CHECK(strstr(fallgate_text_data(text), "unknown_action") != NULL);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, "{", 1, second(1), &text) == 400);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, NULL, 0, second(1), &text) == 400);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, READ_JSON, SIZE_MAX, second(1), &text) == 413);
+    fallgate_text_free(&text);
+    const struct {
+        const char *path;
+        size_t length;
+    } nowhere[] = {{"/", 1}, {NULL, 0}, {NULL, 4}, {one, SIZE_MAX}, {"\xFF", 1}, {one, sizeof one}};
+    for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        CHECK(fallgate_engine_authzen(engine, nowhere[i].path, nowhere[i].length, "{", 1, second(1), &text) == 404);
+        CHECK(text != NULL && fallgate_text_free(&text) == FALLGATE_STATUS_OK);
+    }
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, NULL, 3, second(1), &text) == 0 && text == NULL);
+    CHECK(fallgate_engine_authzen(NULL, one, sizeof one - 1, "{", 1, second(1), &text) == 0 && text == NULL);
+    CHECK(fallgate_engine_authzen(engine, one, sizeof one - 1, "{", 1, second(1), NULL) == 0);
+    fallgate_engine_free(&engine);
+
+    CHECK(fallgate_authzen_metadata(TEXT("https://pdp.example.com"), &text) == FALLGATE_STATUS_OK);
+    CHECK(strstr(fallgate_text_data(text), "https://pdp.example.com/access/v1/evaluations") != NULL);
+    fallgate_text_free(&text);
+    CHECK(fallgate_authzen_metadata(TEXT("ftp://pdp"), &text) == FALLGATE_STATUS_INVALID_VALUE && text == NULL);
+    CHECK(fallgate_authzen_metadata("", 0, &text) == FALLGATE_STATUS_INVALID_VALUE);
+    CHECK(fallgate_authzen_metadata(NULL, 1, &text) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_authzen_metadata("x", SIZE_MAX, &text) == FALLGATE_STATUS_TOO_LONG);
+    CHECK(fallgate_authzen_metadata("\xFF", 1, &text) == FALLGATE_STATUS_NOT_UTF8);
+    CHECK(fallgate_authzen_metadata("x", 1, NULL) == FALLGATE_STATUS_NULL_POINTER);
+}
+
 static void handles(void) {
     fallgate_engine *engine = engine_at(second(0));
     fallgate_details *details = NULL;
@@ -538,6 +583,7 @@ int main(int argc, char **argv) {
     bundles();
     signals();
     texts();
+    authzen();
     handles();
     if (argc > 1 && strcmp(argv[1], "freed") == 0) {
         freed_handles();
