@@ -206,7 +206,7 @@ pub unsafe extern "C" fn fallgate_engine_authzen(
 const PATH_BYTES_MAX: usize = 1 << 10;
 
 /// What an AuthZEN decision point at this address says of itself, as JSON: what a server has at
-/// "/.well-known/authzen-configuration". The address, such as "https://pdp.example.com", is never to be taken from a request.
+/// "/.well-known/authzen-configuration". The address, such as `https://pdp.example.com`, is never to be taken from a request.
 ///
 /// Ownership: `*metadata` becomes the caller's, who frees it with fallgate_text_free. FALLGATE_STATUS_INVALID_VALUE, and NULL
 /// in `*metadata`, for what is no http or https address. NULL: FALLGATE_STATUS_NULL_POINTER. Threads: any.
