@@ -276,7 +276,7 @@ mod tests {
     fn a_default_decision_arrives_as_a_deny_with_its_reason() {
         let decision = fallgate_decision::of(&Decision::default());
         assert_eq!(decision.effect, fallgate_effect::FALLGATE_EFFECT_DENY);
-        let text: Vec<u8> = decision.reason_code.iter().map(|letter| letter.cast_unsigned()).collect();
+        let text: Vec<u8> = decision.reason_code.iter().map(|letter| *letter as u8).collect();
         assert!(text.starts_with(b"internal_error\0"));
         assert!(decision.id.iter().take(26).all(|letter| *letter == b'0'.cast_signed() as c_char));
         assert_eq!(decision.id[26], 0);
