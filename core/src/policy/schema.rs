@@ -250,6 +250,17 @@ impl Schema {
         }
     }
 
+    /// The declared types of the entity, in no order: none of the context, which has no types.
+    pub fn types(&self, entity: Entity) -> impl Iterator<Item = &str> {
+        let types = match entity {
+            Entity::Subject => Some(&self.subject),
+            Entity::Action => Some(&self.action),
+            Entity::Resource => Some(&self.resource),
+            Entity::Context => None,
+        };
+        types.into_iter().flat_map(|types| types.iter().map(|(name, _)| name))
+    }
+
     /// The attributes that are declared of this type of the entity (the action's name is its type, the context's is
     /// empty): a request is checked for these, and rules read no others.
     pub fn declared(&self, entity: Entity, type_name: &str) -> impl Iterator<Item = &str> {
