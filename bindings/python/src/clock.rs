@@ -45,33 +45,25 @@ impl From<fallgate::time::Now> for PyNow {
     }
 }
 
-/// The argument `now`: a [`PyNow`] or a pair of whole numbers; the clocks of this machine where it is left out.
+/// The argument `now`: a [`PyNow`] or a pair of whole numbers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct At(Option<fallgate::time::Now>);
+pub(crate) struct At(fallgate::time::Now);
 
-impl At {
-    /// Left out.
-    pub(crate) const UNSAID: Self = Self(None);
-
-    /// The time to decide at.
-    pub(crate) fn now(self) -> fallgate::time::Now {
-        self.0.unwrap_or_else(fallgate_clocks::now)
-    }
+/// The time that was passed, or what the clocks of this machine say.
+pub(crate) fn when(now: Option<At>) -> fallgate::time::Now {
+    now.map_or_else(fallgate_clocks::now, |at| at.0)
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for At {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if object.is_none() {
-            return Ok(Self::UNSAID);
-        }
         let (monotonic, wall) = match object.cast::<PyNow>() {
             Ok(now) => (now.get().monotonic_ns, now.get().wall_ns),
             Err(_) => object.extract::<(u64, i64)>().map_err(|_| {
                 PyTypeError::new_err("`now` must be a fallgate.Now, or a pair (monotonic_ns, wall_ns) of whole numbers")
             })?,
         };
-        Ok(Self(Some(fallgate::time::Now::new(Monotonic::from_nanos(monotonic), Wall::from_nanos(wall)))))
+        Ok(Self(fallgate::time::Now::new(Monotonic::from_nanos(monotonic), Wall::from_nanos(wall))))
     }
 }

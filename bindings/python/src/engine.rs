@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
 
 use crate::batch;
-use crate::clock::{At, PyNow};
+use crate::clock::{At, PyNow, when};
 use crate::decision::PyDecision;
 use crate::drill::PyDrillReport;
 use crate::error::{PyDiagnostic, not_activated};
@@ -58,25 +58,25 @@ impl PyEngine {
         Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })
     }
 
-    #[pyo3(signature = (source, *, now=At::UNSAID))]
-    fn activate(&self, source: &Bound<'_, PyAny>, now: At) -> PyResult<()> {
+    #[pyo3(signature = (source, *, now=None))]
+    fn activate(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<()> {
         let py = source.py();
         let bundle = source::bundle(source, &self.limits)?;
         // Until it is known what is wanted, everything is.
         self.wants.store(Arc::default());
-        let activated = self.engine.activate(bundle, now.now());
+        let activated = self.engine.activate(bundle, when(now));
         let wants = self.engine.bundle().map(|bundle| Wants::of(py, bundle));
         self.wants.store(Arc::new(wants.unwrap_or_default()));
         activated.map_err(|error| not_activated(py, error))
     }
 
-    #[pyo3(signature = (signal, status, observed_at=None, *, now=At::UNSAID))]
+    #[pyo3(signature = (signal, status, observed_at=None, *, now=None))]
     fn observe(
         &self,
         signal: &str,
         status: &str,
         observed_at: Option<&Bound<'_, PyAny>>,
-        now: At,
+        now: Option<At>,
     ) -> PyResult<&'static str> {
         let status = parse_status(status).ok_or_else(|| {
             PyValueError::new_err(format!("{} is no status; write ok, degraded, failed or unknown", quoted(status)))
@@ -85,25 +85,25 @@ impl PyEngine {
         if let Some(at) = observed_at {
             observation = observation.at(monotonic(at)?);
         }
-        Ok(self.engine.observe(&observation, now.now()).code())
+        Ok(self.engine.observe(&observation, when(now)).code())
     }
 
-    #[pyo3(signature = (*, subject, action, resource, context=None, now=At::UNSAID))]
+    #[pyo3(signature = (*, subject, action, resource, context=None, now=None))]
     fn decide(
         &self,
         subject: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
         context: Option<&Bound<'_, PyAny>>,
-        now: At,
+        now: Option<At>,
     ) -> PyResult<PyDecision> {
         let parts = Parts { subject, action, resource, context };
         self.decided(now, |reader, wants| parts.read(reader, wants)).map(PyDecision::from)
     }
 
-    #[pyo3(signature = (request, *, now=At::UNSAID))]
-    fn decide_json(&self, request: &Bound<'_, PyAny>, now: At) -> PyResult<PyDecision> {
-        let now = now.now();
+    #[pyo3(signature = (request, *, now=None))]
+    fn decide_json(&self, request: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<PyDecision> {
+        let now = when(now);
         if let Ok(bytes) = request.cast::<PyBytes>() {
             return Ok(self.engine.decide_json(bytes.as_bytes(), now).into());
         }
@@ -119,12 +119,12 @@ impl PyEngine {
         Err(PyTypeError::new_err("`request` must be bytes, bytearray or str: the JSON of an AuthZEN evaluation request"))
     }
 
-    #[pyo3(signature = (requests, *, now=At::UNSAID))]
-    fn decide_many(&self, requests: &Bound<'_, PyAny>, now: At) -> PyResult<Vec<PyDecision>> {
-        batch::decide(self, requests, now.now())
+    #[pyo3(signature = (requests, *, now=None))]
+    fn decide_many(&self, requests: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<Vec<PyDecision>> {
+        batch::decide(self, requests, when(now))
     }
 
-    #[pyo3(signature = (*, subject, action, resource, context=None, now=At::UNSAID))]
+    #[pyo3(signature = (*, subject, action, resource, context=None, now=None))]
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -132,13 +132,13 @@ impl PyEngine {
         action: &Bound<'py, PyAny>,
         resource: &Bound<'py, PyAny>,
         context: Option<&Bound<'py, PyAny>>,
-        now: At,
+        now: Option<At>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let parts = Parts { subject, action, resource, context };
         let arena = Bump::new();
         let mut reader = Reader::new(&arena, Bounds::of_request(&self.limits));
         let explanation = match parts.read(&mut reader, &Wants::default()) {
-            Ok(view) => self.engine.explain(&standing(&view), now.now()),
+            Ok(view) => self.engine.explain(&standing(&view), when(now)),
             Err(fault) => {
                 let mut explanation = Explanation::default();
                 explanation.stopped = Some(fault.into_request_error()?.to_string());
@@ -149,14 +149,14 @@ impl PyEngine {
         Ok(to_python(py, &value)?.cast_into()?)
     }
 
-    #[pyo3(signature = (*, now=At::UNSAID))]
-    fn advance(&self, now: At) {
-        self.engine.advance(now.now());
+    #[pyo3(signature = (*, now=None))]
+    fn advance(&self, now: Option<At>) {
+        self.engine.advance(when(now));
     }
 
-    #[pyo3(signature = (*, now=At::UNSAID))]
-    fn anchor_clocks(&self, now: At) {
-        self.engine.anchor_clocks(now.now());
+    #[pyo3(signature = (*, now=None))]
+    fn anchor_clocks(&self, now: Option<At>) {
+        self.engine.anchor_clocks(when(now));
     }
 
     fn next_deadline(&self) -> Option<u64> {
@@ -214,7 +214,7 @@ impl PyEngine {
 
 impl PyEngine {
     /// Reads a request and decides on it.
-    pub(crate) fn decided<R>(&self, now: At, read: R) -> PyResult<Decision>
+    pub(crate) fn decided<R>(&self, now: Option<At>, read: R) -> PyResult<Decision>
     where
         R: for<'a> Fn(&mut Reader<'a>, &Wants) -> Result<RequestView<'a>, Fault>,
     {
@@ -224,8 +224,8 @@ impl PyEngine {
             let arena = Bump::new();
             let decision = match read(&mut Reader::new(&arena, bounds), &wants) {
                 // The clocks are read last: the values' own code may have taken its time.
-                Ok(view) => self.engine.decide_view(&view, now.now()),
-                Err(fault) => self.engine.refuse(&fault.into_request_error()?, now.now()),
+                Ok(view) => self.engine.decide_view(&view, when(now)),
+                Err(fault) => self.engine.refuse(&fault.into_request_error()?, when(now)),
             };
             // Whoever reads everything has read enough for any bundle.
             if wants.bundle().is_none() || Arc::ptr_eq(&wants, &self.wants.load()) {

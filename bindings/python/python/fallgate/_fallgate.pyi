@@ -5,7 +5,7 @@ from datetime import timedelta
 from os import PathLike
 from typing import Any, Literal, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 __version__: str
 
@@ -13,6 +13,7 @@ _Now = Now | tuple[int, int] | None
 _Source = str | PathLike[str] | bytes | bytearray | Mapping[str, Any]
 _Status = Literal["ok", "degraded", "failed", "unknown"]
 
+@disjoint_base
 class Engine:
     """A policy decision point: what `fallgate.Engine` derives from."""
 

@@ -62,7 +62,7 @@ class Parts:
 
     __slots__ = ("_parts", "_signature")
 
-    def __init__(self, function: Callable[..., Any], **parts: object) -> None:
+    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
         self._signature = inspect.signature(function)
         self._parts = parts
         for name, part in parts.items():
