@@ -63,7 +63,7 @@ bench: ## Measure the workloads on this machine
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --package fallgate-benches
 
 .PHONY: bench-peers
-bench-peers: ## Measure the same work in other engines, in the same run (slow to build)
+bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --manifest-path benches/peers/Cargo.toml
 
 .PHONY: fuzz

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::evaluate::{Evaluation, Watch, Which};
 use super::lives::Lives;
 use super::snapshot::Snapshot;
+use crate::condition::rego::Outcome;
 use crate::condition::{Cause, Status, Truth};
 use crate::error::quoted;
 use crate::limits::Limits;
@@ -57,6 +58,9 @@ pub struct RuleTrace {
     /// What Rego says of a result that is neither true nor false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What a Rego deny set says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
     /// The sub-expressions of a CEL condition that were evaluated: their place in the text, and what they came to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<(usize, usize, String)>,
@@ -128,7 +132,7 @@ struct Rules<'e> {
 }
 
 impl Watch for Rules<'_> {
-    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, detail: Option<String>) {
+    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, condition: &Outcome) {
         let Some(rule) = self.policy.rule(number) else { return };
         let mut expressions = Vec::new();
         if let Condition::Cel(program) = &rule.condition
@@ -151,12 +155,14 @@ impl Watch for Rules<'_> {
             Effect::Allow => "allow",
             Effect::Deny => "deny",
         };
+        let messages = condition.messages.as_deref().unwrap_or_default();
         let trace = RuleTrace {
             rule: rule.id.to_string(),
             effect,
             matched: self.truth(matched),
             truth: self.truth(truth),
-            detail,
+            detail: condition.detail.clone(),
+            messages: messages.iter().map(ToString::to_string).collect(),
             expressions,
         };
         self.traces.push((number, trace));

@@ -5,6 +5,7 @@ mod check;
 mod corpus;
 mod drill;
 mod eval;
+mod explanation;
 mod init;
 mod print;
 mod test;

@@ -44,6 +44,28 @@ pub struct EntryPoint {
     required: Arc<[InputPath]>,
 }
 
+/// What a rule came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its truth.
+    pub truth: Truth,
+    /// Where it could not be established: the rule and the kind of failure, never a value of the input.
+    pub detail: Option<String>,
+    /// Where a deny set has members, what they say, in their order; bounded in number and length.
+    pub messages: Messages,
+}
+
+impl Outcome {
+    /// This truth, with nothing to say of it.
+    #[must_use]
+    pub const fn plain(truth: Truth) -> Self {
+        Self { truth, detail: None, messages: None }
+    }
+}
+
+/// What speaks against a request, in a policy's own words; nothing, for most.
+pub type Messages = Option<Arc<[Box<str>]>>;
+
 /// The names of a path below `input`, from the outside in: `subject`, `properties`, `role`.
 pub type InputPath = Vec<String>;
 
@@ -182,12 +204,9 @@ impl Modules {
     }
 
     /// What a rule comes to for an input: true or false only where it is exactly that.
-    ///
-    /// With it, where it could not be established, the rule and the kind of failure; never a value of the input. Where a
-    /// deny set has members, what they say.
     #[must_use]
-    pub fn truth(&self, entry: &EntryPoint, input: &RegoInput) -> (Truth, Option<String>) {
-        evaluate::truth(&self.prepared, entry, self.steps_max, input)
+    pub fn ask(&self, entry: &EntryPoint, input: &RegoInput) -> Outcome {
+        evaluate::ask(&self.prepared, entry, self.steps_max, input)
     }
 }
 
@@ -232,11 +251,11 @@ pub fn evaluate(
     input: &Value,
     data: Option<&Value>,
     limits: &Limits,
-) -> Result<(Truth, Option<String>), Vec<Diagnostic>> {
+) -> Result<Outcome, Vec<Diagnostic>> {
     let sources = BTreeMap::from([(path.to_owned(), text.to_owned())]);
     let modules = Modules::load(&sources, data, limits)?;
     let entry = modules.entry_point(query).map_err(|mistake| vec![mistake])?;
-    Ok(modules.truth(&entry, &RegoInput::document(input)))
+    Ok(modules.ask(&entry, &RegoInput::document(input)))
 }
 
 fn scan_all(sources: &BTreeMap<String, String>, limits: &Limits) -> Result<RegoReads, Vec<Diagnostic>> {
