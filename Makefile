@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 CARGO ?= cargo
+PYTHON ?= python3
+# Where the Python wheel is installed to be tested.
+PYTHON_ENV := target/python/env
 # The pack that `make demo` rehearses.
 PACK ?= policies/idp-outage
 # What `make fuzz` runs: one target of fuzz/fuzz_targets, or all of them; and for how many seconds each.
@@ -26,6 +29,20 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 .PHONY: test
 test: ## Build everything and run every test
 	$(CARGO) test --locked --workspace --all-features
+	$(MAKE) test-python
+
+.PHONY: test-python
+test-python: $(PYTHON_ENV)/ready ## Build the Python wheel as a user does, and test it installed
+	@rm -rf target/python/wheels
+	$(PYTHON_ENV)/bin/pip wheel --quiet --no-deps --wheel-dir target/python/wheels ./bindings/python
+	@$(PYTHON_ENV)/bin/pip install --quiet --no-index --no-deps --force-reinstall target/python/wheels/*.whl
+	@cd bindings/python && FALLGATE_WHEEL="$$(ls $(CURDIR)/target/python/wheels/*.whl)" $(CURDIR)/$(PYTHON_ENV)/bin/python -m pytest -q
+
+$(PYTHON_ENV)/ready: bindings/python/tests/requirements.txt
+	@rm -rf $(PYTHON_ENV)
+	@$(PYTHON) -m venv $(PYTHON_ENV)
+	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 .PHONY: fmt
 fmt: ## Format the code
