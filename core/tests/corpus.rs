@@ -220,8 +220,14 @@ fn an_owned_request_brings_no_nan_either() {
     let party = || fallgate::request::Party::new("user", "a");
     let request = fallgate::Request::new(party(), "read", party());
     assert!(engine.decide(&request.clone().with_context("risk", Value::Double(1.0)), now).is_allow());
-    let nan = request.with_context("risk", Value::Double(f64::NAN));
+    let nan = request.clone().with_context("risk", Value::Double(f64::NAN));
     assert_eq!(engine.decide(&nan, now).reason(), Reason::InvalidRequest);
+    let mut deep = Value::Null;
+    for _ in 0..200 {
+        deep = Value::List(vec![deep]);
+    }
+    let deep = request.with_context("risk", Value::Double(1.0)).with_context("more", deep);
+    assert_eq!(engine.decide(&deep, now).reason(), Reason::LimitExceeded);
 }
 
 #[test]

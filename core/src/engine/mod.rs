@@ -249,11 +249,7 @@ impl Engine {
     /// Decides. There is no error: whatever goes wrong is a deny with its reason.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Now) -> Decision {
-        let request = RequestView::from(request);
-        self.contained(now, || match request.check_names(&self.config.limits) {
-            Ok(()) => self.gates(&request, now),
-            Err(error) => self.refused(&error, now),
-        })
+        self.decide_view(&RequestView::from(request), now)
     }
 
     /// Decides on attributes that the host holds; what the same request as JSON would be decided.
