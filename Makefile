@@ -83,6 +83,13 @@ bench: ## Measure the workloads on this machine
 bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --manifest-path benches/peers/Cargo.toml
 
+.PHONY: bench-python
+bench-python: ## Measure the Python face beside its floors, cedarpy and casbin
+	@test -d target/python/bench || $(PYTHON) -m venv target/python/bench
+	target/python/bench/bin/pip install --quiet --requirement bindings/python/benches/requirements.txt
+	target/python/bench/bin/pip install --quiet --force-reinstall --no-deps ./bindings/python ./bindings/python/benches/floor
+	RUST_BACKTRACE=0 target/python/bench/bin/python bindings/python/benches/run.py
+
 .PHONY: fuzz
 fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)
 	@for target in $(if $(filter all,$(TARGET)),$(FUZZ_TARGETS),$(TARGET)); do fuzz/run "$$target" "$(TIME)"; done

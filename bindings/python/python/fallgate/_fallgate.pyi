@@ -7,6 +7,23 @@ from typing import Any, Literal, final
 
 from typing_extensions import Self, disjoint_base
 
+__all__ = [
+    "__version__",
+    "Engine",
+    "Counters",
+    "Bundle",
+    "Decision",
+    "Obligation",
+    "Diagnostic",
+    "Event",
+    "DrillReport",
+    "StepReport",
+    "Now",
+    "_run_command",
+    "_before_fork",
+    "_after_fork",
+]
+
 __version__: str
 
 _Now = Now | tuple[int, int] | None
