@@ -45,12 +45,7 @@ pub(crate) fn decide(engine: &PyEngine, requests: &Bound<'_, PyAny>, now: Now) -
     }
 }
 
-fn decide_chunk(
-    engine: &PyEngine,
-    chunk: &[Bound<'_, PyAny>],
-    wants: &Wants,
-    now: Now,
-) -> PyResult<Vec<Decision>> {
+fn decide_chunk(engine: &PyEngine, chunk: &[Bound<'_, PyAny>], wants: &Wants, now: Now) -> PyResult<Vec<Decision>> {
     let Some(first) = chunk.first() else { return Ok(Vec::new()) };
     let arena = Bump::new();
     let bounds = Bounds::of_request(&engine.limits);
@@ -67,7 +62,7 @@ fn decide_chunk(
     Ok(detached(first.py(), decide))
 }
 
-fn item<'a>(request: &Bound<'_, PyAny>, arena: &'a Bump, bounds: Bounds, wants: &Wants) -> PyResult<Item<'a>> {
+fn item<'a>(request: &Bound<'_, PyAny>, arena: &'a Bump, bounds: Bounds, wants: &'a Wants) -> PyResult<Item<'a>> {
     let json = |bytes: &[u8]| {
         if bytes.len() > bounds.bytes {
             return Item::Refused(RequestError::Limit { max: bounds.bytes, unit: "bytes" });

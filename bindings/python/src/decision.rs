@@ -19,6 +19,7 @@ use crate::json::to_python;
 pub(crate) struct PyDecision(Origin);
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are made here, and a box would cost each an allocation")]
 enum Origin {
     /// Made by an engine of this process.
     Made(Decision),

@@ -116,7 +116,9 @@ impl PyEngine {
                 Err(_) => self.refused(Fault::new("holds a lone surrogate, which is no text").within("text"), now),
             };
         }
-        Err(PyTypeError::new_err("`request` must be bytes, bytearray or str: the JSON of an AuthZEN evaluation request"))
+        Err(PyTypeError::new_err(
+            "`request` must be bytes, bytearray or str: the JSON of an AuthZEN evaluation request",
+        ))
     }
 
     #[pyo3(signature = (requests, *, now=None))]
@@ -216,23 +218,23 @@ impl PyEngine {
     /// Reads a request and decides on it.
     pub(crate) fn decided<R>(&self, now: Option<At>, read: R) -> PyResult<Decision>
     where
-        R: for<'a> Fn(&mut Reader<'a>, &Wants) -> Result<RequestView<'a>, Fault>,
+        R: for<'a> Fn(&mut Reader<'a>, &'a Wants) -> Result<RequestView<'a>, Fault>,
     {
-        let mut wants = self.wants.load_full();
-        let bounds = Bounds::of_request(&self.limits);
-        loop {
+        let decide = |wants: &Wants| {
             let arena = Bump::new();
-            let decision = match read(&mut Reader::new(&arena, bounds), &wants) {
+            match read(&mut Reader::new(&arena, Bounds::of_request(&self.limits)), wants) {
                 // The clocks are read last: the values' own code may have taken its time.
-                Ok(view) => self.engine.decide_view(&view, when(now)),
-                Err(fault) => self.engine.refuse(&fault.into_request_error()?, when(now)),
-            };
-            // Whoever reads everything has read enough for any bundle.
-            if wants.bundle().is_none() || Arc::ptr_eq(&wants, &self.wants.load()) {
-                return Ok(decision);
+                Ok(view) => Ok(self.engine.decide_view(&view, when(now))),
+                Err(fault) => Ok(self.engine.refuse(&fault.into_request_error()?, when(now))),
             }
-            wants = Arc::default();
+        };
+        let wants = self.wants.load();
+        let decision = decide(&wants);
+        if Arc::ptr_eq(&wants, &self.wants.load()) {
+            return decision;
         }
+        // Another bundle was activated meanwhile. Whoever reads everything has read enough for any.
+        decide(&Wants::default())
     }
 
     fn refused(&self, fault: Fault, now: Now) -> PyResult<PyDecision> {

@@ -27,7 +27,7 @@ pub(crate) struct Parts<'p, 'py> {
 
 impl Parts<'_, '_> {
     /// Reads what the policy wants of the request.
-    pub(crate) fn read<'a>(&self, reader: &mut Reader<'a>, wants: &Wants) -> Result<RequestView<'a>, Fault> {
+    pub(crate) fn read<'a>(&self, reader: &mut Reader<'a>, wants: &'a Wants) -> Result<RequestView<'a>, Fault> {
         // The levels above the attributes are those of the request in JSON: three to a property, two to the context.
         let (properties, context) = (reader.depth().saturating_sub(3), reader.depth().saturating_sub(2));
         let subject = party(reader, self.subject, Entity::Subject, wants, properties)?;
@@ -48,7 +48,7 @@ impl Parts<'_, '_> {
 pub(crate) fn read_whole<'a>(
     reader: &mut Reader<'a>,
     request: &Bound<'_, PyAny>,
-    wants: &Wants,
+    wants: &'a Wants,
 ) -> Result<RequestView<'a>, Fault> {
     let py = request.py();
     let holder = Holder::of(request);
@@ -129,7 +129,7 @@ fn party<'a>(
     reader: &mut Reader<'a>,
     object: &Bound<'_, PyAny>,
     entity: Entity,
-    wants: &Wants,
+    wants: &'a Wants,
     depth: usize,
 ) -> Result<PartyView<'a>, Fault> {
     let py = object.py();
@@ -153,7 +153,7 @@ fn party<'a>(
 fn action<'a>(
     reader: &mut Reader<'a>,
     object: &Bound<'_, PyAny>,
-    wants: &Wants,
+    wants: &'a Wants,
     depth: usize,
 ) -> Result<ActionView<'a>, Fault> {
     let mut read = || -> Result<ActionView<'a>, Fault> {
@@ -213,7 +213,7 @@ fn properties<'py>(holder: &Holder<'_, 'py>) -> Result<Properties<'py>, Fault> {
 fn attributes<'a>(
     reader: &mut Reader<'a>,
     source: &Bound<'_, PyAny>,
-    want: &Want,
+    want: &'a Want,
     depth: usize,
 ) -> Result<Attributes<'a>, Fault> {
     let none = || Fault::new("must be a dict, another mapping or a dataclass");
@@ -227,7 +227,8 @@ fn attributes<'a>(
                     // As many as this are refused in JSON too, whether anything reads them or not.
                     reader.admit(dict.len())?;
                     for (name, key) in names {
-                        if let Some(value) = dict.get_item(key.bind(py)).map_err(|error| Fault::from(error).within(name))?
+                        if let Some(value) =
+                            dict.get_item(key.bind(py)).map_err(|error| Fault::from(error).within(name))?
                         {
                             entries.push(named(reader, name, &value, depth)?);
                         }
@@ -256,7 +257,7 @@ fn attributes<'a>(
 fn own_fields<'a>(
     reader: &mut Reader<'a>,
     object: &Bound<'_, PyAny>,
-    want: &Want,
+    want: &'a Want,
     depth: usize,
 ) -> Result<Attributes<'a>, Fault> {
     let says_which = |name: &str| matches!(name, "type" | "id");
@@ -274,10 +275,10 @@ fn own_fields<'a>(
     }
 }
 
-fn fields<'a, 'n>(
+fn fields<'a>(
     reader: &mut Reader<'a>,
     object: &Bound<'_, PyAny>,
-    names: impl Iterator<Item = (&'n str, &'n Py<PyString>)>,
+    names: impl Iterator<Item = (&'a str, &'a Py<PyString>)>,
     depth: usize,
 ) -> Result<Attributes<'a>, Fault> {
     let mut entries = ArenaVec::new_in(reader.arena());
@@ -295,12 +296,12 @@ fn fields<'a, 'n>(
 
 fn named<'a>(
     reader: &mut Reader<'a>,
-    name: &str,
+    name: &'a str,
     value: &Bound<'_, PyAny>,
     depth: usize,
 ) -> Result<(&'a str, View<'a>), Fault> {
     let value = reader.value(value, depth).map_err(|fault| fault.within(name))?;
-    Ok((reader.arena().alloc_str(name), value))
+    Ok((name, value))
 }
 
 fn sorted(entries: Entries<'_>) -> Result<Attributes<'_>, Fault> {

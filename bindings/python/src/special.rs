@@ -33,7 +33,9 @@ pub(crate) fn text_of<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'p
     let datetime = DATETIME.import(py, "datetime", "datetime")?;
     if object.is_instance(datetime)? {
         if datetime.call_method1(intern!(py, "utcoffset"), (object,))?.is_none() {
-            return Err(Fault::new("is a datetime without a time zone; give it one, as in `datetime.now(timezone.utc)`"));
+            return Err(Fault::new(
+                "is a datetime without a time zone; give it one, as in `datetime.now(timezone.utc)`",
+            ));
         }
         return text(&datetime.call_method1(intern!(py, "isoformat"), (object,))?).map(Some);
     }
@@ -81,8 +83,7 @@ fn seconds(object: &Bound<'_, PyAny>, timedelta: &Bound<'_, PyType>) -> Result<S
     let whole = part("days")?.saturating_mul(86_400).saturating_add(part("seconds")?);
     let micros = whole.saturating_mul(MICROS).saturating_add(part("microseconds")?);
     let sign = if micros < 0 { "-" } else { "" };
-    let micros = micros.unsigned_abs();
-    let (whole, fraction) = (micros / MICROS.unsigned_abs(), micros % MICROS.unsigned_abs());
+    let (whole, fraction) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
     let fraction = format!("{fraction:06}");
     let fraction = fraction.trim_end_matches('0');
     let point = if fraction.is_empty() { "" } else { "." };

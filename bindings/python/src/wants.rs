@@ -1,11 +1,11 @@
 //! Which attributes the active policy reads, with each name as Python looks it up: so that a request is asked for these
 //! and for nothing else.
 
-use std::collections::HashMap;
-
 use fallgate::condition::Entity;
 use fallgate::policy::bundle::Bundle;
 use fallgate::policy::compile::Wanted;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -18,6 +18,9 @@ pub(crate) enum Want {
     Named(Vec<(Box<str>, Py<PyString>)>),
 }
 
+/// What is wanted of each type. Only names of the policy are in it, so nobody can aim at one place of it.
+type Table = HashMap<Box<str>, Want, FixedState>;
+
 /// What an active bundle wants.
 ///
 /// The types of a request come from whoever asks, and those that no schema declares are not remembered: the table grows
@@ -25,16 +28,16 @@ pub(crate) enum Want {
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
     bundle: Option<Bundle>,
-    subject: HashMap<Box<str>, Want>,
-    action: HashMap<Box<str>, Want>,
-    resource: HashMap<Box<str>, Want>,
+    subject: Table,
+    action: Table,
+    resource: Table,
     context: Option<Want>,
 }
 
 impl Wants {
     /// What this bundle wants.
     pub(crate) fn of(py: Python<'_>, bundle: Bundle) -> Self {
-        let table = |entity: Entity| -> HashMap<Box<str>, Want> {
+        let table = |entity: Entity| -> Table {
             let types = bundle.policy().schema.types(entity);
             types.map(|name| (name.into(), want(py, &bundle, entity, name))).collect()
         };
