@@ -49,12 +49,14 @@ fmt: ## Format the code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml
+	$(CARGO) fmt --manifest-path bindings/python/benches/floor/Cargo.toml
 
 .PHONY: lint
 lint: ## Check formatting and run clippy, where a warning is an error
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
+	$(CARGO) fmt --manifest-path bindings/python/benches/floor/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
 .PHONY: docs
