@@ -200,7 +200,7 @@ fn instant(text: &str) -> Result<Wall, Failure> {
 
 /// The machine's clock: a command is a host, and a host reads its clocks.
 #[allow(clippy::disallowed_methods)]
-fn machine_time() -> Wall {
+pub(super) fn machine_time() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -81,7 +81,7 @@ fn text(condition: &str, start: usize, end: usize) -> String {
 }
 
 /// The end of an expression with the brackets that it leaves open: the parser's places stop before them.
-fn closed(text: &str, start: usize, end: usize) -> usize {
+pub(crate) fn closed(text: &str, start: usize, end: usize) -> usize {
     let mut open: Vec<char> = Vec::new();
     let mut quote: Option<char> = None;
     for letter in text.get(start..end).unwrap_or_default().chars() {

@@ -153,6 +153,13 @@ impl RegoInput {
         self.with("now", regorus::Value::from(now.to_string()))
     }
 
+    /// The same, with `time.now_ns()` at this instant, and nothing in the input of it.
+    #[must_use]
+    pub const fn at(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
     /// The first of these paths that is not there.
     pub(super) fn lacks<'a>(&self, paths: &'a [InputPath]) -> Option<&'a InputPath> {
         paths.iter().find(|path| {

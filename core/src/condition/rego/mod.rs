@@ -2,15 +2,18 @@
 //!
 //! The evaluator is `regorus`, its interpreter, strict. Reading order: this file (loading and asking), `scan` (what a
 //! text must keep to before it is parsed), `admission` and `builtins` (what a parsed module must keep to), `extensions`,
-//! `patterns` and `paths` (built-ins of our own), `evaluate` (one evaluation).
+//! `patterns` and `paths` (built-ins of our own), `evaluate` (one evaluation). Beside these, for tools that look for holes
+//! and decide nothing: `as_it_runs` and `test_inputs`.
 
 mod admission;
+mod as_it_runs;
 mod builtins;
 mod evaluate;
 mod extensions;
 mod paths;
 mod patterns;
 mod scan;
+mod test_inputs;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +21,11 @@ use std::sync::Arc;
 
 use regorus::Engine;
 
-use self::admission::{Gives, Rules};
+pub use self::admission::{Definition, Read};
+use self::admission::{Gives, Reading, Rules};
+pub use self::as_it_runs::{AsItRuns, Kind};
 pub use self::evaluate::RegoInput;
+pub use self::test_inputs::{TestInput, TestInputs};
 use crate::condition::{Cause, Truth};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
@@ -292,7 +298,7 @@ fn prepare(
         return Err(found);
     }
     let pointers: Vec<String> = sources.keys().map(|path| pointer(path)).collect();
-    let rules = admission::admit(engine.get_modules(), &pointers, data, limits)?;
+    let rules = admission::admit(engine.get_modules(), &pointers, data, limits, Reading::Contained)?;
     if !evaluate::add_clock(&mut engine) || !extensions::add(&mut engine, |name| rules.call(name)) {
         return Err(vec![Diagnostic::new(
             Code::Unsupported,
