@@ -33,7 +33,7 @@ impl Parts<'_, '_> {
         let subject = party(reader, self.subject, Entity::Subject, wants, properties)?;
         let action = action(reader, self.action, wants, properties)?;
         let resource = party(reader, self.resource, Entity::Resource, wants, properties)?;
-        let context = match self.context.filter(|context| !context.is_none()) {
+        let context = match self.context {
             Some(given) => {
                 let read = attributes(reader, given, wants.of_type(Entity::Context, ""), context);
                 read.map_err(|fault| fault.within("context"))?
