@@ -19,6 +19,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
 
+use crate::authzen::{self, PyAnswer};
 use crate::batch;
 use crate::clock::{At, PyNow, when};
 use crate::decision::PyDecision;
@@ -124,6 +125,13 @@ impl PyEngine {
     #[pyo3(signature = (requests, *, now=None))]
     fn decide_many(&self, requests: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<Vec<PyDecision>> {
         batch::decide(self, requests, when(now))
+    }
+
+    #[pyo3(signature = (path, body, *, now=None))]
+    fn authzen(&self, py: Python<'_>, path: &str, body: &[u8], now: Option<At>) -> PyResult<PyAnswer> {
+        let endpoint = authzen::endpoint(path)?;
+        let now = when(now);
+        Ok(detached(py, || fallgate::authzen::answer(&self.engine, endpoint, body, now)).into())
     }
 
     #[pyo3(signature = (*, subject, action, resource, context=None, now=None))]

@@ -4,6 +4,7 @@
 //! request, [`wants`] says which attributes are worth reading, [`engine`] is the class that all calls go through,
 //! [`decision`] what comes out. Nothing here decides: what cannot be read is handed to the core to be refused.
 
+mod authzen;
 mod batch;
 mod clock;
 mod command;
@@ -36,6 +37,8 @@ fn _fallgate(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drill::PyDrillReport>()?;
     module.add_class::<drill::PyStepReport>()?;
     module.add_class::<clock::PyNow>()?;
+    module.add_class::<authzen::PyAnswer>()?;
+    module.add_function(wrap_pyfunction!(authzen::authzen_metadata, module)?)?;
     module.add_function(wrap_pyfunction!(command::_run_command, module)?)?;
     module.add_function(wrap_pyfunction!(fork::_before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(fork::_after_fork, module)?)?;

@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), flags=re.M | re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     monkeypatch.chdir(ROOT)
     program = "\n".join(blocks)
     exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
@@ -25,7 +25,8 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert printed[0] == "people-open-the-apps-of-their-groups 0:00:15"
     assert printed[1].startswith("signal_unavailable ")
     assert printed[2] == "mia opens crm"
-    assert "signal_changed" in printed[3]
+    assert printed[3] == "200 ('invalid_request',)"
+    assert "signal_changed" in printed[4]
 
 
 def test_the_readme_names_what_there_is() -> None:
@@ -33,7 +34,7 @@ def test_the_readme_names_what_there_is() -> None:
 
     text = (HERE / "README.md").read_text()
     for name in fallgate.__all__:
-        assert name.startswith("__") or name in text or name in {"Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport"}
+        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport"}
     for module in re.findall(r"`fallgate\.integrations\.(\w+)`", text):
         assert (Path(fallgate.__file__).parent / "integrations" / f"{module}.py").is_file(), module
 

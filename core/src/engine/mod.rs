@@ -141,6 +141,12 @@ impl Engine {
         }
     }
 
+    /// How the engine was set up.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Makes a bundle the active one. Readers never wait and never see half of each.
     ///
     /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the

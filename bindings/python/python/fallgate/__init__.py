@@ -14,6 +14,7 @@ from __future__ import annotations
 import os as _os
 
 from ._fallgate import (
+    Answer,
     Bundle,
     Counters,
     Decision,
@@ -26,6 +27,7 @@ from ._fallgate import (
     __version__,
     _after_fork,
     _before_fork,
+    authzen_metadata,
 )
 from .engine import Engine
 from .entity import Entity
@@ -33,6 +35,7 @@ from .errors import ActivateError, BundleError, Denied, DrillError, Error
 
 __all__ = [
     "ActivateError",
+    "Answer",
     "Bundle",
     "BundleError",
     "Counters",
@@ -49,6 +52,7 @@ __all__ = [
     "Obligation",
     "StepReport",
     "__version__",
+    "authzen_metadata",
 ]
 
 # A child has no other threads: a fork waits for those that are deciding, so that none holds a lock for ever.

@@ -19,6 +19,8 @@ __all__ = [
     "DrillReport",
     "StepReport",
     "Now",
+    "Answer",
+    "authzen_metadata",
     "_run_command",
     "_before_fork",
     "_after_fork",
@@ -69,6 +71,14 @@ class Engine:
 
     def decide_many(self, requests: Iterable[object], *, now: _Now = None) -> list[Decision]:
         """Decides each request, all at one time: AuthZEN objects, or their JSON. Other threads run meanwhile."""
+
+    def authzen(self, path: str, body: bytes, *, now: _Now = None) -> Answer:
+        """Answers a request of the AuthZEN Authorization API 1.0: for a host that serves it to others.
+
+        `path` is one of `/access/v1/evaluation`, `/access/v1/evaluations` and `/access/v1/search/` with `subject`,
+        `resource` or `action`; any other is a `ValueError`. Whatever is wrong with the body is a status, or a deny. Other
+        threads run meanwhile.
+        """
 
     def explain(
         self, *, subject: object, action: object, resource: object, context: object = None, now: _Now = None
@@ -269,6 +279,22 @@ class Now:
     def __getnewargs__(self) -> tuple[int, int]: ...
 
 @final
+class Answer:
+    """The answer to a request of the AuthZEN Authorization API."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 200; 400 or 413 for a request that is none; 500 where the engine itself failed."""
+
+    @property
+    def body(self) -> str:
+        """The body: JSON. Under another status than 200 it is a text that says what is wrong."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons of the decisions in the answer, in their order; none for a search."""
+
+@final
 class Counters:
     """What an engine has counted since it was made."""
 
@@ -363,6 +389,13 @@ class StepReport:
     @property
     def failures(self) -> tuple[str, ...]:
         """In what the step is not as expected; empty if it passes."""
+
+def authzen_metadata(address: str) -> str:
+    """The metadata of the decision point at this address, as JSON.
+
+    They are served at `/.well-known/authzen-configuration`. The address is the host's to say, never a request's; one that
+    identifies no decision point is a `ValueError`.
+    """
 
 def _run_command(arguments: Sequence[str]) -> int: ...
 def _before_fork() -> None: ...
