@@ -98,7 +98,7 @@ impl PyEngine {
         context: Option<&Bound<'_, PyAny>>,
         now: Option<At>,
     ) -> PyResult<PyDecision> {
-        let parts = Parts { subject, action, resource, context };
+        let parts = Parts { subject: Some(subject), action: Some(action), resource: Some(resource), context };
         self.decided(now, |reader, wants| parts.read(reader, wants)).map(PyDecision::from)
     }
 
@@ -144,7 +144,7 @@ impl PyEngine {
         context: Option<&Bound<'py, PyAny>>,
         now: Option<At>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let parts = Parts { subject, action, resource, context };
+        let parts = Parts { subject: Some(subject), action: Some(action), resource: Some(resource), context };
         let arena = Bump::new();
         let mut reader = Reader::new(&arena, Bounds::of_request(&self.limits));
         let explanation = match parts.read(&mut reader, &Wants::default()) {

@@ -17,25 +17,60 @@ use crate::special;
 use crate::value::{Entries, Fault, Reader, owned};
 use crate::wants::{Want, Wants};
 
-/// The four parts of a request, as they were passed.
+/// The four parts of a request, as they were passed, or not.
 pub(crate) struct Parts<'p, 'py> {
-    pub(crate) subject: &'p Bound<'py, PyAny>,
-    pub(crate) action: &'p Bound<'py, PyAny>,
-    pub(crate) resource: &'p Bound<'py, PyAny>,
+    pub(crate) subject: Option<&'p Bound<'py, PyAny>>,
+    pub(crate) action: Option<&'p Bound<'py, PyAny>>,
+    pub(crate) resource: Option<&'p Bound<'py, PyAny>>,
     pub(crate) context: Option<&'p Bound<'py, PyAny>>,
 }
+
+/// How the members of an entity are called in a fault.
+struct Members {
+    entity: Entity,
+    whole: &'static str,
+    party_type: &'static str,
+    id: &'static str,
+    properties: &'static str,
+}
+
+const SUBJECT: &Members = &Members {
+    entity: Entity::Subject,
+    whole: "subject",
+    party_type: "subject.type",
+    id: "subject.id",
+    properties: "subject.properties",
+};
+
+const RESOURCE: &Members = &Members {
+    entity: Entity::Resource,
+    whole: "resource",
+    party_type: "resource.type",
+    id: "resource.id",
+    properties: "resource.properties",
+};
+
+const A_PARTY: &str = "an object with `type` and `id`";
+const AN_ACTION: &str = "an object with `name`";
+const TEXT: &str = "text, not empty, without NUL";
+const ATTRIBUTES: &str = "an object, or left out";
 
 impl Parts<'_, '_> {
     /// Reads what the policy wants of the request.
     pub(crate) fn read<'a>(&self, reader: &mut Reader<'a>, wants: &'a Wants) -> Result<RequestView<'a>, Fault> {
         // The levels above the attributes are those of the request in JSON: three to a property, two to the context.
         let (properties, context) = (reader.depth().saturating_sub(3), reader.depth().saturating_sub(2));
-        let subject = party(reader, self.subject, Entity::Subject, wants, properties)?;
-        let action = action(reader, self.action, wants, properties)?;
-        let resource = party(reader, self.resource, Entity::Resource, wants, properties)?;
+        // One after the other, so that of several mistakes the first is named, as it is of JSON.
+        let missing = |member, expected| move || Fault::Member { member, expected };
+        let subject = self.subject.ok_or_else(missing("subject", A_PARTY))?;
+        let subject = party(reader, subject, SUBJECT, wants, properties)?;
+        let asked = self.action.ok_or_else(missing("action", AN_ACTION))?;
+        let action = action(reader, asked, wants, properties)?;
+        let resource = self.resource.ok_or_else(missing("resource", A_PARTY))?;
+        let resource = party(reader, resource, RESOURCE, wants, properties)?;
         let context = match self.context {
             Some(given) => {
-                let read = attributes(reader, given, wants.of_type(Entity::Context, ""), context);
+                let read = attributes(reader, given, wants.of_type(Entity::Context, ""), "context", context);
                 read.map_err(|fault| fault.within("context"))?
             }
             None => Attributes::NONE,
@@ -52,11 +87,19 @@ pub(crate) fn read_whole<'a>(
 ) -> Result<RequestView<'a>, Fault> {
     let py = request.py();
     let holder = Holder::of(request);
-    let subject = holder.needed(intern!(py, "subject"))?;
-    let action = holder.needed(intern!(py, "action"))?;
-    let resource = holder.needed(intern!(py, "resource"))?;
-    let context = holder.member(intern!(py, "context")).map_err(|fault| fault.within("context"))?;
-    let parts = Parts { subject: &subject, action: &action, resource: &resource, context: context.as_ref() };
+    let subject = holder.named(intern!(py, "subject"))?;
+    if subject.is_none() && matches!(holder, Holder::Object(_)) {
+        return Err(Fault::Member { member: "", expected: "a JSON object" });
+    }
+    let action = holder.named(intern!(py, "action"))?;
+    let resource = holder.named(intern!(py, "resource"))?;
+    let context = holder.named(intern!(py, "context"))?;
+    let parts = Parts {
+        subject: subject.as_ref(),
+        action: action.as_ref(),
+        resource: resource.as_ref(),
+        context: context.as_ref(),
+    };
     parts.read(reader, wants)
 }
 
@@ -106,9 +149,9 @@ impl<'p, 'py> Holder<'p, 'py> {
         }
     }
 
-    fn needed(&self, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>, Fault> {
-        let found = self.member(name).and_then(|found| found.ok_or_else(|| Fault::new("is missing")));
-        found.map_err(|fault| fault.within(&name.to_string_lossy()))
+    /// The member, with a fault that names it.
+    fn named(&self, name: &Bound<'py, PyString>) -> Result<Option<Bound<'py, PyAny>>, Fault> {
+        self.member(name).map_err(|fault| fault.within(&name.to_string_lossy()))
     }
 }
 
@@ -128,26 +171,30 @@ fn looked_up<'py>(
 fn party<'a>(
     reader: &mut Reader<'a>,
     object: &Bound<'_, PyAny>,
-    entity: Entity,
+    members: &Members,
     wants: &'a Wants,
     depth: usize,
 ) -> Result<PartyView<'a>, Fault> {
     let py = object.py();
     let mut read = || -> Result<PartyView<'a>, Fault> {
         let holder = Holder::of(object);
-        let party_type = word(reader, &holder, intern!(py, "type"))?;
-        let id = word(reader, &holder, intern!(py, "id"))?;
-        let want = wants.of_type(entity, party_type);
+        let party_type = match (holder.named(intern!(py, "type"))?, &holder) {
+            (None, Holder::Object(_)) => return Err(Fault::Member { member: members.whole, expected: A_PARTY }),
+            (found, _) => word(reader, found, members.party_type)?,
+        };
+        let id = word(reader, holder.named(intern!(py, "id"))?, members.id)?;
+        let want = wants.of_type(members.entity, party_type);
         let properties = match properties(&holder)? {
             Properties::None => Attributes::NONE,
             Properties::Of(source) => {
-                attributes(reader, &source, want, depth).map_err(|fault| fault.within("properties"))?
+                let read = attributes(reader, &source, want, members.properties, depth);
+                read.map_err(|fault| fault.within("properties"))?
             }
             Properties::Own => own_fields(reader, object, want, depth)?,
         };
         Ok(PartyView { party_type, id, properties })
     };
-    read().map_err(|fault| fault.within(entity.name()))
+    read().map_err(|fault| fault.within(members.whole))
 }
 
 fn action<'a>(
@@ -156,16 +203,21 @@ fn action<'a>(
     wants: &'a Wants,
     depth: usize,
 ) -> Result<ActionView<'a>, Fault> {
+    let py = object.py();
     let mut read = || -> Result<ActionView<'a>, Fault> {
         if let Ok(name) = object.cast::<PyString>() {
             return Ok(ActionView { name: reader.text(name)?, properties: Attributes::NONE });
         }
         let holder = Holder::of(object);
-        let name = word(reader, &holder, intern!(object.py(), "name"))?;
+        let name = match (holder.named(intern!(py, "name"))?, &holder) {
+            (None, Holder::Object(_)) => return Err(Fault::Member { member: "action", expected: AN_ACTION }),
+            (found, _) => word(reader, found, "action.name")?,
+        };
         let want = wants.of_type(Entity::Action, name);
         let properties = match properties(&holder)? {
             Properties::Of(source) => {
-                attributes(reader, &source, want, depth).map_err(|fault| fault.within("properties"))?
+                let read = attributes(reader, &source, want, "action.properties", depth);
+                read.map_err(|fault| fault.within("properties"))?
             }
             Properties::None | Properties::Own => Attributes::NONE,
         };
@@ -175,14 +227,11 @@ fn action<'a>(
 }
 
 /// A `type`, an `id` or a `name`.
-fn word<'a, 'py>(
-    reader: &mut Reader<'a>,
-    holder: &Holder<'_, 'py>,
-    name: &Bound<'py, PyString>,
-) -> Result<&'a str, Fault> {
-    let found = holder.needed(name)?;
-    let text = found.cast::<PyString>().map_err(|_| Fault::new("must be text"));
-    text.and_then(|text| reader.text(text)).map_err(|fault| fault.within(&name.to_string_lossy()))
+fn word<'a>(reader: &mut Reader<'a>, found: Option<Bound<'_, PyAny>>, member: &'static str) -> Result<&'a str, Fault> {
+    let wrong = || Fault::Member { member, expected: TEXT };
+    let found = found.ok_or_else(wrong)?;
+    let text = found.cast::<PyString>().map_err(|_| wrong())?;
+    reader.text(text).map_err(|fault| fault.within(member.rsplit('.').next().unwrap_or(member)))
 }
 
 /// Where the properties of an entity are.
@@ -201,7 +250,7 @@ fn properties<'py>(holder: &Holder<'_, 'py>) -> Result<Properties<'py>, Fault> {
         Holder::Mapping(mapping) => mapping.py(),
         Holder::Object(object) => object.py(),
     };
-    let found = holder.member(intern!(py, "properties")).map_err(|fault| fault.within("properties"))?;
+    let found = holder.named(intern!(py, "properties"))?;
     Ok(match (found, holder) {
         (Some(found), _) => Properties::Of(found),
         (None, Holder::Object(object)) if special::is_dataclass(object)? => Properties::Own,
@@ -214,9 +263,10 @@ fn attributes<'a>(
     reader: &mut Reader<'a>,
     source: &Bound<'_, PyAny>,
     want: &'a Want,
+    member: &'static str,
     depth: usize,
 ) -> Result<Attributes<'a>, Fault> {
-    let none = || Fault::new("must be a dict, another mapping or a dataclass");
+    let none = || Fault::Member { member, expected: ATTRIBUTES };
     let entries = match want {
         Want::All => reader.entries(source, depth)?.ok_or_else(none)?,
         Want::Named(names) => {

@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     Interrupt(PyErr),
     /// A bound is exceeded.
     Limit { max: usize, unit: &'static str },
+    /// A member of the request that is missing or of the wrong kind: worded as the core words it of JSON.
+    Member { member: &'static str, expected: &'static str },
     /// A value that has no counterpart, the innermost step of its place first.
     Value { steps: Vec<Step>, problem: Cow<'static, str> },
 }
@@ -85,6 +87,7 @@ impl Fault {
         match self {
             Self::Interrupt(error) => Err(error),
             Self::Limit { max, unit } => Ok(RequestError::Limit { max, unit }),
+            Self::Member { member, expected } => Ok(RequestError::Member { member, expected }),
             Self::Value { steps, problem } => {
                 Ok(RequestError::Value { place: quoted(&place(&steps)), problem: problem.into_owned() })
             }
@@ -96,6 +99,7 @@ impl Fault {
         match self {
             Self::Interrupt(error) => Err(error),
             Self::Limit { max, unit } => Ok((String::new(), format!("more than the limit of {max} {unit}").into())),
+            Self::Member { expected, .. } => Ok((String::new(), format!("must be {expected}").into())),
             Self::Value { steps, problem } => {
                 let escape = |name: &str| name.replace('~', "~0").replace('/', "~1");
                 let shown = steps.iter().rev().map(|step| match step {
