@@ -7,12 +7,11 @@ use fallgate_cli::command::run;
 use fallgate_cli::console::Console;
 use pyo3::prelude::*;
 
-use crate::fork::detached;
-
 /// Runs the command line, its own name first, on the standard streams of the process; gives the exit code.
 #[pyfunction]
 pub(crate) fn _run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-    detached(py, || {
+    // Not as a section that a fork waits for: a command may run until it is told to stop.
+    py.detach(|| {
         let (out, err, input) = (stdout(), stderr(), stdin());
         let (out_is_terminal, err_is_terminal) = (out.is_terminal(), err.is_terminal());
         let mut console = Console {
