@@ -57,9 +57,8 @@ class ActivateError(Error):
 class Denied(Error):
     """What `enforce` and `guard` raise. Nothing was done that the decision would have had to allow.
 
-    `code` is the reason of the decision, or `obligation_unfulfilled` where the engine allowed and the host could not do
-    what the decision obliges it to: then `obligation` is the one. The message names no attribute and no rule, so that it
-    may be shown.
+    `obligation` is the one that the host could not fulfil, where the engine itself allowed; else the decision's reason
+    says why. The message names no attribute and no rule.
     """
 
     #: The decision as the engine made it. Do not act on it: this exception is the answer.
@@ -67,11 +66,14 @@ class Denied(Error):
     #: The obligation that could not be fulfilled, if the engine itself allowed.
     obligation: Obligation | None
 
+    code = "denied"
+
     def __init__(self, decision: Decision, obligation: Obligation | None = None) -> None:
         super().__init__(decision, obligation)
         self.decision = decision
         self.obligation = obligation
-        self.code = decision.reason if obligation is None else "obligation_unfulfilled"
 
     def __str__(self) -> str:
-        return f"denied: {self.code}"
+        if self.obligation is None:
+            return f"denied: {self.decision.reason}"
+        return f"denied: the obligation {self.obligation.id} could not be fulfilled"
