@@ -29,7 +29,12 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 .PHONY: test
 test: ## Build everything and run every test
 	$(CARGO) test --locked --workspace --all-features
-	$(MAKE) test-python
+	@$(MAKE) --no-print-directory test-c
+	@$(MAKE) --no-print-directory test-python
+
+.PHONY: test-c
+test-c: ## Run the C and C++ programs against an install of their own, under sanitizers and valgrind too
+	@$(MAKE) --no-print-directory -C bindings/c test
 
 .PHONY: test-python
 test-python: $(PYTHON_ENV)/ready ## Build the Python wheel as a user does, and test it installed
@@ -64,22 +69,28 @@ docs: ## Build the reference of the crates, where a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
 
 .PHONY: generate
-generate: ## Write the files that are made from the code (docs/formats)
+generate: ## Write the files that are made from the code (docs/formats, fallgate.h)
 	@mkdir -p docs/formats
 	@for format in pack rules cases drill; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done
+	@$(MAKE) --no-print-directory -C bindings/c generate
 
 .PHONY: generate-check
 generate-check: generate ## Fail if a generated file differs from the committed one
-	@git diff --exit-code -- docs/formats || { echo 'docs/formats is out of date: commit what `make generate` wrote' >&2; exit 1; }
-	@new="$$(git ls-files --others --exclude-standard -- docs/formats)"; \
+	@git diff --exit-code -- docs/formats bindings/c/include \
+		|| { echo 'a generated file is out of date: commit what `make generate` wrote' >&2; exit 1; }
+	@new="$$(git ls-files --others --exclude-standard -- docs/formats bindings/c/include)"; \
 		test -z "$$new" || { echo "generated, but not committed: $$new" >&2; exit 1; }
 
 .PHONY: bench
 bench: ## Measure the workloads on this machine
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --package fallgate-benches
+
+.PHONY: bench-c
+bench-c: ## Measure a decision through C beside one in Rust
+	@$(MAKE) --no-print-directory -C bindings/c bench
 
 .PHONY: bench-peers
 bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)
