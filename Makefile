@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 CARGO ?= cargo
+PYTHON ?= python3
+# Where the Python wheel is installed to be tested.
+PYTHON_ENV := target/python/env
 # The pack that `make demo` rehearses.
 PACK ?= policies/idp-outage
 # What `make fuzz` runs: one target of fuzz/fuzz_targets, or all of them; and for how many seconds each.
@@ -27,22 +30,38 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 test: ## Build everything and run every test
 	$(CARGO) test --locked --workspace --all-features
 	@$(MAKE) --no-print-directory test-c
+	@$(MAKE) --no-print-directory test-python
 
 .PHONY: test-c
 test-c: ## Run the C and C++ programs against an install of their own, under sanitizers and valgrind too
 	@$(MAKE) --no-print-directory -C bindings/c test
+
+.PHONY: test-python
+test-python: $(PYTHON_ENV)/ready ## Build the Python wheel as a user does, and test it installed
+	@rm -rf target/python/wheels
+	$(PYTHON_ENV)/bin/pip wheel --quiet --no-deps --wheel-dir target/python/wheels ./bindings/python
+	@$(PYTHON_ENV)/bin/pip install --quiet --no-index --no-deps --force-reinstall target/python/wheels/*.whl
+	@cd bindings/python && FALLGATE_WHEEL="$$(ls $(CURDIR)/target/python/wheels/*.whl)" $(CURDIR)/$(PYTHON_ENV)/bin/python -m pytest -q
+
+$(PYTHON_ENV)/ready: bindings/python/tests/requirements.txt
+	@rm -rf $(PYTHON_ENV)
+	@$(PYTHON) -m venv $(PYTHON_ENV)
+	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml
+	$(CARGO) fmt --manifest-path bindings/python/benches/floor/Cargo.toml
 
 .PHONY: lint
 lint: ## Check formatting and run clippy, where a warning is an error
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
+	$(CARGO) fmt --manifest-path bindings/python/benches/floor/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
 .PHONY: docs
@@ -76,6 +95,13 @@ bench-c: ## Measure a decision through C beside one in Rust
 .PHONY: bench-peers
 bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --manifest-path benches/peers/Cargo.toml
+
+.PHONY: bench-python
+bench-python: ## Measure the Python face beside its floors, cedarpy and casbin
+	@test -d target/python/bench || $(PYTHON) -m venv target/python/bench
+	target/python/bench/bin/pip install --quiet --requirement bindings/python/benches/requirements.txt
+	target/python/bench/bin/pip install --quiet --force-reinstall --no-deps ./bindings/python ./bindings/python/benches/floor
+	RUST_BACKTRACE=0 target/python/bench/bin/python bindings/python/benches/run.py
 
 .PHONY: fuzz
 fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)
