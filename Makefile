@@ -27,10 +27,23 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 	@$(CARGO) run --locked --quiet --package fallgate-cli -- drill $(PACK)
 
 .PHONY: test
-test: ## Build everything and run every test
-	$(CARGO) test --locked --workspace --all-features
+test: ## Build everything and run every test, in all languages
+	@rm -rf $(CORPUS_LINES) && mkdir -p $(CORPUS_LINES)
+	FALLGATE_CORPUS_SUMMARY=$(CORPUS_LINES)/rust $(CARGO) test --locked --workspace --all-features
 	@$(MAKE) --no-print-directory test-c
-	@$(MAKE) --no-print-directory test-python
+	@cp target/c/corpus.line $(CORPUS_LINES)/c
+	@FALLGATE_CORPUS_SUMMARY=$(CORPUS_LINES)/python $(MAKE) --no-print-directory test-python
+	@$(MAKE) --no-print-directory same-answers
+
+# What each language says of the corpus: how many calls, of which corpus, and the digest of all decisions.
+CORPUS_LINES := $(CURDIR)/target/corpus
+LANGUAGES := rust c python
+
+.PHONY: same-answers
+same-answers:
+	@cd $(CORPUS_LINES) && for language in $(LANGUAGES); do printf '%-7s' $$language && cat $$language; done
+	@cd $(CORPUS_LINES) && test "$$(cat $(LANGUAGES) | sort -u | wc -l)" -eq 1 \
+		|| { echo 'the languages do not decide alike: see the lines above' >&2; exit 1; }
 
 .PHONY: test-c
 test-c: ## Run the C and C++ programs against an install of their own, under sanitizers and valgrind too

@@ -95,8 +95,11 @@ def test_the_corpus_gives_the_same_decisions(capsys: pytest.CaptureFixture[str])
                 decisions.update(canonical(decision.to_dict()).encode() + b"\n")
     # The shipped packs have hundreds of steps each; an empty corpus would prove nothing.
     assert len(packs) >= 4 and steps >= 1_000
+    line = f"steps {steps} corpus {hashlib.sha256(data).hexdigest()} decisions {decisions.hexdigest()}"
     with capsys.disabled():
-        print(f"\nsteps {steps} corpus {hashlib.sha256(data).hexdigest()} decisions {decisions.hexdigest()}")
+        print(f"\n{line}")
+    if summary := os.environ.get("FALLGATE_CORPUS_SUMMARY"):
+        Path(summary).write_text(f"{line}\n")
 
 
 def batched(engine: fallgate.Engine, request: Any, at: fallgate.Now) -> fallgate.Decision:
