@@ -1,0 +1,1 @@
+export { Decision, Denied, Engine, FallgateError } from './index.js';

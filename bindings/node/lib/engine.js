@@ -1,0 +1,682 @@
+'use strict'
+// The engine: the core's verbs, as JavaScript has them.
+
+const addon = require('../native.js')
+const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
+const { Denied, FallgateError, native } = require('./failures.js')
+const { Unreadable, documentText, requestText } = require('./request.js')
+
+/** @typedef {import('./decision.js').Obligation} Obligation */
+
+/**
+ * A value of a request. Integers beyond `2 ** 53 - 1` come as a bigint; a date becomes its RFC 3339 text.
+ *
+ * @typedef {null | boolean | number | bigint | string | Date | readonly Value[] | { readonly [name: string]: Value }} Value
+ */
+
+/**
+ * A subject or a resource.
+ *
+ * @typedef {object} Party
+ * @property {string} type The kind of thing, as the schema declares it.
+ * @property {string} id Which one of its kind.
+ * @property {{ readonly [name: string]: Value }} [properties] What is known of it.
+ */
+
+/**
+ * What the subject asks to do.
+ *
+ * @typedef {object} Action
+ * @property {string} name The action's name, as the pack declares it.
+ * @property {{ readonly [name: string]: Value }} [properties] What is known of it.
+ */
+
+/**
+ * One question: may this subject do this to that, under these circumstances?
+ *
+ * @typedef {object} Request
+ * @property {Party} subject Who asks.
+ * @property {string | Action} action What they ask to do: its name alone, or with properties.
+ * @property {Party} resource What they ask to do it to.
+ * @property {{ readonly [name: string]: Value }} [context] The circumstances.
+ */
+
+/**
+ * Readings of the two clocks. A test brings its own; left out, they are read here.
+ *
+ * @typedef {object} Now
+ * @property {bigint} monotonicNs Nanoseconds of a clock that never goes back and goes on while the machine sleeps.
+ * @property {bigint} wallNs Nanoseconds since 1970.
+ */
+
+/** @typedef {{ now?: Now }} Timed */
+/** @typedef {'ok' | 'degraded' | 'failed' | 'unknown'} Status */
+/** @typedef {'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable'} Observed */
+
+/**
+ * Limits on what an engine takes in. What is left out is the core's default.
+ *
+ * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax'
+ *   | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
+ *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
+ *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
+ *   | 'drillStepsMax' | 'batchMax', number>>} Limits
+ */
+
+/**
+ * How an engine is set up. What is left out is the core's default.
+ *
+ * @typedef {object} Options
+ * @property {number} [clockSkewMaxMs] How far the two clocks may part before the signal `clock` fails.
+ * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+ * @property {Limits} [limits] The limits on all that comes in.
+ */
+
+/** @typedef {Options & Timed} OpenOptions */
+
+/**
+ * Something that happened.
+ *
+ * @typedef {object} Event
+ * @property {string} code A stable name.
+ * @property {Readonly<Now>} at When.
+ * @property {string} [bundle] Of an activation: the bundle's name.
+ * @property {number} [revision] Of an activation: the bundle's revision.
+ * @property {string} [cause] Of a refused bundle: why.
+ * @property {string} [signal] Of a signal: its name.
+ * @property {Status} [from] Of a signal that changed: what it was.
+ * @property {Status} [to] Of a signal that changed: what it is.
+ * @property {Observed} [outcome] Of an observation that was not taken: why.
+ */
+
+/**
+ * What was counted since the engine was made.
+ *
+ * @typedef {object} Counters
+ * @property {number} clockWentBack Readings of the monotonic clock that were earlier than one before.
+ * @property {number} eventsDropped Events dropped because nobody polled.
+ * @property {number} cachedDecisions Cached decisions now held.
+ */
+
+/**
+ * Why a decision would be what it is.
+ *
+ * @typedef {object} Explanation
+ * @property {string} [stopped] What was wrong before any rule was looked at.
+ * @property {readonly (readonly [signal: string, status: Status])[]} degraded The required signals that are not ok.
+ * @property {readonly (readonly [signal: string, status: Status])[]} signals The signals that the action requires or its rules read.
+ * @property {readonly RuleTrace[]} rules The rules that could match, in order of their ids.
+ * @property {readonly (readonly [fact: string, ms: number])[]} expiry What bounds the life of the answer, the earliest first.
+ */
+
+/**
+ * What one rule came to.
+ *
+ * @typedef {object} RuleTrace
+ * @property {string} rule Its id.
+ * @property {'allow' | 'deny'} effect What it does where it is true.
+ * @property {string} matched Whether its match part holds: `true`, `false`, or a cause.
+ * @property {string} truth Whether the whole holds.
+ * @property {string} [detail] What Rego says of a result that is neither true nor false.
+ * @property {readonly (readonly [start: number, end: number, value: string])[]} [expressions] The sub-expressions that were evaluated.
+ */
+
+/**
+ * What a drill came to.
+ *
+ * @typedef {object} DrillReport
+ * @property {string} drill What the drill shows.
+ * @property {boolean} passed Whether every step is as expected.
+ * @property {readonly DrillStep[]} steps What each step came to, repetitions one by one.
+ * @property {string} decisionsHash The SHA-256 of all decisions: equal in every language.
+ */
+
+/**
+ * What one step of a drill came to.
+ *
+ * @typedef {object} DrillStep
+ * @property {number} step Which step of the drill it is, from zero.
+ * @property {Readonly<Now>} at When it was.
+ * @property {string | null} note What the step is for.
+ * @property {readonly string[]} told What the engine was told.
+ * @property {string | null} asked The request's subject, action and resource.
+ * @property {Decision | null} decision What was decided.
+ * @property {readonly Event[]} events What happened since the step before.
+ * @property {boolean} expects Whether the step expects anything.
+ * @property {readonly string[]} failures In what the step is not as expected.
+ */
+
+/**
+ * Fulfils an obligation; throws where it cannot.
+ *
+ * @typedef {(obligation: Obligation, decision: Decision) => unknown} ObligationHandler
+ */
+
+/** @typedef {Timed & { obligations?: { readonly [type: string]: ObligationHandler } }} EnforceOptions */
+
+// Node 20 lacks neither; the second name is what older transpilers wrote.
+const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose')
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
+
+/** A policy decision point inside this process, and of this thread: a worker opens its own. */
+class Engine {
+  /** @type {ReturnType<typeof addon.create>} */
+  #handle
+  /** How much of a request the core would read, with all of its attributes. @type {import('./request.js').Reading} */
+  #everything
+  /** The same, with the attributes that the active policy looks at. @type {import('./request.js').Reading} */
+  #reading
+  /** By number: what the addon's short answers stand for. @type {Readonly<import('./decision.js').Fields>[]} */
+  #labels = []
+
+  /**
+   * An engine without a bundle: it denies everything with `no_policy`.
+   *
+   * @param {Options} [options]
+   */
+  constructor(options = {}) {
+    const { clockSkewMaxMs, key, limits } = options
+    if (key !== undefined && !(key instanceof Uint8Array && key.length === 16)) {
+      throw new TypeError('`key` must be 16 bytes')
+    }
+    const told = JSON.stringify({ clockSkewMaxMs, key: key && [...key], limits })
+    this.#handle = native(() => addon.create(told))
+    const readable = JSON.parse(addon.requestLimits(this.#handle))
+    this.#everything = { ...readable, wanted: () => null }
+    this.#reading = this.#everything
+  }
+
+  /**
+   * An engine with an active bundle.
+   *
+   * @param {string | Uint8Array | object} pack A pack's folder, a bundle's file, a bundle's bytes, or a pack's document.
+   * @param {OpenOptions} [options]
+   * @returns {Engine}
+   * @throws {FallgateError} for a pack that cannot be read or is refused.
+   */
+  static open(pack, options) {
+    const engine = new this(options)
+    engine.activate(pack, options)
+    return engine
+  }
+
+  /**
+   * The two clocks of this machine as they stand now.
+   *
+   * @returns {Readonly<Now>}
+   */
+  static now() {
+    const [monotonicNs, wallNs] = addon.machineNow()
+    return Object.freeze({ monotonicNs, wallNs })
+  }
+
+  /**
+   * Makes a bundle the active one. The one before decides until then, and stays where this throws.
+   *
+   * @param {string | Uint8Array | object} pack A pack's folder, a bundle's file, a bundle's bytes, or a pack's document.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} for a pack that cannot be read or is refused.
+   */
+  activate(pack, options) {
+    const [monotonic, wall] = clocks(options)
+    const handle = this.#handle
+    if (typeof pack === 'string') {
+      native(() => addon.activatePath(handle, pack, monotonic, wall))
+    } else if (pack instanceof Uint8Array) {
+      native(() => addon.activateBytes(handle, own(pack), monotonic, wall))
+    } else if (typeof pack === 'object' && pack !== null) {
+      const document = documentText(pack, DOCUMENT)
+      native(() => addon.activateDocument(handle, document, monotonic, wall))
+    } else {
+      throw new TypeError("a pack is its folder's path, a bundle's path, a bundle's bytes or a document")
+    }
+    this.#learnAnew()
+  }
+
+  /**
+   * Takes a report about a signal, and says what became of it.
+   *
+   * @param {string} signal
+   * @param {Status} status
+   * @param {Timed & { observedAt?: bigint }} [options] `observedAt`: when it was seen, on the monotonic clock.
+   * @returns {Observed}
+   */
+  observe(signal, status, options) {
+    const [monotonic, wall] = clocks(options)
+    const observedAt = options?.observedAt
+    if (typeof signal !== 'string' || typeof status !== 'string') throw new TypeError('a signal and its status are texts')
+    if (observedAt !== undefined && typeof observedAt !== 'bigint') throw new TypeError('`observedAt` must be a bigint')
+    return /** @type {Observed} */ (native(() => addon.observe(this.#handle, signal, status, observedAt, monotonic, wall)))
+  }
+
+  /**
+   * Decides. It throws only where `now` makes no sense: whatever else is wrong is a deny with its reason.
+   *
+   * @param {Request} request
+   * @param {Timed} [options]
+   * @returns {Decision}
+   */
+  decide(request, options) {
+    const [monotonic, wall] = clocks(options)
+    const handle = this.#handle
+    try {
+      const reading = this.#reading
+      let text = requestText(request, reading)
+      // A getter of the request has activated another bundle: what it looks at may have been left out.
+      if (reading !== this.#reading) text = requestText(request, this.#everything)
+      const answer =
+        monotonic === undefined ? addon.decide(handle, text) : addon.decideAt(handle, text, monotonic, wall)
+      return this.#decision(answer)
+    } catch (error) {
+      return this.#refusal(error, monotonic, wall)
+    }
+  }
+
+  /**
+   * Decides on the text or the bytes of an AuthZEN evaluation request.
+   *
+   * @param {string | Uint8Array} request
+   * @param {Timed} [options]
+   * @returns {Decision}
+   */
+  decideJson(request, options) {
+    const [monotonic, wall] = clocks(options)
+    const handle = this.#handle
+    try {
+      if (typeof request === 'string') {
+        if (!request.isWellFormed()) throw new Unreadable('holds half of a character')
+        const answer =
+          monotonic === undefined ? addon.decide(handle, request) : addon.decideAt(handle, request, monotonic, wall)
+        return this.#decision(answer)
+      }
+      if (!(request instanceof Uint8Array)) throw new Unreadable('must be a text or bytes')
+      return this.#decision(addon.decideBytes(handle, own(request), monotonic, wall))
+    } catch (error) {
+      return this.#refusal(error, monotonic, wall)
+    }
+  }
+
+  /**
+   * Decides on many requests at one time.
+   *
+   * @param {Iterable<Request>} requests
+   * @param {Timed} [options]
+   * @returns {Decision[]} In the order of the requests.
+   */
+  decideMany(requests, options) {
+    const now = options?.now ?? Engine.now()
+    return Array.from(requests, (request) => this.decide(request, { now }))
+  }
+
+  /**
+   * The same on a thread of Node's pool. The requests are read before this returns.
+   *
+   * @param {Iterable<Request>} requests
+   * @param {Timed} [options]
+   * @returns {Promise<Decision[]>} In the order of the requests.
+   */
+  async decideManyAsync(requests, options) {
+    const [monotonic, wall] = clocks(options)
+    const asked = Array.from(requests, (request) => {
+      try {
+        return { request: requestText(request, this.#everything) }
+      } catch (error) {
+        return { refused: error instanceof Unreadable ? error.detail : 'the request cannot be read' }
+      }
+    })
+    const answers = await native(() => addon.decideMany(this.#handle, asked, monotonic, wall))
+    return answers.map((answer) => new Decision(fieldsOf(answer)))
+  }
+
+  /**
+   * Decides, fulfils the obligations, and throws for whatever is not an allow. An obligation without a handler, or whose
+   * handler throws or gives a promise, denies.
+   *
+   * @param {Request} request
+   * @param {EnforceOptions} [options] `obligations`: by type of obligation, what fulfils it.
+   * @returns {Decision} An allow.
+   * @throws {Denied}
+   */
+  enforce(request, options) {
+    const decision = this.decide(request, options)
+    if (decision.allowed !== true) throw new Denied(decision)
+    for (const obligation of decision.obligations) {
+      const given = fulfil(obligation, decision, options?.obligations)
+      if (isThenable(given)) {
+        // What it comes to is not waited for, and must not end the process either.
+        Promise.resolve(given).catch(() => {})
+        throw new Denied(decision, `denied: the handler of the obligation ${obligation.id} gives a promise; use enforceAsync`)
+      }
+    }
+    return decision
+  }
+
+  /**
+   * The same with handlers that may give promises: each is waited for.
+   *
+   * @param {Request} request
+   * @param {EnforceOptions} [options] `obligations`: by type of obligation, what fulfils it.
+   * @returns {Promise<Decision>} An allow.
+   * @throws {Denied}
+   */
+  async enforceAsync(request, options) {
+    const decision = this.decide(request, options)
+    if (decision.allowed !== true) throw new Denied(decision)
+    for (const obligation of decision.obligations) {
+      try {
+        await fulfil(obligation, decision, options?.obligations)
+      } catch (error) {
+        throw error instanceof Denied ? error : unfulfilled(obligation, decision, error)
+      }
+    }
+    return decision
+  }
+
+  /**
+   * Explains what `decide` would say, without an effect on anything.
+   *
+   * @param {Request} request
+   * @param {Timed} [options]
+   * @returns {Explanation}
+   */
+  explain(request, options) {
+    const [monotonic, wall] = clocks(options)
+    let text
+    try {
+      text = requestText(request, this.#everything)
+    } catch (error) {
+      const stopped = error instanceof Unreadable ? error.detail : 'the request cannot be read'
+      return deeplyFrozen({ stopped, degraded: [], signals: [], rules: [], expiry: [] })
+    }
+    return deeplyFrozen(JSON.parse(native(() => addon.explain(this.#handle, text, monotonic, wall))))
+  }
+
+  /**
+   * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
+   * come in time even when nobody asks.
+   *
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  advance(options) {
+    const [monotonic, wall] = clocks(options)
+    native(() => addon.advance(this.#handle, monotonic, wall))
+  }
+
+  /**
+   * Takes the two clocks as they stand now for right: the way out after they have parted.
+   *
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  anchorClocks(options) {
+    const [monotonic, wall] = clocks(options)
+    native(() => addon.anchorClocks(this.#handle, monotonic, wall))
+  }
+
+  /**
+   * When `advance` is due, at the latest, on the monotonic clock; null while time alone changes nothing.
+   *
+   * @returns {bigint | null}
+   */
+  nextDeadline() {
+    return addon.nextDeadline(this.#handle)
+  }
+
+  /**
+   * The oldest event that was not polled yet.
+   *
+   * @returns {Readonly<Event> | null}
+   */
+  pollEvent() {
+    const text = addon.pollEvent(this.#handle)
+    return text === null ? null : eventOf(JSON.parse(text))
+  }
+
+  /**
+   * The events that were not polled yet, the oldest first. It ends where there are no more; it never waits.
+   *
+   * @returns {Generator<Readonly<Event>, void, undefined>}
+   */
+  *events() {
+    for (let event = this.pollEvent(); event !== null; event = this.pollEvent()) yield event
+  }
+
+  /**
+   * What was counted so far.
+   *
+   * @returns {Readonly<Counters>}
+   */
+  counters() {
+    return Object.freeze(JSON.parse(addon.counters(this.#handle)))
+  }
+
+  /**
+   * The status of a signal, as of the last call that told the engine the time; null where none is so named.
+   *
+   * @param {string} name
+   * @returns {Status | null}
+   */
+  signal(name) {
+    return /** @type {Status | null} */ (addon.signal(this.#handle, name))
+  }
+
+  /**
+   * The active bundle: its name, revision and identifier; null where none is active.
+   *
+   * @returns {Readonly<{ name: string, revision: number, id: string }> | null}
+   */
+  bundle() {
+    const text = addon.bundle(this.#handle)
+    return text === null ? null : Object.freeze(JSON.parse(text))
+  }
+
+  /**
+   * The active bundle's canonical bytes: what a worker, or another machine, opens to decide by the same policy.
+   *
+   * @returns {Buffer | null}
+   */
+  bundleBytes() {
+    return addon.bundleBytes(this.#handle)
+  }
+
+  /**
+   * Runs a drill on a fresh engine with the active bundle. Nothing of this engine changes.
+   *
+   * @param {string | object} drill A drill's file, or its document.
+   * @returns {DrillReport}
+   * @throws {FallgateError} for a drill that cannot be read or is refused.
+   */
+  drill(drill) {
+    let text
+    if (typeof drill === 'string') {
+      text = native(() => addon.drillPath(this.#handle, drill))
+    } else if (typeof drill === 'object' && drill !== null) {
+      const document = documentText(drill, DOCUMENT)
+      text = native(() => addon.drillDocument(this.#handle, document))
+    } else {
+      throw new TypeError("a drill is its file's path or a document")
+    }
+    const report = JSON.parse(text)
+    report.steps = report.steps.map(stepOf)
+    return deeplyFrozen(report)
+  }
+
+  /**
+   * Lets go of the bundle and of all that was observed. What is asked from then on is denied with `no_policy`; what
+   * would tell the engine something throws with the code `closed`. Closing twice is fine.
+   *
+   * @returns {void}
+   */
+  close() {
+    addon.close(this.#handle)
+    this.#learnAnew()
+  }
+
+  /** @returns {void} */
+  [dispose]() {
+    this.close()
+  }
+
+  /** @returns {Promise<void>} */
+  async [asyncDispose]() {
+    this.close()
+  }
+
+  /**
+   * The decision that an answer of the addon stands for.
+   *
+   * @param {string} answer
+   * @returns {Decision}
+   */
+  #decision(answer) {
+    if (answer.charCodeAt(0) === BRACE) return new Decision(fieldsOf(answer))
+    const number = (answer.charCodeAt(26) - DIGIT_ZERO) * 64 + answer.charCodeAt(27) - DIGIT_ZERO
+    const fields = this.#labels[number] ?? this.#learn(number)
+    return new Decision(fields, answer.slice(0, 26), answer.length === 28 ? 0 : Number(answer.slice(28)))
+  }
+
+  /** Another bundle has other labels, and looks at other attributes. */
+  #learnAnew() {
+    this.#labels = []
+    const handle = this.#handle
+    /** @type {Map<string, readonly string[] | null>} */
+    const known = new Map()
+    this.#reading = {
+      ...this.#everything,
+      wanted: (/** @type {string} */ entity, /** @type {string} */ type) => {
+        const key = `${entity} ${type}`
+        let names = known.get(key)
+        if (names === undefined) {
+          names = addon.wanted(handle, entity, type)
+          // Types come with requests: strangers must not fill the memory with them.
+          if (known.size >= WANTED_MAX) known.clear()
+          known.set(key, names)
+        }
+        return names
+      },
+    }
+  }
+
+  /** @param {number} number */
+  #learn(number) {
+    const text = addon.label(this.#handle, number)
+    if (text === null) throw new Error('an answer has a label that was never given out')
+    return (this.#labels[number] = fieldsOf(text))
+  }
+
+  /**
+   * The deny of a request that no decision came of.
+   *
+   * @param {unknown} error
+   * @param {bigint | undefined} monotonic
+   * @param {bigint | undefined} wall
+   * @returns {Decision}
+   */
+  #refusal(error, monotonic, wall) {
+    if (!(error instanceof Unreadable)) return new Decision()
+    try {
+      return new Decision(fieldsOf(addon.refuse(this.#handle, error.detail, monotonic, wall)))
+    } catch {
+      return new Decision()
+    }
+  }
+}
+
+const BRACE = '{'.charCodeAt(0)
+/** For how many types of an entity the attributes that the policy looks at are remembered. */
+const WANTED_MAX = 1024
+const DIGIT_ZERO = '0'.charCodeAt(0)
+/** How much of a pack's or a drill's document is put into text; the core's own limits are below. */
+const DOCUMENT = Object.freeze({ bytes: 2 ** 28, depth: 128 })
+
+/**
+ * The readings of the clocks that a caller brings, checked: what is not whole is a mistake, never half of it.
+ *
+ * @param {Timed | undefined} options
+ * @returns {[bigint, bigint] | [undefined, undefined]}
+ */
+function clocks(options) {
+  const now = options?.now
+  if (now === undefined) return UNREAD
+  const { monotonicNs, wallNs } = now ?? {}
+  const whole =
+    typeof monotonicNs === 'bigint' && monotonicNs >= 0n && monotonicNs < 2n ** 64n &&
+    typeof wallNs === 'bigint' && wallNs >= -(2n ** 63n) && wallNs < 2n ** 63n
+  if (!whole) throw new TypeError('`now` must be `{ monotonicNs, wallNs }`, two bigints of nanoseconds within 64 bits')
+  return [monotonicNs, wallNs]
+}
+
+/** @type {[undefined, undefined]} */
+const UNREAD = [undefined, undefined]
+
+/**
+ * Bytes that nobody else can change while they are read.
+ *
+ * @param {Uint8Array} bytes
+ */
+function own(bytes) {
+  return bytes.buffer instanceof SharedArrayBuffer ? Uint8Array.from(bytes) : bytes
+}
+
+/**
+ * @param {Obligation} obligation
+ * @param {Decision} decision
+ * @param {{ readonly [type: string]: ObligationHandler } | undefined} handlers
+ * @returns {unknown}
+ */
+function fulfil(obligation, decision, handlers) {
+  const handler = handlers !== undefined && Object.hasOwn(handlers, obligation.type) ? handlers[obligation.type] : undefined
+  if (typeof handler !== 'function') {
+    throw new Denied(decision, `denied: no handler for the obligation ${obligation.id} of type ${obligation.type}`)
+  }
+  try {
+    return handler(obligation, decision)
+  } catch (error) {
+    throw unfulfilled(obligation, decision, error)
+  }
+}
+
+/**
+ * @param {Obligation} obligation
+ * @param {Decision} decision
+ * @param {unknown} cause
+ */
+function unfulfilled(obligation, decision, cause) {
+  return new Denied(decision, `denied: the obligation ${obligation.id} could not be fulfilled`, cause)
+}
+
+/** @param {unknown} value */
+function isThenable(value) {
+  return value !== null && typeof value === 'object' && typeof (/** @type {any} */ (value).then) === 'function'
+}
+
+/** @param {any} told */
+function eventOf({ monotonicNs, wallNs, ...event }) {
+  return Object.freeze({ ...event, at: instantOf(monotonicNs, wallNs) })
+}
+
+/** @param {any} told */
+function stepOf({ monotonicNs, wallNs, decision, events, ...step }) {
+  return {
+    ...step,
+    at: instantOf(monotonicNs, wallNs),
+    decision: decision === null ? null : new Decision(fieldsOf(JSON.stringify(decision))),
+    events: events.map(eventOf),
+  }
+}
+
+/**
+ * @param {string} monotonicNs
+ * @param {string} wallNs
+ * @returns {Readonly<Now>}
+ */
+function instantOf(monotonicNs, wallNs) {
+  return Object.freeze({ monotonicNs: BigInt(monotonicNs), wallNs: BigInt(wallNs) })
+}
+
+exports.Decision = Decision
+exports.Denied = Denied
+exports.Engine = Engine
+exports.FallgateError = FallgateError

@@ -1,0 +1,31 @@
+// Builds the addon of this machine's platform and puts it beside the package; `--release` for what is packed.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { binaryName } from './platform.mjs'
+
+const folder = dirname(dirname(fileURLToPath(import.meta.url)))
+const release = process.argv.includes('--release')
+
+const cargo = ['build', '--locked', '--package', 'fallgate-node', '--message-format', 'json-render-diagnostics']
+if (release) cargo.push('--release')
+const built = spawnSync('cargo', cargo, {
+  cwd: folder,
+  encoding: 'utf8',
+  maxBuffer: 2 ** 28,
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+if (built.error) throw new Error(`cannot run cargo (${built.error.message}): install Rust, as rustup.rs says`)
+if (built.status !== 0) process.exit(built.status ?? 1)
+
+const artifacts = built.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+const library = artifacts
+  .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'fallgate_node')
+  .flatMap(({ filenames }) => filenames)
+  .find((name) => /\.(so|dylib|dll)$/.test(name))
+if (library === undefined) throw new Error('cargo built no library of the package fallgate-node')
+copyFileSync(library, join(folder, binaryName()))
+copyFileSync(join(folder, '..', '..', 'LICENSE'), join(folder, 'LICENSE'))
+console.log(`${binaryName()}: built${release ? ' for release' : ''}`)
