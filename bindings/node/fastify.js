@@ -1,2 +1,57 @@
 'use strict'
-// placeholder
+// A plugin and a hook for Fastify.
+
+const { PROBLEM, checked, problem, settle } = require('./lib/enforcement.js')
+
+/** @typedef {import('./lib/engine.js').Engine} Engine */
+
+/**
+ * What is needed of Fastify's reply.
+ *
+ * @typedef {object} Reply
+ * @property {boolean} sent
+ * @property {(status: number) => any} code
+ * @property {(name: string, value: string) => any} header
+ * @property {(body: any) => any} send
+ */
+
+/**
+ * A `preHandler` hook that goes on where the engine allows, and answers 403 otherwise.
+ *
+ * @template Req
+ * @template {Reply} Res
+ * @param {Engine} engine
+ * @param {import('./lib/enforcement.js').Protection<[request: Req, reply: Res]>} protection
+ * @returns {(request: Req, reply: Res) => Promise<unknown>}
+ */
+function authorize(engine, protection) {
+  checked(engine, protection)
+  return async (request, reply) => {
+    const { allowed, decision } = await settle(engine, protection, [request, reply])
+    if (allowed && !reply.sent) return undefined
+    if (reply.sent) return reply
+    reply.code(403)
+    reply.header('Content-Type', PROBLEM)
+    reply.header('Cache-Control', 'no-store')
+    // Fastify sends a text as it is; an object would pass through the route's own serializer.
+    reply.send(JSON.stringify(problem(decision)))
+    return reply
+  }
+}
+
+/**
+ * A plugin that protects every route of the scope that it is registered in.
+ *
+ * @param {{ addHook: (name: any, hook: any) => any }} fastify
+ * @param {{ engine: Engine } & import('./lib/enforcement.js').Protection<[request: any, reply: any]>} options
+ * @returns {Promise<void>}
+ */
+async function fallgate(fastify, { engine, ...protection }) {
+  fastify.addHook('preHandler', authorize(engine, protection))
+}
+
+// As `fastify-plugin` marks it: the hook belongs to the scope that registers the plugin, not to one below it.
+Object.assign(fallgate, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'fallgate' })
+
+exports.authorize = authorize
+exports.fallgate = fallgate
