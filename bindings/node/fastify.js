@@ -6,23 +6,11 @@ const { PROBLEM, checked, problem, settle } = require('./lib/enforcement.js')
 /** @typedef {import('./lib/engine.js').Engine} Engine */
 
 /**
- * What is needed of Fastify's reply.
- *
- * @typedef {object} Reply
- * @property {boolean} sent
- * @property {(status: number) => any} code
- * @property {(name: string, value: string) => any} header
- * @property {(body: any) => any} send
- */
-
-/**
  * A `preHandler` hook that goes on where the engine allows, and answers 403 otherwise.
  *
- * @template Req
- * @template {Reply} Res
  * @param {Engine} engine
- * @param {import('./lib/enforcement.js').Protection<[request: Req, reply: Res]>} protection
- * @returns {(request: Req, reply: Res) => Promise<unknown>}
+ * @param {import('./lib/enforcement.js').Protection<[request: any, reply: any]>} protection Annotate its parameters with Fastify's types.
+ * @returns {(request: any, reply: any) => Promise<unknown>}
  */
 function authorize(engine, protection) {
   checked(engine, protection)

@@ -61,35 +61,48 @@ const NEVER = Object.freeze({
  * Ask `allowed`: an object is never falsy in JavaScript, so the decision itself says nothing in a condition.
  */
 class Decision {
+  /** Whether the request is granted. @readonly @type {boolean} */
+  allowed
+  /** Why: a stable code. @readonly @type {string} */
+  reason
+  /** The rule that decided, if one did. @readonly @type {string | null} */
+  rule
+  /** The bundle that decided; empty if there was none. @readonly @type {string} */
+  bundle
+  /** The bundle's revision. @readonly @type {number} */
+  revision
+  /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
+  obligations
+  /** The required signals that were not ok. @readonly @type {readonly string[]} */
+  degraded
+  /** For how many milliseconds the host may keep it; zero if not at all. @readonly @type {number} */
+  expiresInMs
+  /** Whether an earlier evaluation was used again. @readonly @type {boolean} */
+  cached
+  /** Whether the rule that decided declares that it may grant more when it knows less. @readonly @type {boolean} */
+  informationLoss
+  /** The identifier. @readonly @type {string} */
+  id
+  /** What exactly was wrong with the request, for a reason that concerns it. @readonly @type {string | null} */
+  detail
+
   /**
    * @param {Readonly<Fields>} [fields] What it says; left out, a deny with the reason `internal_error`.
    * @param {string} [id] The identifier, where it is not the fields'.
    * @param {number} [expiresInMs] The life, where it is not the fields'.
    */
   constructor(fields = NEVER, id = fields.id, expiresInMs = fields.expiresInMs) {
-    /** Whether the request is granted. */
     this.allowed = fields.allowed
-    /** Why: a stable code. */
     this.reason = fields.reason
-    /** The rule that decided, if one did. */
     this.rule = fields.rule
-    /** The bundle that decided; empty if there was none. */
     this.bundle = fields.bundle
-    /** The bundle's revision. */
     this.revision = fields.revision
-    /** What the host has to do along with it. */
     this.obligations = fields.obligations
-    /** The required signals that were not ok. */
     this.degraded = fields.degraded
-    /** For how many milliseconds the host may keep it; zero if not at all. */
     this.expiresInMs = expiresInMs
-    /** Whether an earlier evaluation was used again. */
     this.cached = fields.cached
-    /** Whether the rule that decided declares that it may grant more when it knows less. */
     this.informationLoss = fields.informationLoss
-    /** The identifier. */
     this.id = id
-    /** What exactly was wrong with the request, for a reason that concerns it. */
     this.detail = fields.detail
     Object.freeze(this)
   }

@@ -154,10 +154,6 @@ const { Unreadable, documentText, requestText } = require('./request.js')
 
 /** @typedef {Timed & { obligations?: { readonly [type: string]: ObligationHandler } }} EnforceOptions */
 
-// Node 20 lacks neither; the second name is what older transpilers wrote.
-const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose')
-const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
-
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
   /** @type {ReturnType<typeof addon.create>} */
@@ -515,12 +511,12 @@ class Engine {
   }
 
   /** @returns {void} */
-  [dispose]() {
+  [Symbol.dispose]() {
     this.close()
   }
 
   /** @returns {Promise<void>} */
-  async [asyncDispose]() {
+  async [Symbol.asyncDispose]() {
     this.close()
   }
 

@@ -34,9 +34,9 @@ class FallgateError extends Error {
    */
   constructor(code, message, findings = []) {
     super(message)
-    /** The stable code, shared by all languages. */
+    /** The stable code, shared by all languages. @readonly */
     this.code = code
-    /** What is wrong with a policy, place by place; empty for other errors. */
+    /** What is wrong with a policy, place by place; empty for other errors. @readonly */
     this.findings = findings
   }
 
@@ -55,7 +55,7 @@ class Denied extends FallgateError {
    */
   constructor(decision, message, cause) {
     super('denied', message ?? `denied: ${decision.reason}`)
-    /** What was decided. It may be an allow: then an obligation could not be fulfilled. */
+    /** What was decided. It may be an allow: then an obligation could not be fulfilled. @readonly */
     this.decision = decision
     if (cause !== undefined) this.cause = cause
   }

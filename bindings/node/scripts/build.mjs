@@ -1,6 +1,6 @@
 // Builds the addon of this machine's platform and puts it beside the package; `--release` for what is packed.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,6 +26,9 @@ const library = artifacts
   .flatMap(({ filenames }) => filenames)
   .find((name) => /\.(so|dylib|dll)$/.test(name))
 if (library === undefined) throw new Error('cargo built no library of the package fallgate-node')
-copyFileSync(library, join(folder, binaryName()))
+// A running process may have the old one mapped: it is replaced, never written over.
+const binary = join(folder, binaryName())
+copyFileSync(library, `${binary}.new`)
+renameSync(`${binary}.new`, binary)
 copyFileSync(join(folder, '..', '..', 'LICENSE'), join(folder, 'LICENSE'))
 console.log(`${binaryName()}: built${release ? ' for release' : ''}`)

@@ -39,30 +39,30 @@ export type EvaluationResponse = {
  * Ask `allowed`: an object is never falsy in JavaScript, so the decision itself says nothing in a condition.
  */
 declare class Decision {
-    /** Whether the request is granted. */
-    allowed: boolean;
-    /** Why: a stable code. */
-    reason: string;
-    /** The rule that decided, if one did. */
-    rule: string | null;
-    /** The bundle that decided; empty if there was none. */
-    bundle: string;
-    /** The bundle's revision. */
-    revision: number;
-    /** What the host has to do along with it. */
-    obligations: readonly Obligation[];
-    /** The required signals that were not ok. */
-    degraded: readonly string[];
-    /** For how many milliseconds the host may keep it; zero if not at all. */
-    expiresInMs: number;
-    /** Whether an earlier evaluation was used again. */
-    cached: boolean;
-    /** Whether the rule that decided declares that it may grant more when it knows less. */
-    informationLoss: boolean;
-    /** The identifier. */
-    id: string;
-    /** What exactly was wrong with the request, for a reason that concerns it. */
-    detail: string | null;
+    /** Whether the request is granted. @readonly @type {boolean} */
+    readonly allowed: boolean;
+    /** Why: a stable code. @readonly @type {string} */
+    readonly reason: string;
+    /** The rule that decided, if one did. @readonly @type {string | null} */
+    readonly rule: string | null;
+    /** The bundle that decided; empty if there was none. @readonly @type {string} */
+    readonly bundle: string;
+    /** The bundle's revision. @readonly @type {number} */
+    readonly revision: number;
+    /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
+    readonly obligations: readonly Obligation[];
+    /** The required signals that were not ok. @readonly @type {readonly string[]} */
+    readonly degraded: readonly string[];
+    /** For how many milliseconds the host may keep it; zero if not at all. @readonly @type {number} */
+    readonly expiresInMs: number;
+    /** Whether an earlier evaluation was used again. @readonly @type {boolean} */
+    readonly cached: boolean;
+    /** Whether the rule that decided declares that it may grant more when it knows less. @readonly @type {boolean} */
+    readonly informationLoss: boolean;
+    /** The identifier. @readonly @type {string} */
+    readonly id: string;
+    /** What exactly was wrong with the request, for a reason that concerns it. @readonly @type {string | null} */
+    readonly detail: string | null;
     /**
      * @param {Readonly<Fields>} [fields] What it says; left out, a deny with the reason `internal_error`.
      * @param {string} [id] The identifier, where it is not the fields'.

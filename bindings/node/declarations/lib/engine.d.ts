@@ -379,14 +379,9 @@ export type EnforceOptions = Timed & {
  * @typedef {(obligation: Obligation, decision: Decision) => unknown} ObligationHandler
  */
 /** @typedef {Timed & { obligations?: { readonly [type: string]: ObligationHandler } }} EnforceOptions */
-declare const dispose: symbol;
-declare const asyncDispose: symbol;
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
-    /** @returns {void} */
-    [dispose]: () => void;
-    [asyncDispose]: () => Promise<void>;
     /**
      * An engine without a bundle: it denies everything with `no_policy`.
      *
@@ -564,4 +559,8 @@ declare class Engine {
      * @returns {void}
      */
     close(): void;
+    /** @returns {void} */
+    [Symbol.dispose](): void;
+    /** @returns {Promise<void>} */
+    [Symbol.asyncDispose](): Promise<void>;
 }

@@ -62,9 +62,9 @@ export type Place = {
  */
 /** An error of this package. A decision is never one: whatever goes wrong in `decide` is a deny. */
 declare class FallgateError extends Error {
-    /** The stable code, shared by all languages. */
+    /** The stable code, shared by all languages. @readonly */
     code: string;
-    /** What is wrong with a policy, place by place; empty for other errors. */
+    /** What is wrong with a policy, place by place; empty for other errors. @readonly */
     findings: readonly Finding[];
     /**
      * @param {string} code The stable code, shared by all languages.
@@ -77,7 +77,7 @@ declare class FallgateError extends Error {
 }
 /** Thrown by `enforce` for whatever is not an allow whose obligations are all fulfilled. */
 declare class Denied extends FallgateError {
-    /** What was decided. It may be an allow: then an obligation could not be fulfilled. */
+    /** What was decided. It may be an allow: then an obligation could not be fulfilled. @readonly */
     decision: import("./decision.js").Decision;
     cause: unknown;
     /**

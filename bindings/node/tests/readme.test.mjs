@@ -1,0 +1,27 @@
+// The examples of the README, run: what each says that it prints, it prints.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+
+import { folder } from './engines.mjs'
+
+const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code)
+
+test('there are examples', () => assert.ok(examples.length >= 6, `${examples.length} examples`))
+
+for (const [number, code] of examples.entries()) {
+  test(`example ${number + 1} of the README`, (t) => {
+    const expected = [...code.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line)
+    assert.ok(expected.length > 0, 'an example says what it prints')
+    // Beside the package, so that it finds the package by its name.
+    const file = join(folder, 'tests', `.readme-${process.pid}-${number}.mjs`)
+    writeFileSync(file, code)
+    t.after(() => rmSync(file))
+    const ended = spawnSync(process.execPath, [file], { cwd: join(folder, '..', '..'), encoding: 'utf8', timeout: 60_000 })
+    assert.equal(ended.status, 0, ended.stderr)
+    assert.deepEqual(ended.stdout.trimEnd().split('\n'), expected)
+  })
+}
