@@ -54,17 +54,17 @@ export declare function counters(handle: ExternalObject<Handle>): string
 /** An engine without a bundle. */
 export declare function create(options: string): ExternalObject<Handle>
 
-/** Decides on the text of a request, by the machine's clocks. */
-export declare function decide(handle: ExternalObject<Handle>, request: string): string
-
-/** Decides on the text of a request, at a time that the caller says. */
-export declare function decideAt(handle: ExternalObject<Handle>, request: string, monotonicNs: bigint, wallNs: bigint): string
+/** Decides on the text of a request. */
+export declare function decide(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
 /** Decides on the bytes of a request. */
 export declare function decideBytes(handle: ExternalObject<Handle>, request: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
 /** Decides on many requests on a thread of Node's pool; the decisions come as JSON, in the order of the requests. */
 export declare function decideMany(handle: ExternalObject<Handle>, asked: Array<Asked>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): Promise<string[]>
+
+/** Decides on a packed request: the first `length` of the bytes. */
+export declare function decidePacked(handle: ExternalObject<Handle>, bytes: Uint8Array, length: number, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
 /** Runs the drill of a document, and gives its report as JSON. */
 export declare function drillDocument(handle: ExternalObject<Handle>, document: string): string

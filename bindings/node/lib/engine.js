@@ -4,6 +4,7 @@
 const addon = require('../native.js')
 const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
 const { Denied, FallgateError, native } = require('./failures.js')
+const { Packer } = require('./packing.js')
 const { Unreadable, documentText, requestText } = require('./request.js')
 
 /** @typedef {import('./decision.js').Obligation} Obligation */
@@ -162,6 +163,7 @@ class Engine {
   #everything
   /** The same, with the attributes that the active policy looks at. @type {import('./request.js').Reading} */
   #reading
+  #packer = new Packer()
   /** By number: what the addon's short answers stand for. @type {Readonly<import('./decision.js').Fields>[]} */
   #labels = []
 
@@ -258,12 +260,14 @@ class Engine {
     const handle = this.#handle
     try {
       const reading = this.#reading
+      const length = this.#pack(request, reading)
+      // Where a getter of the request has activated another bundle, what that looks at may have been left out.
+      if (length > 0 && reading === this.#reading) {
+        return this.#decision(addon.decidePacked(handle, this.#packer.bytes, length, monotonic, wall))
+      }
       let text = requestText(request, reading)
-      // A getter of the request has activated another bundle: what it looks at may have been left out.
       if (reading !== this.#reading) text = requestText(request, this.#everything)
-      const answer =
-        monotonic === undefined ? addon.decide(handle, text) : addon.decideAt(handle, text, monotonic, wall)
-      return this.#decision(answer)
+      return this.#decision(addon.decide(handle, text, monotonic, wall))
     } catch (error) {
       return this.#refusal(error, monotonic, wall)
     }
@@ -282,9 +286,7 @@ class Engine {
     try {
       if (typeof request === 'string') {
         if (!request.isWellFormed()) throw new Unreadable('holds half of a character')
-        const answer =
-          monotonic === undefined ? addon.decide(handle, request) : addon.decideAt(handle, request, monotonic, wall)
-        return this.#decision(answer)
+        return this.#decision(addon.decide(handle, request, monotonic, wall))
       }
       if (!(request instanceof Uint8Array)) throw new Unreadable('must be a text or bytes')
       return this.#decision(addon.decideBytes(handle, own(request), monotonic, wall))
@@ -521,6 +523,22 @@ class Engine {
   }
 
   /**
+   * Packs a request, and says how many bytes it takes; 0 where it must go as text.
+   *
+   * @param {Request} request
+   * @param {import('./request.js').Reading} reading
+   * @returns {number}
+   */
+  #pack(request, reading) {
+    try {
+      return this.#packer.pack(request, reading)
+    } catch {
+      // Reading it throws: the other way says where.
+      return 0
+    }
+  }
+
+  /**
    * The decision that an answer of the addon stands for.
    *
    * @param {string} answer
@@ -537,18 +555,18 @@ class Engine {
   #learnAnew() {
     this.#labels = []
     const handle = this.#handle
-    /** @type {Map<string, readonly string[] | null>} */
-    const known = new Map()
+    /** @type {Record<string, Map<string, readonly string[] | null>>} */
+    const known = { subject: new Map(), action: new Map(), resource: new Map(), context: new Map() }
     this.#reading = {
       ...this.#everything,
-      wanted: (/** @type {string} */ entity, /** @type {string} */ type) => {
-        const key = `${entity} ${type}`
-        let names = known.get(key)
+      wanted: (entity, type) => {
+        const ofEntity = known[entity]
+        let names = ofEntity.get(type)
         if (names === undefined) {
           names = addon.wanted(handle, entity, type)
           // Types come with requests: strangers must not fill the memory with them.
-          if (known.size >= WANTED_MAX) known.clear()
-          known.set(key, names)
+          if (ofEntity.size >= WANTED_MAX) ofEntity.clear()
+          ofEntity.set(type, names)
         }
         return names
       },

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use fallgate::decision::DecisionId;
 use fallgate::name::Name;
 use fallgate::{Decision, Reason};
 
@@ -52,13 +53,13 @@ impl Labels {
             return decision.to_json().to_string();
         };
         let mut text = String::with_capacity(48);
+        text.extend(identifier(decision.id()));
+        text.extend([high, low]);
         let life = decision.expires_in_ms();
-        let written = match life {
-            0 => std::fmt::write(&mut text, format_args!("{}{high}{low}", decision.id())),
-            _ => std::fmt::write(&mut text, format_args!("{}{high}{low}{life}", decision.id())),
-        };
-        // Writing to a text fails only where a `Display` does; then the long form stands in.
-        written.map_or_else(|_| decision.to_json().to_string(), |()| text)
+        if life > 0 {
+            text.push_str(&life.to_string());
+        }
+        text
     }
 
     fn number(&mut self, decision: &Decision) -> Option<usize> {
@@ -84,6 +85,15 @@ impl Labels {
         self.numbers.insert(key, number);
         Some(number)
     }
+}
+
+/// The 26 signs of an identifier, as its `Display` writes them.
+fn identifier(id: DecisionId) -> impl Iterator<Item = char> {
+    const CROCKFORD: [u8; 32] = *b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    (0..26_u32).rev().map(move |place| {
+        let digit = id.0.checked_shr(place.saturating_mul(5)).unwrap_or(0) & 31;
+        usize::try_from(digit).ok().and_then(|digit| CROCKFORD.get(digit)).map_or('0', |sign| char::from(*sign))
+    })
 }
 
 fn digits(number: usize) -> Option<[char; 2]> {

@@ -16,17 +16,38 @@ use serde_json::json;
 use crate::engine::Handle;
 use crate::failure::Result;
 use crate::instant::now;
+use crate::packed;
 
-/// Decides on the text of a request, by the machine's clocks.
+/// Decides on the text of a request.
 #[napi(catch_unwind)]
-pub fn decide(handle: &External<Handle>, request: String) -> String {
-    settle(handle, request.as_bytes(), fallgate_clocks::now())
+pub fn decide(
+    handle: &External<Handle>,
+    request: String,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<String> {
+    Ok(settle(handle, request.as_bytes(), now(monotonic_ns.as_ref(), wall_ns.as_ref())?))
 }
 
-/// Decides on the text of a request, at a time that the caller says.
+/// Decides on a packed request: the first `length` of the bytes.
 #[napi(catch_unwind)]
-pub fn decide_at(handle: &External<Handle>, request: String, monotonic_ns: BigInt, wall_ns: BigInt) -> Result<String> {
-    Ok(settle(handle, request.as_bytes(), now(Some(&monotonic_ns), Some(&wall_ns))?))
+pub fn decide_packed(
+    handle: &External<Handle>,
+    bytes: &[u8],
+    length: u32,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<String> {
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let mut arena = handle.arena.borrow_mut();
+    arena.reset();
+    let packed = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
+    let request = packed.and_then(|bytes| packed::request(bytes, &arena));
+    let decision = handle.with(|engine| match &request {
+        Some(request) => engine.decide_view(request, now),
+        None => engine.decide_json(&[], now),
+    });
+    Ok(handle.labels.borrow_mut().answer(&decision))
 }
 
 /// Decides on the bytes of a request.

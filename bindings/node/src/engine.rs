@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use bumpalo::Bump;
 use fallgate::drill::parse_status;
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
@@ -24,6 +25,8 @@ pub struct Handle {
     limits: Limits,
     closed: Cell<bool>,
     pub(crate) labels: RefCell<Labels>,
+    /// What packed requests are unpacked into, kept from one to the next.
+    pub(crate) arena: RefCell<Bump>,
 }
 
 impl Handle {
@@ -59,6 +62,7 @@ pub fn create(options: String) -> Result<External<Handle>> {
         limits,
         closed: Cell::new(false),
         labels: RefCell::default(),
+        arena: RefCell::default(),
     }))
 }
 

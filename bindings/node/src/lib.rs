@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`failure`], how an error crosses; [`instant`], the two clocks; [`configuration`], how an engine is
 //! set up; [`source`], where a pack comes from; [`engine`], an engine in a handle and the calls that tell it things;
-//! [`deciding`], the calls that ask it; [`answer`], a decision as one short text; [`happening`], events; [`rehearsal`],
+//! [`deciding`], the calls that ask it; [`packed`], a
+//! request as bytes; [`answer`], a decision as one short text; [`happening`], events; [`rehearsal`],
 //! drills; [`command`], the `fallgate` command.
 //!
 //! Every function is a plain one that takes the handle: a method of a class costs ten times as much. Requests come in as
@@ -17,5 +18,6 @@ pub mod engine;
 pub mod failure;
 pub mod happening;
 pub mod instant;
+pub mod packed;
 pub mod rehearsal;
 pub mod source;
