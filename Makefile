@@ -26,6 +26,18 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 .PHONY: test
 test: ## Build everything and run every test
 	$(CARGO) test --locked --workspace --all-features
+	@$(MAKE) --no-print-directory test-node
+
+# What the npm package is developed with, as its lock file says. Its own install script would build the addon.
+NODE_MODULES := bindings/node/node_modules/.package-lock.json
+$(NODE_MODULES): bindings/node/package-lock.json
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund
+
+.PHONY: test-node
+test-node: $(NODE_MODULES) ## Build the npm package and run its tests
+	cd bindings/node && node scripts/build.mjs
+	cd bindings/node && npm run --silent check && npm test --silent
+	cd bindings/node && npm run --silent test-packed
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -45,17 +57,26 @@ docs: ## Build the reference of the crates, where a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
 
 .PHONY: generate
-generate: ## Write the files that are made from the code (docs/formats)
+generate: ## Write the files that are made from the code (formats, the types of the npm package)
 	@mkdir -p docs/formats
 	@for format in pack rules cases drill; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done
 
+	@$(MAKE) --no-print-directory generate-node
+
+.PHONY: generate-node
+generate-node: $(NODE_MODULES)
+	cd bindings/node && npm run --silent generate
+
+# What is generated for the npm package: its loader and its types.
+NODE_GENERATED := bindings/node/native.js bindings/node/native.d.ts bindings/node/declarations
+
 .PHONY: generate-check
 generate-check: generate ## Fail if a generated file differs from the committed one
-	@git diff --exit-code -- docs/formats || { echo 'docs/formats is out of date: commit what `make generate` wrote' >&2; exit 1; }
-	@new="$$(git ls-files --others --exclude-standard -- docs/formats)"; \
+	@git diff --exit-code -- docs/formats $(NODE_GENERATED) || { echo 'a generated file is out of date: commit what `make generate` wrote' >&2; exit 1; }
+	@new="$$(git ls-files --others --exclude-standard -- docs/formats $(NODE_GENERATED))"; \
 		test -z "$$new" || { echo "generated, but not committed: $$new" >&2; exit 1; }
 
 .PHONY: bench
@@ -63,8 +84,12 @@ bench: ## Measure the workloads on this machine
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --package fallgate-benches
 
 .PHONY: bench-peers
-bench-peers: ## Measure the same work in other engines, in the same run (slow to build)
+bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --manifest-path benches/peers/Cargo.toml
+
+.PHONY: bench-node
+bench-node: ## Measure the npm package beside its floors and its peers
+	cd bindings/node/benches && npm ci --no-audit --no-fund && node run.mjs
 
 .PHONY: fuzz
 fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)

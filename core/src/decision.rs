@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::combine::Verdict;
+use crate::condition::rego::Messages;
 use crate::name::Name;
 use crate::obligation::Obligation;
+use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
 use crate::time::{Monotonic, Now};
@@ -27,6 +29,15 @@ impl std::fmt::Display for DecisionId {
     }
 }
 
+/// What the rules behind a verdict send along with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Particulars {
+    /// What the host has to do along with the decision.
+    pub obligations: Option<Arc<[Obligation]>>,
+    /// What the deciding deny rule says in its own words.
+    pub messages: Messages,
+}
+
 /// The answer to a request. The default is a deny.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
@@ -41,7 +52,7 @@ pub struct Decision {
     information_loss: bool,
     pub(crate) id: DecisionId,
     pub(crate) degraded: Option<Arc<[Name]>>,
-    pub(crate) obligations: Option<Arc<[Obligation]>>,
+    pub(crate) particulars: Particulars,
     pub(crate) detail: Option<Box<str>>,
 }
 
@@ -51,12 +62,16 @@ impl Decision {
         Self { reason: verdict.reason(), at, ..Self::default() }
     }
 
-    /// The same decision, settled by a verdict of the policy.
-    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy) -> Self {
+    /// The same decision, settled by a verdict of the policy on this action.
+    ///
+    /// An allow says too that a rule which might have denied declares to accept a loss: whether it did not deny because
+    /// it knew enough, or too little, nobody can tell.
+    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) -> Self {
         self.reason = verdict.reason();
         let rule = verdict.rule().and_then(|number| policy.rule(number));
         self.rule = rule.map(|rule| rule.id);
-        self.information_loss = rule.is_some_and(|rule| rule.accepts_information_loss);
+        self.information_loss =
+            rule.is_some_and(|rule| rule.accepts_information_loss) || (self.is_allow() && action.may_lose_a_deny);
         self
     }
 
@@ -132,7 +147,8 @@ impl Decision {
         self.cached
     }
 
-    /// Whether the rule that decided declares that it may grant more when it knows less.
+    /// Whether the rule that decided, or one that might have denied what is allowed, declares that it may grant more when
+    /// it knows less.
     #[must_use]
     pub const fn information_loss(&self) -> bool {
         self.information_loss
@@ -153,7 +169,13 @@ impl Decision {
     /// What the host has to do along with it.
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
-        self.obligations.as_deref().unwrap_or_default()
+        self.particulars.obligations.as_deref().unwrap_or_default()
+    }
+
+    /// What the rule that denied says against the request, in the policy's own words: the members of a Rego deny set.
+    #[must_use]
+    pub fn messages(&self) -> &[Box<str>] {
+        self.particulars.messages.as_deref().unwrap_or_default()
     }
 
     /// What exactly was wrong with the request, for a reason that concerns it. Names of attributes, never their values.
@@ -181,6 +203,9 @@ impl Decision {
         put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
         put("expires_in_ms", self.expires_in_ms().into());
         put("obligations", self.obligations().iter().map(Obligation::to_json).collect());
+        if !self.messages().is_empty() {
+            put("messages", self.messages().iter().map(|message| &**message).collect());
+        }
         if let Some(detail) = self.detail() {
             put("detail", detail.into());
         }

@@ -44,9 +44,9 @@ pub struct Limits {
     pub request_values_max: usize,
     /// Bytes of an `id`, a `type` or an action's name. Default 1,024.
     pub id_bytes_max: usize,
-    /// Steps that the conditions of one decision may take in all. Default 100,000.
+    /// Steps that one condition may take: each has a budget of its own, so that none depends on another. Default 100,000.
     pub steps_max: u32,
-    /// Bytes that the conditions of one decision may build in all. Default 1 MiB.
+    /// Bytes that one condition may build. Default 1 MiB.
     pub arena_bytes_max: usize,
     /// Cached decisions. Default 10,000. Zero switches the cache off.
     pub cache_entries_max: usize,

@@ -1,4 +1,4 @@
-//! The reference of codes, `docs/errors.md`, against the code: each reason and each error stands there exactly once.
+//! The reference of codes, `docs/errors.md`, against the code: each code that a face shows stands there exactly once.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -7,6 +7,24 @@ use fallgate::error::Code;
 use fallgate::reason::{Effect, Reason};
 
 const PAGE: &str = include_str!("../../docs/errors.md");
+
+/// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
+const OTHERS: [(&str, &str, &str); 4] = [
+    ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
+    ("Reports", "Observed", include_str!("../src/state/signals.rs")),
+    ("Events", "EventKind", include_str!("../src/state/events.rs")),
+    ("Causes", "Cause", include_str!("../src/condition/mod.rs")),
+];
+
+/// The codes of a type, as its source gives them: the texts in its function `code`, which the compiler keeps complete.
+fn codes_of<'s>(source: &'s str, name: &str) -> Vec<&'s str> {
+    let start = format!("\nimpl {name} {{\n");
+    let of_type = source.split(&start).skip(1).map(|rest| rest.split("\n}\n").next());
+    let function = of_type.flatten().find_map(|block| block.split_once("pub const fn code("));
+    let (_, body) = function.unwrap_or_else(|| panic!("`{name}` has no function `code`"));
+    let body = body.split("\n    }\n").next().unwrap_or_default();
+    body.lines().filter_map(|line| line.split_once("=> \"")?.1.split('"').next()).collect()
+}
 
 /// The rows of the table under a heading: the cells, the first without its backticks.
 fn rows<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
@@ -54,8 +72,29 @@ fn every_error_code_is_documented_once() {
 }
 
 #[test]
+fn every_other_code_is_documented_once() {
+    for (heading, name, source) in OTHERS {
+        let known = codes_of(source, name);
+        assert!(known.len() >= 3, "`{name}`: {known:?}");
+        let rows = rows(PAGE, heading);
+        let documented: Vec<&str> = rows.iter().filter_map(|row| row.first().copied()).collect();
+        assert_eq!(differences(&documented, &known), Vec::<String>::new(), "{heading}");
+    }
+}
+
+#[test]
+fn the_codes_of_a_type_are_found() {
+    let source = "\nimpl A {\n    pub const fn code(self) {\n        A::X { .. } => \"x\",\n        A::Y => \"y\",\n    }\n\n    \
+                  fn other() {\n        A::X => \"z\",\n    }\n}\n\nimpl B {\n    pub const fn code(self) {\n        \
+                  B::V => \"v\",\n    }\n}\n";
+    assert_eq!(codes_of(source, "A"), ["x", "y"]);
+    assert_eq!(codes_of(source, "B"), ["v"]);
+}
+
+#[test]
 fn every_row_says_something_in_every_column() {
-    for (heading, columns) in [("Reasons", 4), ("Codes", 3)] {
+    let others = OTHERS.map(|(heading, ..)| (heading, 3));
+    for (heading, columns) in [("Reasons", 4), ("Codes", 3)].into_iter().chain(others) {
         for row in rows(PAGE, heading) {
             assert_eq!(row.len(), columns, "{row:?}");
             assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");

@@ -11,11 +11,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fallgate::condition::rego::{Modules, RegoInput, evaluate};
+use fallgate::condition::rego::{Modules, Outcome, RegoInput, evaluate};
 use fallgate::condition::{Cause, SignalView, Status, Truth};
 use fallgate::error::{Code, Diagnostic};
 use fallgate::limits::Limits;
+use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::request::Party;
+use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::{Map, Timestamp, Value};
+use fallgate::{Config, Engine, Request};
 
 fn load(text: &str) -> Result<Modules, Vec<Diagnostic>> {
     load_with(&[("a/authz.rego", text)], None)
@@ -40,7 +44,7 @@ fn text(value: &str) -> Value {
 fn asked(module: &str, context: Value) -> Truth {
     let modules = load(module).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let entry = modules.entry_point("data.a.allow").unwrap();
-    modules.truth(&entry, &RegoInput::new([("context", &context)])).0
+    modules.ask(&entry, &RegoInput::new([("context", &context)])).truth
 }
 
 fn refused(module: &str) -> Diagnostic {
@@ -99,7 +103,7 @@ fn the_detail_names_the_rule_and_no_value_of_the_input() {
     let modules = load("package a\nallow if to_number(input.context.x) > 5").unwrap();
     let entry = modules.entry_point("data.a.allow").unwrap();
     let context = map(&[("x", text("hunter2"))]);
-    let (truth, detail) = modules.truth(&entry, &RegoInput::new([("context", &context)]));
+    let Outcome { truth, detail, .. } = modules.ask(&entry, &RegoInput::new([("context", &context)]));
     assert_eq!(truth, UNKNOWN);
     let detail = detail.unwrap();
     assert!(detail.starts_with("`data.a.allow` failed at a/authz.rego:2:"), "{detail}");
@@ -111,10 +115,10 @@ fn one_evaluation_leaves_nothing_to_the_next() {
     let modules = load("package a\nallow if input.context.ok == true").unwrap();
     let entry = modules.entry_point("data.a.allow").unwrap();
     let good = map(&[("ok", Value::Bool(true))]);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([("context", &good)])).0, Truth::True);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([])).0, UNKNOWN);
-    assert_eq!(modules.truth(&entry, &RegoInput::document(&Value::Int(5))).0, UNKNOWN);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([("context", &good)])).0, Truth::True);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([("context", &good)])).truth, Truth::True);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([])).truth, UNKNOWN);
+    assert_eq!(modules.ask(&entry, &RegoInput::document(&Value::Int(5))).truth, UNKNOWN);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([("context", &good)])).truth, Truth::True);
 }
 
 #[test]
@@ -137,9 +141,9 @@ fn signals_and_the_time_are_read_and_declared() {
     let view = |status| SignalView { status, observed_at: None };
     let now = Timestamp::from_second(1).unwrap();
     let input = |status| RegoInput::new([]).with_signals([("idp", view(status))]).with_now(now);
-    assert_eq!(modules.truth(&entry, &input(Status::Ok)).0, Truth::True);
-    assert_eq!(modules.truth(&entry, &input(Status::Degraded)).0, UNKNOWN);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([]).with_signals([("idp", view(Status::Ok))])).0, UNKNOWN);
+    assert_eq!(modules.ask(&entry, &input(Status::Ok)).truth, Truth::True);
+    assert_eq!(modules.ask(&entry, &input(Status::Degraded)).truth, UNKNOWN);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([]).with_signals([("idp", view(Status::Ok))])).truth, UNKNOWN);
     let plain = load("package a\nallow if input.subject.id == \"u\"").unwrap();
     let reads = plain.entry_point("data.a.allow").unwrap().reads();
     assert!(!reads.reads_now && !reads.reads_signals);
@@ -256,7 +260,7 @@ fn the_deepest_admitted_expression_is_loaded_asked_and_dropped_on_a_small_stack(
                 let entry = modules.entry_point("data.a.allow").unwrap();
                 let context = map(&[("x", Value::Int(1_999))]);
                 let expected = if module == &long { Truth::False } else { Truth::True };
-                assert_eq!(modules.truth(&entry, &RegoInput::new([("context", &context)])).0, expected);
+                assert_eq!(modules.ask(&entry, &RegoInput::new([("context", &context)])).truth, expected);
             }
         }
     });
@@ -300,9 +304,9 @@ fn the_built_in_clock_is_the_time_of_the_decision() {
     let entry = modules.entry_point("data.a.allow").unwrap();
     assert!(entry.reads().reads_now && !entry.reads().reads_signals);
     let at = |nanos| RegoInput::new([]).with_now(Timestamp::from_nanosecond(nanos).unwrap());
-    assert_eq!(modules.truth(&entry, &at(1_000_000_001)).0, Truth::True);
-    assert_eq!(modules.truth(&entry, &at(1_000_000_002)).0, Truth::False);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([])).0, UNKNOWN);
+    assert_eq!(modules.ask(&entry, &at(1_000_000_001)).truth, Truth::True);
+    assert_eq!(modules.ask(&entry, &at(1_000_000_002)).truth, Truth::False);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([])).truth, UNKNOWN);
     assert!(load("package a\nallow := time[\"now\\u005fns\"]() == 1").is_err());
 }
 
@@ -338,7 +342,7 @@ fn what_brings_evaluators_down_ends_in_bounded_time_and_stack() {
     let denied = |module: &str, context: &Value| {
         let Ok(modules) = load(module) else { return };
         let entry = modules.entry_point("data.a.allow").unwrap();
-        let truth = modules.truth(&entry, &RegoInput::new([("context", context)])).0;
+        let truth = modules.ask(&entry, &RegoInput::new([("context", context)])).truth;
         assert!(matches!(truth, Truth::Indeterminate(_)), "{module}: {truth:?}");
     };
     on_small_stack(128, || {
@@ -354,7 +358,7 @@ fn what_brings_evaluators_down_ends_in_bounded_time_and_stack() {
         denied("package a\nallow if not count(input.context.text) / 0 == 1", &big);
         let counted = load("package a\nallow if strings.count(input.context.text, \"\") == 10000001").unwrap();
         let entry = counted.entry_point("data.a.allow").unwrap();
-        assert_eq!(counted.truth(&entry, &RegoInput::new([("context", &big)])).0, Truth::True);
+        assert_eq!(counted.ask(&entry, &RegoInput::new([("context", &big)])).truth, Truth::True);
         assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     });
 }
@@ -373,17 +377,19 @@ fn a_deny_set_is_true_with_members_and_says_them() {
         let entry = modules.deny_entry_point("data.a.deny").unwrap();
         let ask = |amount, blocked| {
             let input = map(&[("amount", Value::Int(amount)), ("blocked", Value::Bool(blocked))]);
-            modules.truth(&entry, &RegoInput::document(&input))
+            modules.ask(&entry, &RegoInput::document(&input))
         };
-        assert_eq!(ask(5, false), (Truth::False, None));
-        assert_eq!(ask(11, false), (Truth::True, Some("11 is too much".into())));
-        assert_eq!(ask(11, true), (Truth::True, Some("11 is too much; blocked".into())));
+        let said = |messages: &[&str]| Some(messages.iter().map(|message| Box::from(*message)).collect());
+        assert_eq!(ask(5, false), Outcome::plain(Truth::False));
+        assert_eq!(ask(11, false), Outcome { messages: said(&["11 is too much"]), ..Outcome::plain(Truth::True) });
+        let both = said(&["11 is too much", "blocked"]);
+        assert_eq!(ask(11, true), Outcome { messages: both, ..Outcome::plain(Truth::True) });
     }
     // An error in one member is not the absence of that member.
     let failing = load("package a\ndeny contains \"x\" if to_number(input.x) > 5").unwrap();
     let entry = failing.deny_entry_point("data.a.deny").unwrap();
     let input = map(&[("x", text("y"))]);
-    assert_eq!(failing.truth(&entry, &RegoInput::document(&input)).0, UNKNOWN);
+    assert_eq!(failing.ask(&entry, &RegoInput::document(&input)).truth, UNKNOWN);
     // What allows is never a set, whatever is asked for as a denial is a boolean or a set.
     let modules = load("package a\nallow contains \"x\"\nname := \"x\"\ndeny if input.x").unwrap();
     assert!(modules.entry_point("data.a.allow").is_err());
@@ -415,22 +421,23 @@ fn a_request_that_lacks_what_is_read_is_not_evaluated() {
     let empty = map(&[]);
     let input = RegoInput::new([("context", &empty)]);
     // Without a contract this is the hole of Rego: knowing less grants more.
-    assert_eq!(modules.truth(&entry, &input).0, Truth::True);
+    assert_eq!(modules.ask(&entry, &input).truth, Truth::True);
     let strict = entry.clone().requiring(|_| false);
     assert_eq!(
-        modules.truth(&strict, &input),
-        (
-            Truth::Indeterminate(Cause::Missing),
-            Some("`data.a.allow` reads `input.context.suspended`, which is not there".into())
-        )
+        modules.ask(&strict, &input),
+        Outcome {
+            truth: Truth::Indeterminate(Cause::Missing),
+            detail: Some("`data.a.allow` reads `input.context.suspended`, which is not there".into()),
+            messages: None,
+        }
     );
-    assert_eq!(modules.truth(&strict, &RegoInput::none()).0, Truth::Indeterminate(Cause::Missing));
+    assert_eq!(modules.ask(&strict, &RegoInput::none()).truth, Truth::Indeterminate(Cause::Missing));
     for (suspended, truth) in [(true, Truth::False), (false, Truth::True)] {
         let context = map(&[("suspended", Value::Bool(suspended))]);
-        assert_eq!(modules.truth(&strict, &RegoInput::new([("context", &context)])).0, truth);
+        assert_eq!(modules.ask(&strict, &RegoInput::new([("context", &context)])).truth, truth);
     }
     let optional = entry.requiring(|path| *path == ["context", "suspended"]);
-    assert_eq!(modules.truth(&optional, &input).0, Truth::True);
+    assert_eq!(modules.ask(&optional, &input).truth, Truth::True);
 }
 
 /// What OPA answers, from its documentation and Go's, where the evaluator's own built-ins answer something else.
@@ -540,7 +547,7 @@ fn a_misspelt_rule_or_entry_of_the_data_is_refused() {
     let modules = load_with(&[("a.rego", module)], Some(&data)).unwrap();
     let entry = modules.entry_point("data.a.allow").unwrap();
     let context = map(&[("role", text("admin"))]);
-    assert_eq!(modules.truth(&entry, &RegoInput::new([("context", &context)])).0, Truth::True);
+    assert_eq!(modules.ask(&entry, &RegoInput::new([("context", &context)])).truth, Truth::True);
 }
 
 #[test]
@@ -552,7 +559,7 @@ fn the_budget_is_a_count_and_meets_the_same_step_each_time() {
     let truth_within = |steps| {
         let mut limits = Limits::DEFAULT;
         limits.rego_steps_max = steps;
-        evaluate("a.rego", hundred, "data.a.allow", &Value::Null, None, &limits).unwrap().0
+        evaluate("a.rego", hundred, "data.a.allow", &Value::Null, None, &limits).unwrap().truth
     };
     let enough = (1..200).map(|n| n * 32).find(|steps| truth_within(*steps) == Truth::True).unwrap();
     for _ in 0..20 {
@@ -565,9 +572,47 @@ fn the_budget_is_a_count_and_meets_the_same_step_each_time() {
 fn a_lone_module_decides_on_any_document() {
     let module = "package app.authz\ndefault allow := false\nallow if input.user == \"alice\"";
     let ask = |input: &Value| {
-        evaluate("authz.rego", module, "data.app.authz.allow", input, None, &Limits::DEFAULT).unwrap().0
+        evaluate("authz.rego", module, "data.app.authz.allow", input, None, &Limits::DEFAULT).unwrap().truth
     };
     assert_eq!(ask(&map(&[("user", text("alice"))])), Truth::True);
     assert_eq!(ask(&map(&[("user", text("bob"))])), Truth::False);
     assert!(evaluate("authz.rego", module, "data.app.authz.alow", &Value::Null, None, &Limits::DEFAULT).is_err());
+}
+
+/// What a deny set says goes with the decision, with one that is used again, and with one of `minimal` too; never with the
+/// decision of another rule.
+#[test]
+fn what_a_deny_set_says_is_in_the_decision() {
+    let document = serde_json::json!({
+        "fallgate": 1, "name": "said", "revision": 1, "signals": { "idp": { "ttl": "10s" } },
+        "schema": { "context": { "amount": "int", "frozen": "bool" } },
+        "actions": {
+            "pay": { "cache": { "deny": "5s" } },
+            "void": { "requires": ["idp"], "on_failure": "minimal" },
+        },
+        "rego": { "a.rego": "package a\ndeny contains msg if {\n  input.context.amount > 10\n  msg := sprintf(\"%d is too much\", [input.context.amount])\n}" },
+        "rules": [
+            { "id": "all", "effect": "allow", "minimal": true },
+            { "id": "b-limit", "effect": "deny", "when": { "rego": "data.a.deny" } },
+            { "id": "a-frozen", "effect": "deny", "when": "context.frozen" },
+        ],
+    });
+    let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap();
+    let engine = Engine::new(Config::default());
+    let now = Now::new(Monotonic::ZERO, Wall::from_millis(0));
+    engine.activate(bundle, now).unwrap();
+    let decide = |action: &str, amount: i64, frozen: bool| {
+        let request = Request::new(Party::new("user", "ann"), action, Party::new("payment", "p"))
+            .with_context("amount", Value::Int(amount))
+            .with_context("frozen", Value::Bool(frozen));
+        let decision = engine.decide(&request, now);
+        let said: Vec<String> = decision.messages().iter().map(ToString::to_string).collect();
+        (decision.rule().map(str::to_owned), decision.cached(), said)
+    };
+    let said = vec!["11 is too much".to_owned()];
+    assert_eq!(decide("pay", 11, false), (Some("b-limit".into()), false, said.clone()));
+    assert_eq!(decide("pay", 11, false), (Some("b-limit".into()), true, said.clone()));
+    assert_eq!(decide("void", 11, false), (Some("b-limit".into()), false, said));
+    assert_eq!(decide("pay", 10, false), (Some("all".into()), false, vec![]));
+    assert_eq!(decide("pay", 11, true), (Some("a-frozen".into()), false, vec![]));
 }

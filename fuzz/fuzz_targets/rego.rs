@@ -14,8 +14,8 @@ fuzz_target!(|text: &str| {
     let input = Value::from(&serde_json::json!({ "x": 1, "y": ["a", "b"], "z": { "k": null } }));
     for path in ["data.p.allow", "data.p.q", "data.app.allow"] {
         if let Ok(entry) = modules.entry_point(path) {
-            let first = modules.truth(&entry, &RegoInput::document(&input));
-            assert_eq!(first, modules.truth(&entry, &RegoInput::document(&input)), "{path}");
+            let first = modules.ask(&entry, &RegoInput::document(&input));
+            assert_eq!(first, modules.ask(&entry, &RegoInput::document(&input)), "{path}");
         }
     }
 });

@@ -41,6 +41,18 @@ pub enum Format {
     Json,
 }
 
+/// For whom findings are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FindingFormat {
+    /// People.
+    #[default]
+    Text,
+    /// Programs.
+    Json,
+    /// Code scanners and editors: SARIF 2.1.0.
+    Sarif,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -55,7 +67,7 @@ pub enum Command {
         pack: PathBuf,
         /// For whom the output is.
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: FindingFormat,
         /// Count warnings as findings.
         #[arg(long)]
         strict: bool,
@@ -85,6 +97,8 @@ pub enum Command {
         /// Only the drill of this name: its file's, without `.yaml`.
         name: Option<String>,
     },
+    /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
+    Ablate(Ablate),
     /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
     Corpus {
         /// A folder of packs, or one pack's folder.
@@ -138,6 +152,36 @@ pub struct Eval {
     /// The rule of the Rego file, such as `data.app.authz.allow`.
     #[arg(long, value_name = "RULE", requires = "rego")]
     pub query: Option<String>,
+}
+
+/// Take away what requests, data and signals say, and show each deny that becomes an allow.
+#[derive(Args, Debug)]
+pub struct Ablate {
+    /// A pack's folder, a bundle, or a folder or file of Rego as it runs today.
+    pub policy: PathBuf,
+    /// For whom the output is.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: FindingFormat,
+    /// Whether two things at a time are taken away too.
+    #[arg(long, value_name = "WHETHER", default_value_t = true, action = clap::ArgAction::Set)]
+    pub pairs: bool,
+    /// Take away the items of lists too; else a list is whole or gone.
+    #[arg(long)]
+    pub items: bool,
+    /// How many removals are tried at the most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    pub limit: u64,
+    /// Rego only: an input, or a list of inputs, as JSON or YAML; may be repeated; `-` reads the standard input. Left out: the
+    /// inputs of the policy's own tests.
+    #[arg(long = "input", value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Rego only: the rule that decides, such as `data.app.authz.allow`, or a `deny` that denies where it is true or has
+    /// members; may be repeated. Left out: the one `allow`, with the `deny` beside it, or each `deny`.
+    #[arg(long = "query", value_name = "RULE")]
+    pub queries: Vec<String>,
+    /// Rego only: data, as JSON or YAML; may be repeated. The `data.json` and `data.yaml` of a folder are read as well.
+    #[arg(long = "data", value_name = "FILE")]
+    pub data: Vec<PathBuf>,
 }
 
 fn signal(text: &str) -> Result<(String, String), String> {

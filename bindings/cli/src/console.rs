@@ -122,13 +122,15 @@ pub fn show_findings(
     Ok(())
 }
 
-/// The three colours of results.
+/// The colours of results.
 #[derive(Clone, Copy, Debug)]
 pub enum Paint {
     /// An allow, a pass.
     Good,
     /// A deny, a failure.
     Bad,
+    /// What could not be established.
+    Doubtful,
     /// What matters less.
     Faint,
 }
@@ -142,6 +144,7 @@ pub fn painted(text: &str, paint: Paint, coloured: bool) -> String {
     let code = match paint {
         Paint::Good => "32",
         Paint::Bad => "31",
+        Paint::Doubtful => "33",
         Paint::Faint => "2",
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")

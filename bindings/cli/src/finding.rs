@@ -11,6 +11,8 @@ pub enum Severity {
     Error,
     /// The pack is taken, but somebody should look.
     Warning,
+    /// It is as somebody has declared it to be.
+    Note,
 }
 
 impl Severity {
@@ -20,6 +22,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -38,7 +41,7 @@ pub struct Place {
 pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
-    /// Its stable code: one of [`Code`], or `unreadable` for a file that cannot be read.
+    /// Its stable code: one of [`Code`], `unreadable` for a file that cannot be read, or one of `ablate`'s.
     pub code: &'static str,
     /// What is wrong: one line, lower case.
     pub message: String,
@@ -63,7 +66,9 @@ impl Finding {
         Self::with_code("unreadable", message)
     }
 
-    fn with_code(code: &'static str, message: impl Into<String>) -> Self {
+    /// Something with a code of a command's own.
+    #[must_use]
+    pub fn with_code(code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, code, message: message.into(), help: None, pointer: None, places: Vec::new() }
     }
 

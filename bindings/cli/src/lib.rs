@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ablate;
 pub mod arguments;
 pub mod budget;
 pub mod command;
@@ -13,9 +14,12 @@ pub mod console;
 pub mod finding;
 pub mod json;
 pub mod pack;
+pub mod progress;
 pub mod reading;
 pub mod reference;
+pub mod rego_folder;
 pub mod report;
+pub mod sarif;
 pub mod scalar;
 pub mod source;
 pub mod yaml;

@@ -15,6 +15,7 @@ pub fn render(finding: &Finding, files: &[SourceFile], coloured: bool) -> String
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let message = normalize_untrusted_str(&finding.message);
     let mut group = Group::with_title(level.clone().primary_title(message).id(finding.code));

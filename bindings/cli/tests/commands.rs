@@ -226,7 +226,8 @@ fn eval_ends_with_0_for_an_allow_and_1_for_a_deny() {
     assert!(output["explanation"]["rules"].is_array());
     let ran = fallgate(&["eval", &pack, "--input", &request, "--all-signals-ok", "--explain"]);
     assert!(ran.out.contains("\nrules considered\n"), "{}", ran.out);
-    assert!(ran.out.contains("resource.owner == subject.id: true"), "{}", ran.out);
+    let line = ran.out.lines().find(|line| line.contains("resource.owner == subject.id")).unwrap();
+    assert!(line.starts_with("         ") && line.ends_with("  true"), "{}", ran.out);
     // What is no request is denied, like everything that is not known.
     let ran = fallgate_with(&["eval", &pack, "--input", "-", "--all-signals-ok"], b"{", false);
     assert_eq!(ran.exit, 1);
@@ -346,4 +347,49 @@ fn a_reader_that_leaves_is_no_failure() {
         assert_eq!(run(arguments, &mut console), 0);
         assert_eq!(String::from_utf8(err).unwrap(), "");
     }
+}
+
+/// One document of calls and decisions, the same each time.
+#[test]
+fn a_corpus_names_every_call_and_its_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = folder.path().join("shop");
+    assert_eq!(fallgate(&["init", pack.to_str().unwrap()]).exit, 0);
+    let ran = fallgate(&["corpus", folder.path().to_str().unwrap()]);
+    assert_eq!((ran.exit, ran.err.as_str()), (0, ""));
+    let corpus: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(corpus["packs"][0]["name"], "shop");
+    let timelines = corpus["packs"][0]["timelines"].as_array().unwrap();
+    let calls: Vec<_> = timelines.iter().flat_map(|one| one["operations"].as_array().unwrap()).collect();
+    assert!(calls.iter().all(|call| call["at"]["monotonic_ns"].is_string() && call["at"]["wall_ns"].is_string()));
+    for name in ["activate", "observe", "advance", "decide"] {
+        assert!(calls.iter().any(|call| call.get(name).is_some()), "{name}");
+    }
+    assert!(calls.iter().all(|call| call.get("decide").is_some() == call["decision"]["decision"].is_boolean()));
+    assert_eq!(fallgate(&["corpus", pack.to_str().unwrap()]).out, ran.out);
+    let empty = tempfile::tempdir().unwrap();
+    let ran = fallgate(&["corpus", empty.path().to_str().unwrap()]);
+    assert_eq!((ran.exit, ran.out.as_str()), (3, ""));
+    assert!(ran.err.contains("there is no pack in"), "{}", ran.err);
+}
+
+/// The columns of an explanation are aligned, and coloured only where colours are asked for.
+#[test]
+fn an_explanation_is_aligned_and_coloured_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = folder.path().join("shop");
+    let pack = pack.to_str().unwrap();
+    assert_eq!(fallgate(&["init", pack]).exit, 0);
+    let request = format!("{pack}/requests/read.json");
+    let plain = fallgate(&["eval", pack, "--input", &request, "--all-signals-ok", "--explain"]);
+    assert!(!plain.out.contains('\u{1b}'), "{}", plain.out);
+    let rules: Vec<&str> = plain.out.lines().skip_while(|line| *line != "rules considered").skip(1).collect();
+    let truths: Vec<usize> = rules
+        .iter()
+        .filter(|line| line.starts_with("  allow  ") || line.starts_with("  deny   "))
+        .map(|line| line.rfind("  ").unwrap())
+        .collect();
+    assert!(truths.len() > 1 && truths.iter().all(|at| *at == truths[0]), "{}", plain.out);
+    let coloured = fallgate(&["eval", pack, "--input", &request, "--all-signals-ok", "--explain", "--color", "always"]);
+    assert!(coloured.out.contains("\u{1b}[32mtrue\u{1b}[0m"), "{}", coloured.out);
 }

@@ -20,6 +20,7 @@
  * @property {string} bundle
  * @property {number} revision
  * @property {readonly Obligation[]} obligations
+ * @property {readonly string[]} messages
  * @property {readonly string[]} degraded
  * @property {number} expiresInMs
  * @property {boolean} cached
@@ -47,6 +48,7 @@ const NEVER = Object.freeze({
   bundle: '',
   revision: 0,
   obligations: NONE,
+  messages: NONE,
   degraded: NONE,
   expiresInMs: 0,
   cached: false,
@@ -73,6 +75,8 @@ class Decision {
   revision
   /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
   obligations
+  /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */
+  messages
   /** The required signals that were not ok. @readonly @type {readonly string[]} */
   degraded
   /** For how many milliseconds the host may keep it; zero if not at all. @readonly @type {number} */
@@ -98,6 +102,7 @@ class Decision {
     this.bundle = fields.bundle
     this.revision = fields.revision
     this.obligations = fields.obligations
+    this.messages = fields.messages
     this.degraded = fields.degraded
     this.expiresInMs = expiresInMs
     this.cached = fields.cached
@@ -123,6 +128,7 @@ class Decision {
     context.degraded = this.degraded
     context.expires_in_ms = this.expiresInMs
     context.obligations = this.obligations
+    if (this.messages.length > 0) context.messages = this.messages
     if (this.detail !== null) context.detail = this.detail
     return { decision: this.allowed, context }
   }
@@ -143,6 +149,7 @@ function fieldsOf(text) {
     bundle: context.bundle,
     revision: context.revision,
     obligations: deeplyFrozen(context.obligations),
+    messages: deeplyFrozen(context.messages ?? NONE),
     degraded: deeplyFrozen(context.degraded),
     expiresInMs: context.expires_in_ms,
     cached: context.cached,

@@ -46,8 +46,10 @@ impl Labels {
     /// A decision as text: 26 signs of identifier, two of label and the milliseconds of its life unless they are zero;
     /// or JSON, which begins with a brace.
     pub(crate) fn answer(&mut self, decision: &Decision) -> String {
-        let particular =
-            decision.detail().is_some() || !decision.degraded().is_empty() || !decision.obligations().is_empty();
+        let particular = decision.detail().is_some()
+            || !decision.degraded().is_empty()
+            || !decision.obligations().is_empty()
+            || !decision.messages().is_empty();
         let number = if particular { None } else { self.number(decision) };
         let Some([high, low]) = number.and_then(digits) else {
             return decision.to_json().to_string();

@@ -145,7 +145,8 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         let signal = self.scope.signals.get(usize::from(index)).copied().unwrap_or_default();
         match (node, signal.status) {
             (Node::SignalOk(_), status) => Ok(View::Bool(status == Status::Ok)),
-            (Node::SignalFailed(_), Status::Unknown) => Err(Cause::Signal(index)),
+            // Of what is not known nothing can be said, not even for how long: an age that went on would be a presence test.
+            (_, Status::Unknown) => Err(Cause::Signal(index)),
             (Node::SignalFailed(_), status) => Ok(View::Bool(status == Status::Failed)),
             _ => {
                 let observed_at = signal.observed_at.ok_or(Cause::Signal(index))?;

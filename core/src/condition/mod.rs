@@ -169,6 +169,13 @@ pub trait Names {
     /// The nearest declared name, if one is near, where there is no such signal.
     fn signal(&mut self, name: &str) -> Result<u16, Option<String>>;
 
+    /// Whether the signal at this index fails by a loss, as `clock` does when the clock is lost: then `failed` is a
+    /// presence test. Of other signals nobody says `failed` who knows nothing.
+    fn fails_by_loss(&self, signal: u16) -> bool {
+        let _ = signal;
+        false
+    }
+
     /// The pack's `data.json`; `None` where the pack has none.
     fn data(&self) -> Option<&Value>;
 

@@ -60,6 +60,8 @@ pub(super) struct Facts {
     pub(super) types: Vec<ValueType>,
     /// By slot: what its absence means.
     pub(super) absences: Vec<(u16, Absence)>,
+    /// Signals that fail by a loss.
+    pub(super) failing_by_loss: Vec<u16>,
     /// Constants that stand for a presence test of the pack's data.
     pub(super) presence_of_data: Vec<NodeId>,
 }
@@ -126,6 +128,7 @@ impl Analysis<'_> {
     fn node(&self, id: NodeId, node: Node) -> Moves {
         match node {
             Node::Constant(_) if self.facts.presence_of_data.contains(&id) => Moves::falling(id),
+            Node::SignalFailed(signal) if self.facts.failing_by_loss.contains(&signal) => Moves::rising(id),
             Node::Fail(_)
             | Node::Constant(_)
             | Node::Variable(_)
@@ -189,17 +192,22 @@ impl Analysis<'_> {
         value_type.is_none_or(|one| matches!(one, ValueType::Any | ValueType::Map(..) | ValueType::Record(_)))
     }
 
-    /// `c ? a : b`. Where `c` can move, only a constant branch makes it logic again.
+    /// `c ? a : b`. Where `c` can move, only a constant branch makes it logic again. It is not quite the logic of `&&` and
+    /// `||`: these are settled by one term, while a choice waits for `c`. So a `c` that was indeterminate and moves, either
+    /// way, settles the whole to whatever the branch is that it moves to.
     fn conditional(&self, condition: NodeId, then: NodeId, otherwise: NodeId) -> Moves {
         let (c, a, b) = (self.of(condition), self.of(then), self.of(otherwise));
         if c == Moves::NONE {
             return a.or(b);
         }
+        let either = c.rises.or(c.falls);
         match (self.constant(then), self.constant(otherwise)) {
-            (_, Some(false)) => c.or(a),
-            (Some(true), _) => c.or(b),
-            (_, Some(true)) => c.negated().or(a),
-            (Some(false), _) => c.negated().or(b),
+            (Some(true), Some(false)) => c,
+            (Some(false), Some(true)) => c.negated(),
+            (_, Some(false)) => Moves { rises: c.rises, falls: either }.or(a),
+            (Some(true), _) => Moves { rises: either, falls: c.falls }.or(b),
+            (_, Some(true)) => Moves { rises: either, falls: c.rises }.or(a),
+            (Some(false), _) => Moves { rises: c.falls, falls: either }.or(b),
             _ => c.or(a).or(b).followed_by_anything(),
         }
     }

@@ -247,7 +247,12 @@ impl Compiler<'_> {
         };
         let (node, value_type) = match field {
             "ok" => (Node::SignalOk(index), ValueType::Bool),
-            "failed" => (Node::SignalFailed(index), ValueType::Bool),
+            "failed" => {
+                if self.names.fails_by_loss(index) {
+                    self.facts.failing_by_loss.push(index);
+                }
+                (Node::SignalFailed(index), ValueType::Bool)
+            }
             "age" => {
                 self.clock.unbounded = true;
                 (Node::SignalAge(index), ValueType::Duration)

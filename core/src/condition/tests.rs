@@ -380,6 +380,12 @@ fn signals_follow_their_table() {
     holds("!signals.geo.ok && !signals.queue.ok && !signals.queue.failed && signals.idp.age == duration('30s')");
     assert_eq!(cause("signals.geo.failed"), Cause::Signal(2));
     assert_eq!(cause("signals.geo.age > duration('1s')"), Cause::Signal(2));
+    // Observed once, and silent since: its age is lost with its status.
+    let silent = [SignalView { status: Status::Unknown, observed_at: Some(Monotonic::ZERO) }];
+    let age = compile("signals.idp.age > duration('1s')");
+    let aged =
+        with_scope(100, None, |scope| age.truth(&Scope { signals: &silent, steps_left: Cell::new(100), ..*scope }));
+    assert_eq!(aged, Truth::Indeterminate(Cause::Signal(0)));
     // A signal is the cause only where signals alone are.
     assert_eq!(cause("signals.geo.failed && subject.missing"), Cause::Missing);
     assert_eq!(cause("subject.missing || signals.geo.failed"), Cause::Missing);

@@ -4,9 +4,12 @@ use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
 use super::timeline::Stage;
 use crate::decision::Decision;
+use crate::engine::Explanation;
+use crate::limits::Limits;
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::signal::Source;
+use crate::request::Request;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -28,7 +31,25 @@ pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
     run_on(&mut Stage::new(), bundle, case)
 }
 
+/// Explains what a case comes to, on a fresh engine; nothing where its request cannot be read.
+#[must_use]
+pub fn explain_case(bundle: &Bundle, case: &Case) -> Option<Explanation> {
+    let mut stage = Stage::new();
+    let (now, _) = tell(&mut stage, bundle, case);
+    let request = Request::from_json(&super::request_bytes(&case.request), &Limits::DEFAULT).ok()?;
+    Some(stage.engine().explain(&request, now))
+}
+
 pub(super) fn run_on(stage: &mut Stage, bundle: &Bundle, case: &Case) -> CaseReport {
+    let (now, mut failures) = tell(stage, bundle, case);
+    let decision = stage.decide(&case.request, now);
+    failures.extend(decision_failures(&case.expect, &decision));
+    failures.extend(signal_failures(&case.expect, stage.engine()));
+    CaseReport { name: case.name.clone(), decision, failures }
+}
+
+/// Tells a fresh engine what a case says: the time at which it is asked, and what could not be told.
+fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
     let mut failures = Vec::new();
     let now = Now::new(Monotonic::ZERO, wall_of(bundle, case, &mut failures));
     if let Err(error) = stage.activate(bundle, now) {
@@ -46,10 +67,7 @@ pub(super) fn run_on(stage: &mut Stage, bundle: &Bundle, case: &Case) -> CaseRep
             }
         }
     }
-    let decision = stage.decide(&case.request, now);
-    failures.extend(decision_failures(&case.expect, &decision));
-    failures.extend(signal_failures(&case.expect, stage.engine()));
-    CaseReport { name: case.name.clone(), decision, failures }
+    (now, failures)
 }
 
 fn wall_of(bundle: &Bundle, case: &Case, failures: &mut Vec<String>) -> Wall {

@@ -27,6 +27,8 @@ pub fn decision_failures(expect: &Expect, decision: &Decision) -> Vec<String> {
     hold("degraded", expect.degraded.as_ref().map(|names| names.join(", ")), degraded.join(", "));
     let obligations: Vec<&str> = decision.obligations().iter().map(|obligation| &*obligation.id).collect();
     hold("obligations", expect.obligations.as_ref().map(|ids| ids.join(", ")), obligations.join(", "));
+    let messages: Vec<&str> = decision.messages().iter().map(|message| &**message).collect();
+    hold("messages", expect.messages.as_ref().map(|messages| messages.join("; ")), messages.join("; "));
     let expires_in = crate::time::Ttl::from_millis(decision.expires_in_ms());
     hold("expires_in", expect.expires_in.map(|ttl| ttl.to_string()), expires_in.to_string());
     failures

@@ -350,13 +350,14 @@ impl Play<'_> {
 }
 
 fn expects_a_decision(expect: &Expect) -> bool {
-    let Expect { effect, reason, rule, cached, degraded, obligations, expires_in, signals: _ } = expect;
+    let Expect { effect, reason, rule, cached, degraded, obligations, messages, expires_in, signals: _ } = expect;
     effect.is_some()
         || reason.is_some()
         || rule.is_some()
         || cached.is_some()
         || degraded.is_some()
         || obligations.is_some()
+        || messages.is_some()
         || expires_in.is_some()
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use crate::combine::{Tally, Verdict};
-use crate::condition::rego::RegoInput;
+use crate::condition::rego::{Messages, Outcome, RegoInput};
 use crate::condition::{Cause, Scope, SignalView, Truth};
+use crate::decision::Particulars;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::obligation::Obligation;
@@ -53,25 +54,28 @@ pub(super) struct Counted {
     pub(super) boundary: Option<Timestamp>,
     /// The true rules that have obligations, in order of their numbers.
     obliging: smallvec::SmallVec<[u32; 4]>,
+    /// The first true rule in order of numbers that says something, and what it says.
+    said: Option<(u32, Messages)>,
 }
 
 /// Sees each rule that is evaluated; for explanations.
 pub(super) trait Watch {
-    /// A rule was considered: the truth of its match part, of the whole, and what Rego says of an undefined result.
-    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, detail: Option<String>);
+    /// A rule was considered: the truth of its match part, of the whole, and what its condition came to.
+    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, condition: &Outcome);
 }
 
 /// Sees nothing, at no cost.
 pub(super) struct Unwatched;
 
 impl Watch for Unwatched {
-    fn considered(&mut self, _: u32, _: Truth, _: Truth, _: Option<String>) {}
+    fn considered(&mut self, _: u32, _: Truth, _: Truth, _: &Outcome) {}
 }
 
 impl Evaluation<'_> {
     /// Counts the rules that can match; all of them where `every` is set, else only those that can still matter.
     pub(super) fn count(&self, action: &ActionSpec, which: Which, every: bool, watch: &mut impl Watch) -> Counted {
-        let mut counted = Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new() };
+        let mut counted =
+            Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new(), said: None };
         for root in &action.roots {
             let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
                 continue;
@@ -88,50 +92,57 @@ impl Evaluation<'_> {
 
     fn count_one(&self, index: &Index, candidate: &Candidate, counted: &mut Counted, watch: &mut impl Watch) {
         let Candidate { number, effect, obliges, .. } = *candidate;
-        let (matched, truth, detail) = match candidate.left {
-            Left::Nothing => (Truth::True, Truth::True, None),
+        let (matched, condition) = match candidate.left {
+            Left::Nothing => (Truth::True, Outcome::plain(Truth::True)),
             Left::Prefix { slot, start, end } => {
                 let truth = starts_with(self.slots, slot, index.text(start, end));
-                (truth, truth, None)
+                (truth, Outcome::plain(Truth::True))
             }
             Left::Rule => {
                 let Some(rule) = self.policy.rule(number) else { return };
                 let matched = rule.matches(self.slots, candidate.verified);
-                let (truth, detail) = match matched {
-                    Truth::False => (Truth::False, None),
+                let condition = match matched {
+                    Truth::False => Outcome::plain(Truth::False),
                     _ => self.condition(rule, counted),
                 };
-                (matched, and(matched, truth), detail)
+                (matched, condition)
             }
         };
+        let truth = and(matched, condition.truth);
+        if truth == Truth::True
+            && condition.messages.is_some()
+            && counted.said.as_ref().is_none_or(|(before, _)| number < *before)
+        {
+            counted.said = Some((number, condition.messages.clone()));
+        }
         counted.tally.count(effect, number, truth);
         if truth == Truth::True && obliges && !counted.obliging.contains(&number) {
             let at = counted.obliging.partition_point(|before| *before < number);
             counted.obliging.insert(at, number);
         }
-        watch.considered(number, matched, truth, detail);
+        watch.considered(number, matched, truth, &condition);
     }
 
-    fn condition(&self, rule: &Rule, counted: &mut Counted) -> (Truth, Option<String>) {
+    fn condition(&self, rule: &Rule, counted: &mut Counted) -> Outcome {
         match &rule.condition {
-            Condition::Always => (Truth::True, None),
+            Condition::Always => Outcome::plain(Truth::True),
             Condition::Cel(program) => {
                 if let Some(boundary) = program.reads().clock.next_boundary(self.now.wall.as_timestamp()) {
                     counted.boundary = Some(counted.boundary.map_or(boundary, |before| before.min(boundary)));
                 }
                 // An arena and a budget of its own: what one rule uses up never changes another.
                 let arena = Bump::new();
-                (program.truth(&self.scope(&arena)), None)
+                Outcome::plain(program.truth(&self.scope(&arena)))
             }
             Condition::Rego(entry) => {
                 let Some(modules) = &self.policy.modules else {
-                    return (Truth::Indeterminate(Cause::Internal), None);
+                    return Outcome::plain(Truth::Indeterminate(Cause::Internal));
                 };
                 if entry.reads().reads_now {
                     counted.boundary = Some(self.now.wall.as_timestamp());
                 }
                 let input = self.rego_input.get_or_init(|| self.input());
-                modules.truth(entry, input)
+                modules.ask(entry, input)
             }
         }
     }
@@ -165,8 +176,14 @@ impl Evaluation<'_> {
         self.policy.signals.get(usize::from(number)).map(|spec| Arc::clone(&spec.alone))
     }
 
-    /// What the rules behind a verdict oblige the host to: those of all true rules with its effect.
-    pub(super) fn obligations(&self, counted: &Counted, verdict: Verdict) -> Option<Arc<[Obligation]>> {
+    /// What goes with a verdict: what its rule says, and what all true rules with its effect oblige the host to.
+    pub(super) fn particulars(&self, counted: &Counted, verdict: Verdict) -> Particulars {
+        let said = counted.said.as_ref().filter(|(number, _)| verdict.rule() == Some(*number));
+        let messages = said.and_then(|(_, messages)| messages.clone());
+        Particulars { obligations: self.obligations(counted, verdict), messages }
+    }
+
+    fn obligations(&self, counted: &Counted, verdict: Verdict) -> Option<Arc<[Obligation]>> {
         verdict.rule()?;
         let of_effect =
             |number: &&u32| self.policy.rule(**number).is_some_and(|rule| rule.effect == verdict.reason().effect());

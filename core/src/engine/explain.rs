@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::evaluate::{Evaluation, Watch, Which};
 use super::lives::Lives;
 use super::snapshot::Snapshot;
+use crate::condition::rego::Outcome;
 use crate::condition::{Cause, Status, Truth};
 use crate::error::quoted;
 use crate::limits::Limits;
@@ -57,6 +58,9 @@ pub struct RuleTrace {
     /// What Rego says of a result that is neither true nor false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What a Rego deny set says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
     /// The sub-expressions of a CEL condition that were evaluated: their place in the text, and what they came to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<(usize, usize, String)>,
@@ -77,15 +81,15 @@ fn trace(
     limits: &Limits,
     explanation: &mut Explanation,
 ) -> Result<(), String> {
-    request.check_names(limits).map_err(|error| error.to_string())?;
+    let request = RequestView::from(request);
+    request.check_names(limits).and_then(|()| request.check_values(limits)).map_err(|error| error.to_string())?;
     let active = snapshot.active.as_ref().ok_or("no bundle is active")?;
     let policy = &**active.bundle.policy();
     super::bundle_gate(snapshot, policy, now).map_err(|reason| reason.code().to_owned())?;
     let terms = request.terms().map_err(|error| error.to_string())?;
-    let (number, action) = policy.action(&request.action.name).ok_or("the pack declares no such action")?;
+    let (number, action) = policy.action(request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
     let mut slots = Slots::new();
-    let request = RequestView::from(request);
     policy.schema.fill(&request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
 
     let named = |number: &u16| {
@@ -128,7 +132,7 @@ struct Rules<'e> {
 }
 
 impl Watch for Rules<'_> {
-    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, detail: Option<String>) {
+    fn considered(&mut self, number: u32, matched: Truth, truth: Truth, condition: &Outcome) {
         let Some(rule) = self.policy.rule(number) else { return };
         let mut expressions = Vec::new();
         if let Condition::Cel(program) = &rule.condition
@@ -151,12 +155,14 @@ impl Watch for Rules<'_> {
             Effect::Allow => "allow",
             Effect::Deny => "deny",
         };
+        let messages = condition.messages.as_deref().unwrap_or_default();
         let trace = RuleTrace {
             rule: rule.id.to_string(),
             effect,
             matched: self.truth(matched),
             truth: self.truth(truth),
-            detail,
+            detail: condition.detail.clone(),
+            messages: messages.iter().map(ToString::to_string).collect(),
             expressions,
         };
         self.traces.push((number, trace));

@@ -29,21 +29,14 @@ pub(super) struct Lives {
 
 impl Lives {
     pub(super) fn of(snapshot: &Snapshot, need: &Need, counted: &Counted, terms: Terms, now: Now) -> Self {
-        let wall = now.wall.as_timestamp();
-        let at_wall = |at: Timestamp| {
-            if at <= wall {
-                return now.monotonic;
-            }
-            i64::try_from(at.as_nanosecond()).map_or(Monotonic::NEVER, |at| reached(now, Wall::from_nanos(at)))
-        };
         let bundle = snapshot.active.as_ref().and_then(|active| active.bundle.policy().valid_until);
         Self {
             now: now.monotonic,
             required: need.required_until,
             read: need.read_until,
             bundle: bundle.map_or(Monotonic::NEVER, |end| reached(now, end)),
-            time: counted.boundary.map_or(Monotonic::NEVER, at_wall),
-            request: terms.expires_at.map_or(Monotonic::NEVER, at_wall),
+            time: counted.boundary.map_or(Monotonic::NEVER, |at| at_wall(now, at)),
+            request: request_end(snapshot, terms, now),
         }
     }
 
@@ -90,12 +83,22 @@ impl Lives {
         };
         (decision.expires_at > self.now).then(|| Answer {
             verdict,
-            obligations: decision.obligations.clone(),
+            particulars: decision.particulars.clone(),
             decided_at: self.now,
             expires_at: decision.expires_at,
             stale_until,
             stamp: need.stamp,
         })
+    }
+}
+
+/// The end of the request's own ground, on which an answer to it rests whoever was given it first; at once, where the clock
+/// that would measure it is not to be trusted.
+pub(super) fn request_end(snapshot: &Snapshot, terms: Terms, now: Now) -> Monotonic {
+    match terms.expires_at {
+        None => Monotonic::NEVER,
+        Some(_) if !snapshot.clock_ok => now.monotonic,
+        Some(at) => at_wall(now, at),
     }
 }
 
@@ -107,6 +110,13 @@ const fn ttl(verdict: Verdict, action: &ActionSpec) -> Option<Ttl> {
         // What could not be established is never kept: the next request may know more.
         _ => None,
     }
+}
+
+fn at_wall(now: Now, at: Timestamp) -> Monotonic {
+    if at <= now.wall.as_timestamp() {
+        return now.monotonic;
+    }
+    i64::try_from(at.as_nanosecond()).map_or(Monotonic::NEVER, |at| reached(now, Wall::from_nanos(at)))
 }
 
 /// When, on the monotonic clock, the wall clock reaches `at`; now, for a time that has passed.

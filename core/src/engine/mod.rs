@@ -249,11 +249,7 @@ impl Engine {
     /// Decides. There is no error: whatever goes wrong is a deny with its reason.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Now) -> Decision {
-        let request = RequestView::from(request);
-        self.contained(now, || match request.check_names(&self.config.limits) {
-            Ok(()) => self.gates(&request, now),
-            Err(error) => self.refused(&error, now),
-        })
+        self.decide_view(&RequestView::from(request), now)
     }
 
     /// Decides on attributes that the host holds; what the same request as JSON would be decided.
@@ -358,22 +354,22 @@ impl Engine {
         };
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, obligations) = degraded::verdict(&evaluation, action, need, kept.as_ref());
+            let (verdict, particulars) = degraded::verdict(&evaluation, action, need, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
-            decision.obligations = obligations;
-            return decision.settled(verdict, policy);
+            decision.particulars = particulars;
+            return decision.settled(verdict, policy, action);
         }
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == need.stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
-            decision.expires_at = answer.expires_at;
-            decision.obligations = answer.obligations;
-            return decision.settled(answer.verdict, policy);
+            decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
+            decision.particulars = answer.particulars;
+            return decision.settled(answer.verdict, policy, action);
         }
         // Gate 8: the rules.
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
         let verdict = counted.tally.verdict();
-        decision.obligations = evaluation.obligations(&counted, verdict);
+        decision.particulars = evaluation.particulars(&counted, verdict);
         decision.degraded = evaluation.missed_signal(&counted);
         // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
@@ -383,7 +379,7 @@ impl Engine {
                 self.cache.keep(&key, answer);
             }
         }
-        decision.settled(verdict, policy)
+        decision.settled(verdict, policy, action)
     }
 
     fn refused(&self, error: &RequestError, now: Now) -> Decision {

@@ -243,6 +243,23 @@ fn no_answer_is_kept_beyond_the_end_of_the_request_itself() {
 }
 
 #[test]
+fn an_answer_given_to_another_request_ends_with_the_one_that_asks_now() {
+    let engine = engine();
+    let until = |expires_at: &str, now: Now| {
+        let mut request: Value = serde_json::from_slice(&request("read", "staff")).unwrap();
+        request["context"] = json!({"fallgate": {"expires_at": expires_at}});
+        let decision = engine.decide_json(request.to_string().as_bytes(), now);
+        (decision.cached(), decision.expires_in_ms())
+    };
+    assert_eq!(until("1970-01-01T01:00:00Z", at(0)), (false, 60_000));
+    assert_eq!(until("1970-01-01T00:00:05Z", at(1_000)), (true, 4_000));
+    assert_eq!(until("1970-01-01T00:00:01Z", at(2_000)), (true, 0));
+    // The clock was set back: nobody can say when five o'clock is.
+    let parted = Now::new(Monotonic::from_millis(30_000), Wall::from_millis(2_000));
+    assert_eq!(until("1970-01-01T00:00:05Z", parted), (false, 0));
+}
+
+#[test]
 fn observations_that_are_not_taken_are_told() {
     let engine = engine();
     let observed = |observation: Observation| engine.observe(&observation, at(5_000));

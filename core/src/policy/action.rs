@@ -15,6 +15,8 @@ pub struct ActionSpec {
     pub protected: bool,
     /// The signals that must be ok, ascending by number.
     pub requires: Box<[u16]>,
+    /// Whether a rule that may deny it declares that it may cease to when it knows less: then each allow says so.
+    pub may_lose_a_deny: bool,
     /// What happens when one of them is not.
     pub on_failure: OnFailure,
     /// For how long an allow may be used again.

@@ -240,7 +240,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minimal: bool,
     /// Why the rule may grant more when it knows less: for the rare rule that needs a presence test the other way
-    /// round. Every decision of the rule says so.
+    /// round. Every decision of the rule says so, and for a rule that denies every allow of its actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts_information_loss: Option<String>,
     /// What the host has to do along with a decision of this rule.
@@ -347,6 +347,9 @@ pub struct Expect {
     /// The ids of the obligations, in order of their rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obligations: Option<Vec<String>>,
+    /// What the rule that denied says, in its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<String>>,
     /// For how long the host may keep the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Ttl>,

@@ -4,13 +4,13 @@
 //! gains nothing. What an answer rests on is stamped on it; a stamp that has moved makes it unreachable at once, without
 //! a walk over the cache. No look-up waits for a lock: a shard that somebody else holds counts as a miss.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::combine::Verdict;
-use crate::obligation::Obligation;
+use crate::decision::Particulars;
 use crate::time::Monotonic;
 
 /// What an answer rests on, besides time: equal stamps mean that nothing of it has changed.
@@ -29,8 +29,8 @@ pub struct Stamp {
 pub struct Answer {
     /// The verdict.
     pub verdict: Verdict,
-    /// What the host has to do along with it.
-    pub obligations: Option<Arc<[Obligation]>>,
+    /// What goes with it.
+    pub particulars: Particulars,
     /// When it was decided.
     pub decided_at: Monotonic,
     /// Until when it may be used again, exclusive.
@@ -55,7 +55,7 @@ struct Shard {
     entries: Vec<Entry>,
     /// Where the search for an entry to evict goes on (the CLOCK algorithm).
     hand: usize,
-    /// Invariant: the sum of the keys' lengths.
+    /// Invariant: the sum of [`Entry::bytes`].
     bytes: usize,
     entries_max: usize,
     bytes_max: usize,
@@ -68,6 +68,14 @@ struct Entry {
     answer: Answer,
     /// Whether it was used since the hand last passed.
     used: bool,
+}
+
+impl Entry {
+    /// What the request made it hold: its key, and what was said of it.
+    fn bytes(&self) -> usize {
+        let messages = self.answer.particulars.messages.as_deref().unwrap_or_default();
+        self.key.len().saturating_add(messages.iter().map(|message| message.len()).sum())
+    }
 }
 
 const SHARDS: usize = 16;
@@ -99,7 +107,10 @@ impl Cache {
         let hash = self.hash(key);
         let Some(mut shard) = self.shard(hash) else { return };
         if let Some(entry) = shard.position(hash, key).and_then(|position| shard.entries.get_mut(position)) {
+            let before = entry.bytes();
             entry.answer = answer;
+            let after = entry.bytes();
+            shard.bytes = shard.bytes.saturating_sub(before).saturating_add(after);
             return;
         }
         shard.insert(Entry { hash, key: key.into(), answer, used: false });
@@ -145,7 +156,7 @@ impl Shard {
     }
 
     fn insert(&mut self, entry: Entry) {
-        let bytes = entry.key.len();
+        let bytes = entry.bytes();
         if bytes > self.bytes_max || self.entries_max == 0 {
             return;
         }
@@ -195,7 +206,7 @@ impl Shard {
             found.remove();
         }
         let removed = self.entries.swap_remove(position);
-        self.bytes = self.bytes.saturating_sub(removed.key.len());
+        self.bytes = self.bytes.saturating_sub(removed.bytes());
         if position != last
             && let (Some(moved), Ok(was)) = (self.entries.get(position), u32::try_from(last))
             && let Some(at) = self.positions.find_mut(moved.hash, |at| *at == was)
@@ -213,7 +224,7 @@ mod tests {
     fn answer(number: u64) -> Answer {
         Answer {
             verdict: Verdict::deny(Reason::NoMatchingRule),
-            obligations: None,
+            particulars: Particulars::default(),
             decided_at: Monotonic::from_nanos(number),
             expires_at: Monotonic::NEVER,
             stale_until: Monotonic::ZERO,

@@ -217,16 +217,20 @@ pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Mo
 }
 
 /// Ok where enough members are; failed where enough have failed that the rest cannot be enough; else unknown.
+///
+/// It was observed when the last of its members was, and only where all of them are known: else the age of a quorum that
+/// lost a member would jump to that of another one, and what is lost must not become another value.
 fn quorum(members: impl Iterator<Item = Standing>, need: usize) -> Standing {
     let (mut ok, mut failed, mut total) = (0_usize, 0_usize, 0_usize);
     let mut until: Option<Monotonic> = None;
-    let mut observed_at: Option<Monotonic> = None;
+    let (mut observed_at, mut all_known): (Option<Monotonic>, bool) = (None, true);
     for member in members {
         total = total.saturating_add(1);
         match member.view.status {
             Status::Ok => ok = ok.saturating_add(1),
             Status::Failed => failed = failed.saturating_add(1),
-            Status::Degraded | Status::Unknown => {}
+            Status::Degraded => {}
+            Status::Unknown => all_known = false,
         }
         // The earliest change of any member may change the quorum.
         until = [until, member.until].into_iter().flatten().min();
@@ -239,7 +243,7 @@ fn quorum(members: impl Iterator<Item = Standing>, need: usize) -> Standing {
     } else {
         Status::Unknown
     };
-    Standing { view: SignalView { status, observed_at }, until }
+    Standing { view: SignalView { status, observed_at: observed_at.filter(|_| all_known) }, until }
 }
 
 #[cfg(test)]
@@ -333,5 +337,13 @@ mod tests {
         assert_eq!(of(&[Ok, Failed, Failed], 2), Failed);
         assert_eq!(of(&[Ok, Degraded, Degraded], 2), Unknown);
         assert_ne!(of(&[], 1), Ok, "a pack with such a quorum is refused");
+    }
+
+    #[test]
+    fn a_quorum_that_lost_a_member_has_no_age() {
+        let member = |status, at| Standing { view: SignalView { status, observed_at: Some(secs(at)) }, until: None };
+        let age = |last| quorum([member(Status::Ok, 1), member(Status::Ok, 2), last].into_iter(), 2).view.observed_at;
+        assert_eq!(age(member(Status::Failed, 5)), Some(secs(5)));
+        assert_eq!(age(member(Status::Unknown, 5)), None, "and not the age of another member");
     }
 }

@@ -1,6 +1,6 @@
 # Ten checks on what an AdmissionReview asks to run.
 #
-# Each entry point is true where its check is broken. It is broken unless the object is shown to be in order: a field
+# Each entry point is true, or a set with members, where its check is broken. It is broken unless the object is shown to be in order: a field
 # that is missing, or of another type, counts against the object wherever Kubernetes' own default is the unsafe one.
 package admission
 
@@ -162,17 +162,15 @@ limited if {
 	}
 }
 
-# 9. Every pod says whose it is.
+# 9. Every pod says whose it is. What is missing is said one by one, so that its owner mends all of it at once.
 
-default missing_labels := false
-
-missing_labels if not labelled
-
-labelled if {
-	every label in data.required_labels {
-		pod.metadata.labels[label] != ""
-	}
+missing_labels contains message if {
+	some label in data.required_labels
+	not labelled(label)
+	message := sprintf("the label %s is missing", [label])
 }
+
+labelled(label) if pod.metadata.labels[label] != ""
 
 # 10. Capabilities are dropped, and at most harmless ones are added back.
 

@@ -5,16 +5,17 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{compile, counted, read_drill};
-use crate::arguments::Format;
+use crate::arguments::FindingFormat;
 use crate::console::{Colours, Console, Exit, Failure, show_findings};
 use crate::finding::{Finding, Severity};
 use crate::pack::drill_files;
 use crate::report;
+use crate::sarif::{self, Reported};
 use crate::source::SourceFile;
 
 pub(super) fn run(
     pack: &Path,
-    format: Format,
+    format: FindingFormat,
     strict: bool,
     console: &mut Console<'_>,
     colours: Colours,
@@ -39,7 +40,7 @@ pub(super) fn run(
     let count = |severity| found.iter().flat_map(|(all, _)| all).filter(|one| one.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match format {
-        Format::Text => {
+        FindingFormat::Text => {
             for (findings, files) in found.iter().filter(|(findings, _)| !findings.is_empty()) {
                 show_findings(console.out, findings, files, colours.out)?;
                 writeln!(console.out)?;
@@ -48,7 +49,7 @@ pub(super) fn run(
             let name = name.unwrap_or_default();
             writeln!(console.out, "{name}{}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
         }
-        Format::Json => {
+        FindingFormat::Json => {
             let of = |severity| -> Vec<serde_json::Value> {
                 let all = found.iter().flat_map(|(findings, files)| findings.iter().map(move |one| (one, files)));
                 all.filter(|(one, _)| one.severity == severity)
@@ -60,6 +61,12 @@ pub(super) fn run(
             );
             let output = json!({ "bundle": bundle, "errors": of(Severity::Error), "warnings": of(Severity::Warning) });
             writeln!(console.out, "{output:#}")?;
+        }
+        FindingFormat::Sarif => {
+            let all = found.iter().flat_map(|(findings, files)| findings.iter().map(move |one| (one, files)));
+            let reported: Vec<Reported<'_>> =
+                all.map(|(one, files)| Reported { finding: one.clone(), files, related: Vec::new() }).collect();
+            writeln!(console.out, "{:#}", sarif::log(&reported, &[]))?;
         }
     }
     match errors > 0 || (strict && warnings > 0) {

@@ -4,9 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use fallgate::condition::Truth;
-use fallgate::condition::rego;
+use fallgate::condition::rego::{self, Outcome};
 use fallgate::drill::parse_status;
-use fallgate::engine::Explanation;
 use fallgate::error::{nearest, quoted};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::Bundle;
@@ -15,9 +14,9 @@ use fallgate::request::parse_strict;
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::Timestamp;
 use fallgate::{Config, Decision, Engine, Observation, Request};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::compile;
+use super::{compile, explanation};
 use crate::arguments::{Eval, Format};
 use crate::budget::FILE_BYTES_MAX;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
@@ -72,7 +71,7 @@ fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours)
         Format::Text => {
             show_decision(&decision, console, colours.out)?;
             if let Some(explanation) = &explanation {
-                show_explanation(explanation, &compiled.document, console)?;
+                explanation::show(explanation, &compiled.document, console, colours.out)?;
             }
         }
     }
@@ -96,74 +95,10 @@ fn show_decision(decision: &Decision, console: &mut Console<'_>, coloured: bool)
             writeln!(console.out, "  {what:<12}{text}")?;
         }
     }
-    Ok(())
-}
-
-fn show_explanation(explanation: &Explanation, document: &Value, console: &mut Console<'_>) -> std::io::Result<()> {
-    if let Some(stopped) = &explanation.stopped {
-        writeln!(console.out, "\nstopped before the rules: {stopped}")?;
-    }
-    if !explanation.signals.is_empty() {
-        writeln!(console.out, "\nsignals")?;
-        for (name, status) in &explanation.signals {
-            writeln!(console.out, "  {name}: {status}")?;
-        }
-    }
-    if !explanation.rules.is_empty() {
-        writeln!(console.out, "\nrules considered")?;
-    }
-    for rule in &explanation.rules {
-        let detail = rule.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        writeln!(console.out, "  {} {}: match {}, rule {}{detail}", rule.effect, rule.rule, rule.matched, rule.truth)?;
-        let condition = condition(document, &rule.rule);
-        for (start, end, value) in &rule.expressions {
-            let text = condition.get(*start..closed(condition, *start, *end)).unwrap_or_default();
-            let words: Vec<&str> = text.split_whitespace().collect();
-            writeln!(console.out, "    {}: {value}", words.join(" "))?;
-        }
-    }
-    if !explanation.expiry.is_empty() {
-        writeln!(console.out, "\nhow long it may be kept, the earliest end counts")?;
-    }
-    for (name, millis) in &explanation.expiry {
-        writeln!(console.out, "  {millis} ms: {name}")?;
+    for message in decision.messages() {
+        writeln!(console.out, "  {:<12}{message}", "says")?;
     }
     Ok(())
-}
-
-/// The end of an expression with the brackets that it leaves open: the parser's places stop before them.
-fn closed(text: &str, start: usize, end: usize) -> usize {
-    let mut open: Vec<char> = Vec::new();
-    let mut quote: Option<char> = None;
-    for letter in text.get(start..end).unwrap_or_default().chars() {
-        match (quote, letter) {
-            (Some(mark), _) if mark == letter => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(letter),
-            (None, '(') => open.push(')'),
-            (None, '[') => open.push(']'),
-            (None, '{') => open.push('}'),
-            (None, ')' | ']' | '}') => drop(open.pop()),
-            _ => {}
-        }
-    }
-    let mut end = end;
-    while let Some(bracket) = open.pop() {
-        let rest = text.get(end..).unwrap_or_default();
-        let spaces = rest.len().saturating_sub(rest.trim_start().len());
-        if !rest.trim_start().starts_with(bracket) {
-            break;
-        }
-        end = end.saturating_add(spaces).saturating_add(bracket.len_utf8());
-    }
-    end
-}
-
-/// The text of a rule's condition.
-fn condition<'d>(document: &'d Value, id: &str) -> &'d str {
-    let rules = document.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let rule = rules.iter().find(|rule| rule.get("id").and_then(Value::as_str) == Some(id));
-    rule.and_then(|rule| rule.get("when")).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The signals that a host observes.
@@ -205,8 +140,8 @@ fn lone_rego(
     let document = parse_strict(&bytes, &Limits::DEFAULT)
         .map_err(|error| Finding::unreadable(format!("the input cannot be read: {error}")))?;
     let path = shown(module);
-    let (truth, detail) =
-        rego::evaluate(&path, &text, query, &document, None, &Limits::DEFAULT).map_err(|mistakes| {
+    let Outcome { truth, detail, .. } = rego::evaluate(&path, &text, query, &document, None, &Limits::DEFAULT)
+        .map_err(|mistakes| {
             let sources = module_map(&path, text.clone());
             let findings =
                 mistakes.iter().map(|one| Finding::from_diagnostic(one, Severity::Error, &sources)).collect();
@@ -265,21 +200,7 @@ fn instant(text: &str) -> Result<Wall, Failure> {
 
 /// The machine's clock: a command is a host, and a host reads its clocks.
 #[allow(clippy::disallowed_methods)]
-fn machine_time() -> Wall {
+pub(super) fn machine_time() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::closed;
-
-    #[test]
-    fn an_expression_is_shown_with_its_closing_brackets() {
-        for (whole, cut) in [("f(a, [b])", "f(a, [b"), ("x.all(i, i == ')' )", "x.all(i, i == ')'"), ("a + b", "a + b")]
-        {
-            let text = format!("!{whole} && c");
-            assert_eq!(text.get(1..closed(&text, 1, cut.len() + 1)), Some(whole));
-        }
-    }
 }

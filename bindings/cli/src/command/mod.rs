@@ -1,13 +1,17 @@
 //! The commands, one file each. A command reads, asks the core, and prints; it decides nothing.
 
+mod ablate;
 mod build;
 mod check;
 mod corpus;
 mod drill;
 mod eval;
+mod explanation;
 mod init;
 mod print;
 mod test;
+
+pub(crate) use explanation::closed;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -61,6 +65,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Build { pack, output } => build::run(pack, output, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
+        Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         Command::Completions { shell } => print::completions(*shell, console),
         Command::Man { command } => print::man(command.as_deref(), console),

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use fallgate::drill::case::run_case;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{compile, counted, read_drill};
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
 use crate::finding::Finding;
 use crate::pack::drill_files;
+use crate::progress::Progress;
 use crate::reading::shown;
 
 /// One case or drill: its name, and in what it is not as expected.
@@ -30,7 +29,8 @@ pub(super) fn run(
     let bundle = &compiled.bundle;
     let files = drill_files(pack)?;
     let policy = bundle.policy();
-    let mut progress = Progress::new(policy.tests.len().saturating_add(files.len()), console.err_is_terminal);
+    let length = u64::try_from(policy.tests.len().saturating_add(files.len())).unwrap_or(u64::MAX);
+    let mut progress = Progress::new(length, console.err_is_terminal);
     let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut cases = Vec::new();
     for (number, case) in policy.tests.iter().enumerate() {
@@ -58,7 +58,7 @@ pub(super) fn run(
         drills.push(Outcome { name: report.drill, failures });
         progress.advance();
     }
-    progress.bar.finish_and_clear();
+    progress.finish();
 
     if let Some(path) = junit {
         write_junit(path, bundle.name(), &cases, &drills)?;
@@ -84,30 +84,6 @@ pub(super) fn run(
         writeln!(console.out, "  {}", painted(&format!("never decides: {rule}"), Paint::Faint, colours.out))?;
     }
     Ok(if failed == 0 { Exit::Fine } else { Exit::Denied })
-}
-
-/// How far the work is: a bar on a terminal, once the work has taken long enough to be waited for.
-struct Progress {
-    bar: ProgressBar,
-    /// Whether the bar may still have to be shown.
-    waits: bool,
-}
-
-impl Progress {
-    const WAIT: Duration = Duration::from_millis(500);
-
-    fn new(length: usize, is_terminal: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), ProgressDrawTarget::hidden());
-        Self { bar, waits: is_terminal }
-    }
-
-    fn advance(&mut self) {
-        if self.waits && self.bar.elapsed() > Self::WAIT {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.waits = false;
-        }
-        self.bar.inc(1);
-    }
 }
 
 fn write_junit(path: &Path, pack: &str, cases: &[Outcome], drills: &[Outcome]) -> Result<(), Failure> {

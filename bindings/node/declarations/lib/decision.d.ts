@@ -22,6 +22,7 @@ export type Fields = {
     bundle: string;
     revision: number;
     obligations: readonly Obligation[];
+    messages: readonly string[];
     degraded: readonly string[];
     expiresInMs: number;
     cached: boolean;
@@ -51,6 +52,8 @@ declare class Decision {
     readonly revision: number;
     /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
     readonly obligations: readonly Obligation[];
+    /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */
+    readonly messages: readonly string[];
     /** The required signals that were not ok. @readonly @type {readonly string[]} */
     readonly degraded: readonly string[];
     /** For how many milliseconds the host may keep it; zero if not at all. @readonly @type {number} */

@@ -27,6 +27,39 @@ pub(super) enum Gives {
     Never(&'static str),
 }
 
+/// How modules are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As a pack may hold them.
+    Contained,
+    /// As OPA takes them: only circles and depth, which end the process, are refused; places are kept.
+    AsItRuns,
+}
+
+/// One definition of a rule or function, and what it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The full name, without `data.`.
+    pub name: String,
+    /// Where the module stands in the bundle's document.
+    pub pointer: String,
+    /// The bytes of its name there.
+    pub span: Range<usize>,
+    /// Where it reads something.
+    pub reads: Vec<Read>,
+}
+
+/// A place that reads the input, the data, or a part of what a variable or another rule holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The path, from `input`, `data`, or the name of the variable or rule on, up to the first part that is computed.
+    pub path: Vec<String>,
+    /// The bytes of the reference.
+    pub span: Range<usize>,
+    /// Whether it stands under a `not`.
+    pub is_negated: bool,
+}
+
 /// The rules that can be asked for, by full path without `data.`, joined by dots, and what each rests on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
@@ -40,6 +73,10 @@ struct Reads {
     rests_on: BTreeSet<usize>,
     input: BTreeSet<Vec<String>>,
     built_ins: BTreeSet<String>,
+    /// Built-ins that nobody here answers, with how many arguments they are given; only as OPA takes them.
+    unanswered: BTreeMap<String, usize>,
+    /// Only as OPA takes them.
+    definitions: Vec<Definition>,
 }
 
 impl Rules {
@@ -61,16 +98,32 @@ impl Rules {
     /// The paths below `input` that a rule reads, itself or through the rules that it rests on; each up to the first part
     /// that is computed.
     pub(super) fn input_paths(&self, name: &str) -> BTreeSet<Vec<String>> {
-        let mut paths = BTreeSet::new();
+        self.reached(name).into_iter().flat_map(|node| node.input.iter().cloned()).collect()
+    }
+
+    /// The definitions of a rule, and of all that it rests on.
+    pub(super) fn definitions(&self, name: &str) -> Vec<&Definition> {
+        self.reached(name).into_iter().flat_map(|node| &node.definitions).collect()
+    }
+
+    /// The built-ins that nobody here answers, with how many arguments they are given.
+    pub(super) fn unanswered(&self) -> BTreeMap<&str, usize> {
+        let all = self.nodes.iter().flat_map(|node| &node.unanswered);
+        all.map(|(name, arguments)| (name.as_str(), *arguments)).collect()
+    }
+
+    /// A rule's node, and those that it rests on.
+    fn reached(&self, name: &str) -> Vec<&Reads> {
+        let mut reached = Vec::new();
         let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = self.gives.get(name).map(|(_, node)| *node).into_iter().collect();
         while let Some(index) = open.pop() {
             if let Some(node) = self.nodes.get(index).filter(|_| seen.insert(index)) {
-                paths.extend(node.input.iter().cloned());
+                reached.push(node);
                 open.extend(&node.rests_on);
             }
         }
-        paths
+        reached
     }
 }
 
@@ -80,6 +133,7 @@ pub(super) fn admit(
     pointers: &[String],
     data: Option<&Value>,
     limits: &Limits,
+    reading: Reading,
 ) -> Result<Rules, Vec<Diagnostic>> {
     let mut graph = Graph::default();
     let packages: Vec<Vec<String>> = modules.iter().map(|module| path_of(&module.package.refr).names).collect();
@@ -88,7 +142,7 @@ pub(super) fn admit(
     }
     let mut found = Vec::new();
     for ((module, package), pointer) in modules.iter().zip(&packages).zip(pointers) {
-        if let Some(name) = overlap(package, data) {
+        if let Some(name) = shadowed(module, package, data, reading) {
             found.push(
                 Diagnostic::new(
                     Code::RegoRefused,
@@ -102,8 +156,12 @@ pub(super) fn admit(
         let aliases = aliases(module);
         for rule in &module.policy {
             let (refr, arguments) = head_of(rule);
-            let Some(node) = graph.node(package, &path_of(refr).names) else { continue };
+            let names = path_of(refr).names;
+            let Some(node) = graph.node(package, &names) else { continue };
             let mut visit = Visit {
+                reading,
+                places: Vec::new(),
+                is_negated: false,
                 graph: &graph,
                 package,
                 aliases: &aliases,
@@ -114,12 +172,18 @@ pub(super) fn admit(
                 found: Vec::new(),
             };
             visit.rule(rule);
-            let Visit { reads, found: mistakes, .. } = visit;
+            let Visit { reads, found: mistakes, places, .. } = visit;
             found.extend(mistakes);
             if let Some(node) = graph.nodes.get_mut(node) {
                 node.reads.rests_on.extend(reads.rests_on);
                 node.reads.input.extend(reads.input);
                 node.reads.built_ins.extend(reads.built_ins);
+                node.reads.unanswered.extend(reads.unanswered);
+                if reading == Reading::AsItRuns {
+                    let name = package.iter().chain(&names).cloned().collect::<Vec<_>>().join(".");
+                    let (pointer, span) = (pointer.clone(), span_of(refr.span()));
+                    node.reads.definitions.push(Definition { name, pointer, span, reads: places });
+                }
             }
         }
     }
@@ -242,6 +306,11 @@ impl Graph {
 
 /// What one rule refers to and calls.
 struct Visit<'a> {
+    reading: Reading,
+    /// Where the input and the data are read.
+    places: Vec<Read>,
+    /// Whether what is visited stands under a `not`.
+    is_negated: bool,
     graph: &'a Graph,
     package: &'a [String],
     aliases: &'a BTreeMap<String, Vec<String>>,
@@ -254,6 +323,9 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn refuse(&mut self, span: &Span, message: String, help: String) {
+        if self.reading == Reading::AsItRuns {
+            return;
+        }
         self.found
             .push(Diagnostic::new(Code::RegoRefused, self.pointer, message).with_span(span_of(span)).with_help(help));
     }
@@ -302,7 +374,12 @@ impl Visit<'_> {
                     self.expr(value);
                     self.expr(collection);
                 }
-                Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
+                Literal::Expr { expr, .. } => self.expr(expr),
+                Literal::NotExpr { expr, .. } => {
+                    let outside = std::mem::replace(&mut self.is_negated, true);
+                    self.expr(expr);
+                    self.is_negated = outside;
+                }
                 Literal::Every { domain, query, .. } => {
                     self.expr(domain);
                     self.query(query);
@@ -374,7 +451,11 @@ impl Visit<'_> {
     fn reference(&mut self, expr: &Expr) {
         let path = path_of(expr);
         let Some((root, below)) = path.names.split_first() else { return };
-        if self.arguments.contains(root) {
+        let is_argument = self.arguments.contains(root);
+        if !self.aliases.contains_key(root) || is_argument {
+            self.place(expr.span(), &path.names);
+        }
+        if is_argument {
             return;
         }
         if root == "data" {
@@ -384,6 +465,8 @@ impl Visit<'_> {
         } else if let Some(target) = self.aliases.get(root) {
             let Some((first, start)) = target.split_first() else { return };
             let full: Vec<String> = start.iter().chain(below).cloned().collect();
+            let whole: Vec<String> = target.iter().chain(below).cloned().collect();
+            self.place(expr.span(), &whole);
             match first.as_str() {
                 "data" => self.data_path(expr.span(), &full),
                 "input" => self.input_path(full),
@@ -391,6 +474,12 @@ impl Visit<'_> {
             }
         } else if let Some(node) = self.graph.node(self.package, &path.names) {
             self.reads.rests_on.insert(node);
+        }
+    }
+
+    fn place(&mut self, span: &Span, path: &[String]) {
+        if self.reading == Reading::AsItRuns && path.len() > 1 {
+            self.places.push(Read { path: path.to_vec(), span: span_of(span), is_negated: self.is_negated });
         }
     }
 
@@ -454,6 +543,15 @@ impl Visit<'_> {
             return;
         }
         self.reads.built_ins.insert(name.clone());
+        if let ("object.get", [object, key, ..]) = (name.as_str(), parameters) {
+            let mut path = path_of(object).names;
+            path.extend(texts(key));
+            self.place(span, &path);
+        }
+        let is_answered = builtins::is_evaluators(&name) || extensions::arity(&name).is_some();
+        if self.reading == Reading::AsItRuns && !is_answered {
+            self.reads.unanswered.insert(name.clone(), parameters.len());
+        }
         if let Some(arity) = extensions::arity(&name).filter(|arity| !takes(&name, *arity, parameters.len())) {
             self.refuse(
                 span,
@@ -502,12 +600,12 @@ fn takes(name: &str, arity: usize, given: usize) -> bool {
 }
 
 /// The names of a reference, up to the first part that is computed.
-struct Path {
-    names: Vec<String>,
+pub(super) struct Path {
+    pub(super) names: Vec<String>,
     exact: bool,
 }
 
-fn path_of(expr: &Expr) -> Path {
+pub(super) fn path_of(expr: &Expr) -> Path {
     match expr {
         Expr::Var { span, .. } => Path { names: vec![span.text().to_owned()], exact: true },
         Expr::RefDot { refr, field, .. } => {
@@ -531,7 +629,7 @@ fn path_of(expr: &Expr) -> Path {
     }
 }
 
-fn head_of(rule: &Rule) -> (&Expr, &[Ref<Expr>]) {
+pub(super) fn head_of(rule: &Rule) -> (&Expr, &[Ref<Expr>]) {
     match rule {
         Rule::Default { refr, args, .. } => (refr, args),
         Rule::Spec { head, .. } => match head {
@@ -581,6 +679,29 @@ fn variables(argument: &Expr) -> Vec<String> {
     }
 }
 
+/// What the data has a value for, and the module has rules: anything of its package for a pack, a rule itself for OPA.
+fn shadowed(module: &Module, package: &[String], data: Option<&Value>, reading: Reading) -> Option<String> {
+    match reading {
+        Reading::Contained => overlap(package, data),
+        Reading::AsItRuns => module.policy.iter().find_map(|rule| {
+            let names = path_of(head_of(rule).0).names;
+            let full: Vec<String> = package.iter().chain(&names).cloned().collect();
+            overlap(&full, data)
+        }),
+    }
+}
+
+/// The text that an expression is, or the texts that a list of them is.
+fn texts(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::String { value, .. } | Expr::RawString { value, .. } => {
+            value.as_string().map(|text| text.to_string()).into_iter().collect()
+        }
+        Expr::Array { items, .. } => items.iter().flat_map(|item| texts(item)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The name under which data stands where a package is.
 fn overlap(package: &[String], data: Option<&Value>) -> Option<String> {
     let mut value = data?;
@@ -593,7 +714,7 @@ fn overlap(package: &[String], data: Option<&Value>) -> Option<String> {
     Some(package.join("."))
 }
 
-fn span_of(span: &Span) -> Range<usize> {
+pub(super) fn span_of(span: &Span) -> Range<usize> {
     let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
     at(span.start)..at(span.end)
 }

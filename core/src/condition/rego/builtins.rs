@@ -128,6 +128,11 @@ pub(super) fn admission(name: &str) -> Admission {
     }
 }
 
+/// Whether the evaluator answers a call of this name by itself, or the clock does that is added to it.
+pub(super) fn is_evaluators(name: &str) -> bool {
+    matches!(name, "print" | "time.now_ns") || regorus::unstable::BUILTINS.contains_key(name)
+}
+
 /// Whether a format of `sprintf` has more than the verbs `%s`, `%d` and `%v`: by a width, a few bytes make a text of any
 /// length, and the other verbs are not written as Go writes them.
 pub(super) fn has_unusual_verb(format: &str) -> bool {

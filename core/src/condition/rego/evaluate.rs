@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use regorus::Engine;
 use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 
-use super::{EntryPoint, InputPath};
+use super::{EntryPoint, InputPath, Outcome};
 use crate::condition::{Cause, SignalView, Status, Truth};
 use crate::error::quoted;
 use crate::request::{Attributes, PartyView, RequestView};
@@ -153,6 +153,13 @@ impl RegoInput {
         self.with("now", regorus::Value::from(now.to_string()))
     }
 
+    /// The same, with `time.now_ns()` at this instant, and nothing in the input of it.
+    #[must_use]
+    pub const fn at(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
     /// The first of these paths that is not there.
     pub(super) fn lacks<'a>(&self, paths: &'a [InputPath]) -> Option<&'a InputPath> {
         paths.iter().find(|path| {
@@ -209,43 +216,41 @@ fn entries_to_rego<'v>(entries: impl Iterator<Item = (&'v str, View<'v>)>) -> re
     regorus::Value::from(entries)
 }
 
-/// What a rule comes to, with the kind of failure where it could not be established: never a value of the input, unless
-/// a member of a deny set says it.
-pub(super) fn truth(
-    prepared: &Engine,
-    entry: &EntryPoint,
-    steps_max: u64,
-    input: &RegoInput,
-) -> (Truth, Option<String>) {
+/// What a rule comes to.
+pub(super) fn ask(prepared: &Engine, entry: &EntryPoint, steps_max: u64, input: &RegoInput) -> Outcome {
     let rule = &entry.path;
-    let unknown = |cause, what: String| (Truth::Indeterminate(cause), Some(format!("`{rule}` {what}")));
+    let unknown = |cause, what: String| Outcome {
+        truth: Truth::Indeterminate(cause),
+        detail: Some(format!("`{rule}` {what}")),
+        messages: None,
+    };
     if let Some(path) = input.lacks(&entry.required) {
-        return unknown(
-            Cause::Missing,
-            format!("reads {}, which is not there", quoted(&format!("input.{}", path.join(".")))),
-        );
+        let path = quoted(&format!("input.{}", path.join(".")));
+        return unknown(Cause::Missing, format!("reads {path}, which is not there"));
     }
     match value(prepared, rule, steps_max, input) {
-        Ok(regorus::Value::Bool(true)) => (Truth::True, None),
-        Ok(regorus::Value::Bool(false)) => (Truth::False, None),
-        Ok(regorus::Value::Set(members)) if entry.is_set && members.is_empty() => (Truth::False, None),
-        Ok(regorus::Value::Set(members)) if entry.is_set => (Truth::True, Some(messages(members.iter()))),
+        Ok(regorus::Value::Bool(true)) => Outcome::plain(Truth::True),
+        Ok(regorus::Value::Bool(false)) => Outcome::plain(Truth::False),
+        Ok(regorus::Value::Set(members)) if entry.is_set && members.is_empty() => Outcome::plain(Truth::False),
+        Ok(regorus::Value::Set(members)) if entry.is_set => {
+            Outcome { truth: Truth::True, detail: None, messages: Some(messages(members.iter())) }
+        }
         Ok(regorus::Value::Undefined) => unknown(Cause::Rego, "is undefined".into()),
         Ok(other) => unknown(Cause::Rego, format!("is {}, not a boolean", kind(&other))),
         Err((cause, what)) => unknown(cause, what),
     }
 }
 
-/// What the members of a deny set say, in their order: a text as it stands, anything else as JSON; cut where it is long.
-fn messages<'a>(members: impl Iterator<Item = &'a regorus::Value>) -> String {
+/// What the members of a deny set say: a text as it stands, anything else as JSON; cut where it is long.
+fn messages<'a>(members: impl Iterator<Item = &'a regorus::Value>) -> Arc<[Box<str>]> {
     let said = members.take(MESSAGES_MAX).map(|member| {
         let text = match member {
             regorus::Value::String(text) => text.to_string(),
             other => to_json(other).map_or_else(|| kind(other).to_owned(), |json| json.to_string()),
         };
-        text.chars().filter(|ch| !ch.is_control()).take(MESSAGE_CHARS_MAX).collect::<String>()
+        text.chars().filter(|ch| !ch.is_control()).take(MESSAGE_CHARS_MAX).collect::<String>().into()
     });
-    said.collect::<Vec<_>>().join("; ")
+    said.collect()
 }
 
 /// What a rule gives, or the kind of failure and where.

@@ -2,15 +2,18 @@
 //!
 //! The evaluator is `regorus`, its interpreter, strict. Reading order: this file (loading and asking), `scan` (what a
 //! text must keep to before it is parsed), `admission` and `builtins` (what a parsed module must keep to), `extensions`,
-//! `patterns` and `paths` (built-ins of our own), `evaluate` (one evaluation).
+//! `patterns` and `paths` (built-ins of our own), `evaluate` (one evaluation). Beside these, for tools that look for holes
+//! and decide nothing: `as_it_runs` and `test_inputs`.
 
 mod admission;
+mod as_it_runs;
 mod builtins;
 mod evaluate;
 mod extensions;
 mod paths;
 mod patterns;
 mod scan;
+mod test_inputs;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +21,11 @@ use std::sync::Arc;
 
 use regorus::Engine;
 
-use self::admission::{Gives, Rules};
+pub use self::admission::{Definition, Read};
+use self::admission::{Gives, Reading, Rules};
+pub use self::as_it_runs::{AsItRuns, Kind};
 pub use self::evaluate::RegoInput;
+pub use self::test_inputs::{TestInput, TestInputs};
 use crate::condition::{Cause, Truth};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
@@ -43,6 +49,28 @@ pub struct EntryPoint {
     input_paths: Arc<[InputPath]>,
     required: Arc<[InputPath]>,
 }
+
+/// What a rule came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its truth.
+    pub truth: Truth,
+    /// Where it could not be established: the rule and the kind of failure, never a value of the input.
+    pub detail: Option<String>,
+    /// Where a deny set has members, what they say, in their order; bounded in number and length.
+    pub messages: Messages,
+}
+
+impl Outcome {
+    /// This truth, with nothing to say of it.
+    #[must_use]
+    pub const fn plain(truth: Truth) -> Self {
+        Self { truth, detail: None, messages: None }
+    }
+}
+
+/// What speaks against a request, in a policy's own words; nothing, for most.
+pub type Messages = Option<Arc<[Box<str>]>>;
 
 /// The names of a path below `input`, from the outside in: `subject`, `properties`, `role`.
 pub type InputPath = Vec<String>;
@@ -182,12 +210,9 @@ impl Modules {
     }
 
     /// What a rule comes to for an input: true or false only where it is exactly that.
-    ///
-    /// With it, where it could not be established, the rule and the kind of failure; never a value of the input. Where a
-    /// deny set has members, what they say.
     #[must_use]
-    pub fn truth(&self, entry: &EntryPoint, input: &RegoInput) -> (Truth, Option<String>) {
-        evaluate::truth(&self.prepared, entry, self.steps_max, input)
+    pub fn ask(&self, entry: &EntryPoint, input: &RegoInput) -> Outcome {
+        evaluate::ask(&self.prepared, entry, self.steps_max, input)
     }
 }
 
@@ -232,11 +257,11 @@ pub fn evaluate(
     input: &Value,
     data: Option<&Value>,
     limits: &Limits,
-) -> Result<(Truth, Option<String>), Vec<Diagnostic>> {
+) -> Result<Outcome, Vec<Diagnostic>> {
     let sources = BTreeMap::from([(path.to_owned(), text.to_owned())]);
     let modules = Modules::load(&sources, data, limits)?;
     let entry = modules.entry_point(query).map_err(|mistake| vec![mistake])?;
-    Ok(modules.truth(&entry, &RegoInput::document(input)))
+    Ok(modules.ask(&entry, &RegoInput::document(input)))
 }
 
 fn scan_all(sources: &BTreeMap<String, String>, limits: &Limits) -> Result<RegoReads, Vec<Diagnostic>> {
@@ -273,7 +298,7 @@ fn prepare(
         return Err(found);
     }
     let pointers: Vec<String> = sources.keys().map(|path| pointer(path)).collect();
-    let rules = admission::admit(engine.get_modules(), &pointers, data, limits)?;
+    let rules = admission::admit(engine.get_modules(), &pointers, data, limits, Reading::Contained)?;
     if !evaluate::add_clock(&mut engine) || !extensions::add(&mut engine, |name| rules.call(name)) {
         return Err(vec![Diagnostic::new(
             Code::Unsupported,

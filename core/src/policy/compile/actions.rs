@@ -25,6 +25,7 @@ struct Root {
     signals: BTreeSet<u16>,
     rego: bool,
     allows: bool,
+    may_lose_a_deny: bool,
 }
 
 impl Compiler<'_> {
@@ -39,6 +40,7 @@ impl Compiler<'_> {
                 root.signals.extend(&draft.reads.signals);
                 root.rego |= draft.rego;
                 root.allows |= draft.rule.effect == Effect::Allow;
+                root.may_lose_a_deny |= draft.rule.effect == Effect::Deny && draft.rule.accepts_information_loss;
             }
             rules.push(draft.rule);
         }
@@ -93,6 +95,7 @@ impl Compiler<'_> {
                 None => None,
             },
             protected: action.protected,
+            may_lose_a_deny: own.iter().any(|(_, root)| root.may_lose_a_deny),
             on_failure,
             allow_ttl: cache.and_then(|cache| cache.allow),
             deny_ttl: cache.and_then(|cache| cache.deny),

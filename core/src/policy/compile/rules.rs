@@ -12,6 +12,7 @@ use crate::obligation::Obligation;
 use crate::policy::format::{self, OneOrMany, Pack, RuleEffect, When};
 use crate::policy::rule::{Clause, Condition, Rule, Scalar, Test};
 use crate::policy::schema::Schema;
+use crate::policy::signal::BUILT_IN;
 use crate::reason::Effect;
 use crate::value::Value;
 use crate::value_type::ValueType;
@@ -336,6 +337,10 @@ impl Names for RuleNames<'_> {
 
     fn signal(&mut self, name: &str) -> Result<u16, Option<String>> {
         self.signals.get(name).copied().ok_or_else(|| nearest(name, self.signals.keys().map(|name| &**name)))
+    }
+
+    fn fails_by_loss(&self, signal: u16) -> bool {
+        usize::from(signal) < BUILT_IN.len()
     }
 
     fn data(&self) -> Option<&Value> {

@@ -10,19 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
-use std::path::{Path, PathBuf};
-
 use bumpalo::Bump;
-use fallgate::drill::Drill;
-use fallgate::drill::timeline::Timeline;
 use fallgate::limits::Limits;
-use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::{Fields, Value, View};
 use fallgate::{Config, Engine, Observation, Reason};
-use fallgate_cli::pack::{drill_files, load_drill, load_pack};
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 /// JSON as a host would hold it: lists as items, maps as fields.
 fn held<'a>(json: &'a Json, arena: &'a Bump) -> View<'a> {
@@ -89,12 +85,38 @@ where
     json.as_str().unwrap().parse().unwrap()
 }
 
-/// Makes the calls of a timeline, deciding on views where the request has the form of one; how many it decided so.
-fn replay(timeline: Timeline, bundle: &Bundle) -> usize {
-    let timeline = timeline.into_json();
+/// The corpus as `fallgate corpus` prints it: what every language replays.
+fn corpus() -> Vec<u8> {
+    let policies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut out = Vec::new();
+    let mut err = Vec::new();
+    let mut console = fallgate_cli::console::Console {
+        out: &mut out,
+        err: &mut err,
+        input: &mut std::io::empty(),
+        out_is_terminal: false,
+        err_is_terminal: false,
+        no_color: true,
+    };
+    let arguments = ["fallgate".into(), "corpus".into(), policies.into_os_string()];
+    let exit = fallgate_cli::command::run(arguments, &mut console);
+    assert_eq!(exit, 0, "{}", String::from_utf8_lossy(&err));
+    out
+}
+
+/// What a replay came to.
+#[derive(Default)]
+struct Replayed {
+    calls: usize,
+    on_views: usize,
+    decisions: Sha256,
+}
+
+/// Makes the calls of a timeline on an engine of its own, deciding on views where the request has the form of one.
+fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
     let engine = Engine::new(Config::default());
-    let mut decided = 0;
     for call in timeline["operations"].as_array().unwrap() {
+        replayed.calls += 1;
         let (monotonic, wall) = (nanos(&call["at"]["monotonic_ns"]), nanos(&call["at"]["wall_ns"]));
         let now = Now::new(Monotonic::from_nanos(monotonic), Wall::from_nanos(wall));
         if call.get("activate").is_some() {
@@ -114,7 +136,7 @@ fn replay(timeline: Timeline, bundle: &Bundle) -> usize {
             let arena = Bump::new();
             let decision = match view(&call["decide"], &arena) {
                 Some(view) => {
-                    decided += 1;
+                    replayed.on_views += 1;
                     engine.decide_view(&view, now)
                 }
                 None => {
@@ -122,35 +144,34 @@ fn replay(timeline: Timeline, bundle: &Bundle) -> usize {
                     engine.decide_json(text.as_bytes(), now)
                 }
             };
-            assert_eq!(decision.to_json(), call["decision"], "{}: {}", timeline["name"], call["decide"]);
+            let decision = decision.to_json();
+            assert_eq!(decision, call["decision"], "{}: {}", timeline["name"], call["decide"]);
+            replayed.decisions.update(decision.to_string());
+            replayed.decisions.update(b"\n");
         }
     }
-    decided
 }
 
-fn load(pack: &Path) -> Bundle {
-    let loaded = load_pack(pack).unwrap();
-    Bundle::from_document(&loaded.document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap()
-}
-
+/// The line that every language prints; `FALLGATE_CORPUS_SUMMARY` names a file that it goes to as well.
 #[test]
 fn the_corpus_is_decided_alike_on_views() {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let folders = std::fs::read_dir(policies).unwrap().map(|entry| entry.unwrap().path());
-    let packs: Vec<PathBuf> = folders.filter(|folder| folder.join("pack.yaml").is_file()).collect();
-    let mut decided = 0;
-    for pack in packs {
-        let bundle = load(&pack);
-        for case in &bundle.policy().tests {
-            decided += replay(Timeline::of_case(&bundle, case), &bundle);
-        }
-        for file in drill_files(&pack).unwrap() {
-            let drill = Drill::from_document(&load_drill(&file).unwrap().document, &Limits::DEFAULT).unwrap();
-            decided += replay(Timeline::of_drill(&drill, &bundle), &bundle);
+    let bytes = corpus();
+    let document: Json = serde_json::from_slice(&bytes).unwrap();
+    let mut replayed = Replayed::default();
+    for pack in document["packs"].as_array().unwrap() {
+        let text = pack["bundle"].as_str().unwrap();
+        let bundle = Bundle::from_json(text.as_bytes(), &Trust::unsigned_for_development()).unwrap();
+        for timeline in pack["timelines"].as_array().unwrap() {
+            replay(timeline, &bundle, &mut replayed);
         }
     }
-    println!("{decided} decisions on views");
-    assert!(decided > 300, "only {decided} requests have the form of one");
+    assert!(replayed.on_views > 300, "only {} requests have the form of one", replayed.on_views);
+    let (corpus, decisions) = (hexadecimal(&Sha256::digest(&bytes)), hexadecimal(&replayed.decisions.finalize()));
+    let line = format!("steps {} corpus {corpus} decisions {decisions}\n", replayed.calls);
+    print!("{line}");
+    if let Some(file) = std::env::var_os("FALLGATE_CORPUS_SUMMARY") {
+        std::fs::write(file, line).unwrap();
+    }
 }
 
 fn engine_of(schema: &Json, when: &str) -> (Engine, Now) {
@@ -199,8 +220,14 @@ fn an_owned_request_brings_no_nan_either() {
     let party = || fallgate::request::Party::new("user", "a");
     let request = fallgate::Request::new(party(), "read", party());
     assert!(engine.decide(&request.clone().with_context("risk", Value::Double(1.0)), now).is_allow());
-    let nan = request.with_context("risk", Value::Double(f64::NAN));
+    let nan = request.clone().with_context("risk", Value::Double(f64::NAN));
     assert_eq!(engine.decide(&nan, now).reason(), Reason::InvalidRequest);
+    let mut deep = Value::Null;
+    for _ in 0..200 {
+        deep = Value::List(vec![deep]);
+    }
+    let deep = request.with_context("risk", Value::Double(1.0)).with_context("more", deep);
+    assert_eq!(engine.decide(&deep, now).reason(), Reason::LimitExceeded);
 }
 
 #[test]

@@ -1,0 +1,381 @@
+//! Rules of `docs/SPEC.md` that no drill, property or table shows by itself: one small law each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use fallgate::condition::Status;
+use fallgate::error::Code;
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::time::{Monotonic, Now, Wall};
+use fallgate::{Config, Decision, Engine, Observation, Reason, Request};
+use serde_json::{Value, json};
+
+/// Both clocks, that many milliseconds after their start.
+fn at(millis: u64) -> Now {
+    Now::new(Monotonic::from_millis(millis), Wall::from_millis(i64::try_from(millis).unwrap()))
+}
+
+fn load(document: &Value) -> Bundle {
+    Bundle::from_document(document, &Trust::unsigned_for_development(), &Limits::DEFAULT)
+        .unwrap_or_else(|error| panic!("{:#?}", error.diagnostics()))
+}
+
+/// A pack with these rules, changed as the test needs it.
+fn pack(rules: Value, change: impl FnOnce(&mut Value)) -> Bundle {
+    let optional = |of: &str| json!({"type": of, "optional": true});
+    let mut document = json!({
+        "fallgate": 1, "name": "test", "revision": 3,
+        "signals": {"idp": {"ttl": "10s"}, "feed": {"ttl": "10s"}},
+        "schema": {
+            "subject": {"user": {
+                "level": optional("int"), "roles": {"type": ["string"], "optional": true}, "name": optional("string"),
+                "guest": {"type": "bool", "default": true}, "until": optional("timestamp"),
+            }},
+        },
+        "actions": {"read": {"cache": {"allow": "1m", "deny": "1m"}}, "write": {"requires": ["idp"]}},
+        "rules": rules,
+    });
+    change(&mut document);
+    load(&document)
+}
+
+fn engine(bundle: Bundle) -> Engine {
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle, at(0)).unwrap();
+    engine
+}
+
+fn request(action: &str, properties: Value) -> Value {
+    json!({
+        "subject": {"type": "user", "id": "ann", "properties": properties},
+        "action": {"name": action}, "resource": {"type": "doc", "id": "d"},
+    })
+}
+
+fn ask(engine: &Engine, request: &Value, millis: u64) -> Decision {
+    engine.decide_json(request.to_string().as_bytes(), at(millis))
+}
+
+/// The reason of a first decision by these rules on reading.
+fn reason(rules: Value, properties: Value) -> Reason {
+    ask(&engine(pack(rules, |_| {})), &request("read", properties), 1).reason()
+}
+
+fn allow(when: &str) -> Value {
+    json!([{"id": "rule", "effect": "allow", "when": when}])
+}
+
+#[test]
+fn the_gates_speak_in_their_order() {
+    // Everything is wrong at once, and is mended from the first gate on.
+    let rules = json!([{"id": "no", "effect": "deny"}]);
+    let mut asked = request("erase", json!({"level": "high"}));
+    asked["context"] = json!({"fallgate": {"min_revision": "new"}});
+    let engine = Engine::new(Config::default());
+    assert_eq!(engine.decide_json(b"{", at(1)).reason(), Reason::InvalidRequest, "before there is anything to decide");
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::NoPolicy);
+    let ended = pack(rules.clone(), |document| document["valid"] = json!({"until": "1969-01-01T00:00:00Z"}));
+    engine.activate(ended, at(1)).unwrap();
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::PolicyExpired);
+    engine.activate(pack(rules, |_| {}), at(1)).unwrap();
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::InvalidRequest, "the terms");
+    asked["context"] = json!({"fallgate": {"min_revision": 4}});
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::RevisionTooOld);
+    asked["context"] = json!({});
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::UnknownAction);
+    asked["action"]["name"] = "write".into();
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::InvalidRequest, "the schema");
+    asked["subject"]["properties"] = json!({});
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::SignalUnavailable);
+    engine.observe(&Observation::ok("idp"), at(1));
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::DeniedByRule);
+}
+
+#[test]
+fn what_nobody_declared_is_ignored() {
+    let engine = engine(pack(allow("subject.level == 1"), |_| {}));
+    let mut asked = request("read", json!({"level": 1, "shoe_size": {"of": [43]}}));
+    asked["options"] = json!({"x": 1});
+    asked["subject"]["extra"] = json!(true);
+    assert_eq!(ask(&engine, &asked, 1).reason(), Reason::AllowedByRule);
+}
+
+#[test]
+fn an_attribute_that_is_absent_is_its_default_or_indeterminate() {
+    let denies = |when: &str| json!([{"id": "all", "effect": "allow"}, {"id": "rule", "effect": "deny", "when": when}]);
+    assert_eq!(reason(denies("subject.guest"), json!({})), Reason::DeniedByRule);
+    assert_eq!(reason(denies("subject.guest"), json!({"guest": false})), Reason::AllowedByRule);
+    assert_eq!(reason(denies("subject.level > 1"), json!({})), Reason::Indeterminate);
+    assert_eq!(reason(denies("subject.level > 1"), json!({"level": 1})), Reason::AllowedByRule);
+    assert_eq!(reason(allow("subject.level > 1"), json!({})), Reason::Indeterminate);
+}
+
+#[test]
+fn a_type_is_never_made_of_another() {
+    let read = |properties: Value| reason(json!([{"id": "all", "effect": "allow"}]), properties);
+    assert_eq!(read(json!({"level": 1})), Reason::AllowedByRule);
+    for wrong in [json!("1"), json!(1.0), json!(true), json!(null), json!([1])] {
+        assert_eq!(read(json!({"level": wrong})), Reason::InvalidRequest, "{wrong}");
+    }
+    assert_eq!(read(json!({"until": "2026-01-01T00:00:00Z"})), Reason::AllowedByRule);
+    assert_eq!(read(json!({"until": "new year"})), Reason::InvalidRequest);
+}
+
+#[test]
+fn every_clause_of_a_match_part_has_to_hold() {
+    let rules = json!([{"id": "rule", "effect": "allow", "resource": {"type": "doc"},
+                        "subject": {"roles": ["clerk", "auditor"], "name": {"prefix": "an"}}}]);
+    let reason = |properties: Value| reason(rules.clone(), properties);
+    assert_eq!(reason(json!({"roles": ["guest", "auditor"], "name": "anna"})), Reason::AllowedByRule);
+    assert_eq!(reason(json!({"roles": ["guest"], "name": "anna"})), Reason::NoMatchingRule);
+    assert_eq!(reason(json!({"roles": ["clerk"], "name": "joanna"})), Reason::NoMatchingRule);
+    assert_eq!(reason(json!({"roles": ["clerk"]})), Reason::Indeterminate, "an absent attribute");
+    assert_eq!(reason(json!({"roles": ["guest"]})), Reason::NoMatchingRule, "one that is false settles it");
+}
+
+#[test]
+fn an_action_is_named_whole_or_by_how_it_begins() {
+    let decided = |pattern: Value, action: &str| {
+        let rules = json!([{"id": "rule", "effect": "allow", "action": pattern}]);
+        let bundle = pack(rules, |document| {
+            document["actions"] = json!({"doc:read": {}, "doc:write": {}, "docs": {}});
+        });
+        ask(&engine(bundle), &request(action, json!({})), 1).is_allow()
+    };
+    for (pattern, allowed) in [
+        (json!("doc:read"), [true, false, false]),
+        (json!("doc:*"), [true, true, false]),
+        (json!(["doc:read", "docs"]), [true, false, true]),
+        (json!("*"), [true, true, true]),
+    ] {
+        let found = ["doc:read", "doc:write", "docs"].map(|action| decided(pattern.clone(), action));
+        assert_eq!(found, allowed, "{pattern}");
+    }
+}
+
+#[test]
+fn the_rule_that_is_named_is_the_first_by_id_and_all_true_ones_oblige() {
+    let obligation = |id: &str| json!([{"id": id, "type": "t"}]);
+    let rules = json!([
+        {"id": "c", "effect": "allow", "obligations": obligation("of-c")},
+        {"id": "a", "effect": "allow", "obligations": obligation("of-a")},
+        {"id": "b", "effect": "allow", "when": "subject.level > 1", "obligations": obligation("of-b")},
+        {"id": "z", "effect": "deny", "when": "subject.name == 'zed'", "obligations": obligation("of-z")},
+    ]);
+    let engine = engine(pack(rules, |_| {}));
+    let decided = |properties: Value| {
+        let decision = ask(&engine, &request("read", properties), 1);
+        let obligations: Vec<String> = decision.obligations().iter().map(|one| one.id.to_string()).collect();
+        (decision.rule().map(str::to_owned), obligations.join(" "))
+    };
+    assert_eq!(decided(json!({"name": "ann"})), (Some("a".into()), "of-a of-c".into()), "b is indeterminate");
+    assert_eq!(decided(json!({"name": "ann", "level": 2})), (Some("a".into()), "of-a of-b of-c".into()));
+    assert_eq!(decided(json!({"name": "zed", "level": 2})), (Some("z".into()), "of-z".into()));
+}
+
+#[test]
+fn the_same_question_has_the_same_answer_byte_for_byte() {
+    let rules = allow("subject.level > 1 && signals.feed.ok");
+    let decided = || {
+        let engine = engine(pack(rules.clone(), |_| {}));
+        engine.observe(&Observation::ok("feed"), at(3));
+        ask(&engine, &request("read", json!({"level": 2})), 5).to_json().to_string()
+    };
+    assert_eq!(decided(), decided());
+}
+
+#[test]
+fn an_observation_looks_older_and_never_younger() {
+    let engine = engine(pack(json!([]), |_| {}));
+    let seen = Now::new(Monotonic::from_nanos(1_900_000), Wall::from_nanos(1_900_000));
+    engine.observe(&Observation::ok("idp"), seen);
+    engine.advance(at(10_001));
+    assert_eq!(engine.signal("idp"), Some(Status::Ok));
+    engine.advance(Now::new(Monotonic::from_nanos(10_001_000_001), Wall::from_millis(10_001)));
+    assert_eq!(engine.signal("idp"), Some(Status::Unknown), "ten seconds after 1 ms, not after 2");
+}
+
+#[test]
+fn the_built_in_signals_say_how_the_engine_stands() {
+    let valid = |document: &mut Value| document["valid"] = json!({"until": "1970-01-01T00:00:05Z"});
+    let engine = engine(pack(json!([]), valid));
+    let all = |engine: &Engine| ["clock", "engine", "bundle"].map(|name| engine.signal(name));
+    assert_eq!(all(&engine), [Some(Status::Ok); 3]);
+    engine.advance(at(5_000));
+    assert_eq!(all(&engine), [Some(Status::Ok), Some(Status::Ok), Some(Status::Failed)]);
+    engine.advance(Now::new(Monotonic::from_millis(5_001), Wall::from_millis(60_000)));
+    assert_eq!(all(&engine), [Some(Status::Failed), Some(Status::Ok), Some(Status::Failed)]);
+}
+
+#[test]
+fn a_first_bundle_is_taken_and_denies_with_its_reason() {
+    for (valid, expected) in [
+        (json!({"from": "1970-01-01T00:00:05Z"}), Reason::PolicyNotYetValid),
+        (json!({"until": "1970-01-01T00:00:00Z"}), Reason::PolicyExpired),
+    ] {
+        let engine = engine(pack(json!([{"id": "all", "effect": "allow"}]), |document| document["valid"] = valid));
+        assert_eq!(ask(&engine, &request("read", json!({})), 1).reason(), expected);
+    }
+    let from = json!({"from": "1970-01-01T00:00:05Z"});
+    let engine = engine(pack(json!([{"id": "all", "effect": "allow"}]), |document| document["valid"] = from));
+    assert_eq!(ask(&engine, &request("read", json!({})), 4_999).reason(), Reason::PolicyNotYetValid);
+    assert_eq!(ask(&engine, &request("read", json!({})), 5_000).reason(), Reason::AllowedByRule);
+}
+
+#[test]
+fn a_change_of_a_signal_that_rules_read_voids_an_answer() {
+    let engine = engine(pack(allow("signals.feed.ok"), |_| {}));
+    engine.observe(&Observation::ok("feed"), at(0));
+    let asked = request("read", json!({}));
+    assert_eq!(ask(&engine, &asked, 1).expires_in_ms(), 10_000, "the signal's freshness comes before the minute");
+    assert!(ask(&engine, &asked, 2).cached());
+    engine.observe(&Observation::failed("feed"), at(3));
+    assert_eq!(ask(&engine, &asked, 3).reason(), Reason::NoMatchingRule);
+    engine.observe(&Observation::ok("idp"), at(4));
+    assert!(ask(&engine, &asked, 4).cached(), "another signal is nothing to it");
+}
+
+#[test]
+fn an_answer_ends_with_the_next_boundary_of_a_time_condition() {
+    let expires = |when: &str| {
+        let engine = engine(pack(allow(when), |_| {}));
+        ask(&engine, &request("read", json!({"until": "1971-01-01T00:00:00Z"})), 1_000).expires_in_ms()
+    };
+    assert_eq!(expires("now < timestamp('1970-01-01T00:00:09Z')"), 8_000);
+    assert_eq!(expires("now < timestamp('1980-01-01T00:00:00Z')"), 60_000);
+    assert_eq!(expires("now.getMinutes() == 0"), 59_000);
+    assert_eq!(expires("now < subject.until"), 0, "nobody knows when it changes next");
+}
+
+#[test]
+fn what_could_not_be_established_is_never_kept() {
+    let engine = engine(pack(allow("subject.level > 1"), |_| {}));
+    let asked = request("read", json!({}));
+    for millis in [1, 2] {
+        let decision = ask(&engine, &asked, millis);
+        assert_eq!((decision.reason(), decision.cached(), decision.expires_in_ms()), (Reason::Indeterminate, false, 0));
+    }
+    assert_eq!(engine.counters().cached_decisions, 0);
+}
+
+#[test]
+fn what_is_decided_without_a_required_signal_is_not_kept() {
+    for (on_failure, expected) in [
+        (json!("deny"), Reason::SignalUnavailable),
+        (json!("minimal"), Reason::AllowedMinimal),
+        (json!({"allow": {"justification": "a shop window"}}), Reason::AllowedFailOpen),
+    ] {
+        let rules = json!([{"id": "all", "effect": "allow", "minimal": true}]);
+        let engine = engine(pack(rules, |document| {
+            document["actions"]["write"]["on_failure"] = on_failure;
+            document["actions"]["write"]["cache"] = json!({"allow": "1m", "deny": "1m"});
+        }));
+        for millis in [1, 2] {
+            let decision = ask(&engine, &request("write", json!({})), millis);
+            assert_eq!((decision.reason(), decision.cached(), decision.expires_in_ms()), (expected, false, 0));
+        }
+        assert_eq!(engine.counters().cached_decisions, 0);
+    }
+}
+
+#[test]
+fn one_costly_rule_takes_nothing_from_another() {
+    let items = format!("[{}]", vec!["1"; 100].join(","));
+    let costly = format!("{items}.all(a, {items}.all(b, {items}.all(c, a + b + c == 3)))");
+    let rules =
+        json!([{"id": "a", "effect": "allow", "when": costly}, {"id": "b", "effect": "allow", "when": "1 + 1 == 2"}]);
+    let decision = ask(&engine(pack(rules, |_| {})), &request("read", json!({})), 1);
+    assert_eq!((decision.reason(), decision.rule()), (Reason::AllowedByRule, Some("b")));
+    let rules = json!([{"id": "a", "effect": "deny", "when": costly}, {"id": "b", "effect": "allow"}]);
+    assert_eq!(reason(rules, json!({})), Reason::Indeterminate);
+}
+
+#[test]
+fn rego_decides_a_protected_action_only_where_the_action_says_why() {
+    let mut document = json!({
+        "fallgate": 1, "name": "test", "revision": 1, "actions": {"read": {"protected": true}},
+        "rego": {"a.rego": "package a\ndefault allow := false"},
+        "rules": [{"id": "rule", "effect": "allow", "when": {"rego": "data.a.allow"}}],
+    });
+    let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
+    assert_eq!(error.diagnostics()[0].code, Code::RegoRefused);
+    document["actions"]["read"]["allow_rego"] = "the rule has been read by two people".into();
+    load(&document);
+}
+
+#[test]
+fn what_is_to_come_is_refused_by_its_name() {
+    for (pointer, name) in [
+        ("", "postures"),
+        ("", "approvers"),
+        ("", "overrides"),
+        ("", "audit"),
+        ("", "rollout"),
+        ("", "slo"),
+        ("/signals/idp", "breaker"),
+        ("/signals/idp", "heartbeat"),
+        ("/actions/read", "audit"),
+        ("/rules/0", "absolute"),
+    ] {
+        let mut document = json!({
+            "fallgate": 1, "name": "test", "revision": 1, "signals": {"idp": {"ttl": "1s"}}, "actions": {"read": {}},
+            "rules": [{"id": "rule", "effect": "deny"}],
+        });
+        document.pointer_mut(pointer).unwrap()[name] = json!({});
+        let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
+        let first = &error.diagnostics()[0];
+        assert_eq!((first.code, first.pointer.clone()), (Code::Unsupported, format!("{pointer}/{name}")), "{first}");
+        assert!(first.message.contains(&format!("`{name}`")), "{first}");
+    }
+}
+
+#[test]
+fn an_explanation_changes_nothing_and_names_the_rules() {
+    let rules = json!([
+        {"id": "a", "effect": "allow", "when": "subject.level > 1"},
+        {"id": "b", "effect": "deny", "subject": {"name": "bob"}},
+    ]);
+    let engine = engine(pack(rules, |_| {}));
+    let asked = request("read", json!({"level": 2, "name": "ann"}));
+    let parsed = Request::from_json(asked.to_string().as_bytes(), &Limits::DEFAULT).unwrap();
+    let explanation = engine.explain(&parsed, at(1));
+    let rules: Vec<_> = explanation.rules.iter().map(|rule| (&*rule.rule, &*rule.matched, &*rule.truth)).collect();
+    assert_eq!(rules, [("a", "true", "true"), ("b", "false", "false")]);
+    assert_eq!(explanation.rules[0].expressions.last().unwrap().2, "true");
+    assert_eq!(engine.counters().cached_decisions, 0);
+    assert!(!ask(&engine, &asked, 1).cached());
+}
+
+/// What the proof of `docs/SPEC.md` rests on: in the safe mode fewer rules allow, and as many deny.
+#[test]
+fn the_safe_mode_allows_nothing_that_the_rules_would_not() {
+    let rules = json!([
+        {"id": "a", "effect": "allow", "minimal": true, "when": "subject.level > 1"},
+        {"id": "b", "effect": "allow", "when": "subject.level > 0"},
+        {"id": "c", "effect": "deny", "when": "subject.name == 'mallory'"},
+    ]);
+    let on_failure = |document: &mut Value| document["actions"]["write"]["on_failure"] = "minimal".into();
+    let engine = engine(pack(rules, on_failure));
+    let reasons = |engine: &Engine, properties: &[Value]| {
+        properties.iter().map(|one| ask(engine, &request("write", one.clone()), 1).reason()).collect::<Vec<_>>()
+    };
+    let asked = [
+        json!({"level": 2, "name": "ann"}),
+        json!({"level": 1, "name": "ann"}),
+        json!({"level": 2, "name": "mallory"}),
+        json!({"level": 2}),
+    ];
+    let lost = reasons(&engine, &asked);
+    assert_eq!(lost, [Reason::AllowedMinimal, Reason::SignalUnavailable, Reason::DeniedByRule, Reason::Indeterminate]);
+    engine.observe(&Observation::ok("idp"), at(1));
+    let known = reasons(&engine, &asked);
+    assert_eq!(known, [Reason::AllowedByRule, Reason::AllowedByRule, Reason::DeniedByRule, Reason::Indeterminate]);
+}

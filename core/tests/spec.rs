@@ -1,0 +1,197 @@
+//! `docs/SPEC.md` against the repository: every rule has a law, and whatever the page names is there.
+
+// The lints that forbid a panic are for code in reach of input. A test panics to fail.
+#![allow(clippy::expect_used, clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const PAGE: &str = include_str!("../../docs/SPEC.md");
+
+/// What a page refers to, by the word before it.
+const KINDS: [&str; 4] = ["Law: ", "Drill: ", "Case: ", "Code: "];
+
+/// A part of the page that needs a law: a rule `S-1.2`, or a `Lemma 3`.
+#[derive(Debug)]
+struct Part<'p> {
+    name: String,
+    text: &'p str,
+}
+
+/// What is wrong with a page, one line each; `read` gives the text of a file of the repository.
+fn faults(page: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (rules, lemmas) = parts(page, &mut faults);
+    let known: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    for part in rules.iter().chain(&lemmas) {
+        let laws = references(part.text, "Law: ");
+        if laws.is_empty() {
+            faults.push(format!("{} has no law", part.name));
+        }
+        if statement(part.text).len() < 20 {
+            faults.push(format!("{} says nothing", part.name));
+        }
+    }
+    for kind in KINDS {
+        for reference in references(page, kind) {
+            faults.extend(missing(kind, reference, read).map(|why| format!("{kind}`{reference}`: {why}")));
+        }
+    }
+    for mention in mentions(page) {
+        if !known.contains(mention) {
+            faults.push(format!("{mention} is mentioned, and is no rule"));
+        }
+    }
+    faults
+}
+
+/// The rules and the lemmas, with what is wrong with their numbers.
+fn parts<'p>(page: &'p str, faults: &mut Vec<String>) -> (Vec<Part<'p>>, Vec<Part<'p>>) {
+    let (mut rules, mut lemmas) = (Vec::new(), Vec::new());
+    let chapters = page.split("\n## ").skip(1);
+    for (chapter, number) in chapters.zip(1_usize..) {
+        if !chapter.starts_with(&format!("{number}. ")) {
+            faults.push(format!("chapter {number} was expected at `{}`", first_line(chapter)));
+        }
+        let (before, of_chapter) = (rules.len(), lemmas.len());
+        for (text, place) in chapter.split("\n**S-").skip(1).zip(1_usize..) {
+            let name = format!("S-{number}.{place}");
+            let numbered = text.strip_prefix(&format!("{number}.{place}**"));
+            match numbered {
+                Some(text) => rules.push(Part { name, text }),
+                None => faults.push(format!("{name} was expected at `S-{}`", first_line(text))),
+            }
+        }
+        for text in chapter.split("\n### Lemma ").skip(1) {
+            let name = format!("Lemma {}", lemmas.len() + 1);
+            if !format!("Lemma {text}").starts_with(&format!("{name}: ")) {
+                faults.push(format!("{name} was expected at `Lemma {}`", first_line(text)));
+            }
+            let text = text.split("\n### ").next().unwrap_or(text);
+            lemmas.push(Part { name, text });
+        }
+        if rules.len() == before && lemmas.len() == of_chapter {
+            faults.push(format!("chapter {number} has no rule"));
+        }
+    }
+    (rules, lemmas)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// What a part states: all but its references.
+fn statement(text: &str) -> String {
+    let lines = text.lines().filter(|line| !KINDS.iter().any(|kind| line.starts_with(kind)));
+    lines.collect::<String>().trim().to_owned()
+}
+
+/// What stands in backticks after this word, up to the end of the sentence; several are parted by commas.
+fn references<'p>(text: &'p str, kind: &str) -> Vec<&'p str> {
+    let lists = text.split(kind).skip(1).map(|rest| first_line(rest).split("`. ").next().unwrap_or_default());
+    lists.flat_map(|list| list.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Why what is named is not there, if it is not.
+fn missing(kind: &str, reference: &str, read: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let (path, name) = match reference.split_once("::") {
+        Some((path, name)) => (path, Some(name)),
+        None => (reference, None),
+    };
+    let Some(text) = read(path) else { return Some("there is no such file".to_owned()) };
+    match (kind, name) {
+        ("Law: ", Some(name)) => missing_test(&text, name),
+        ("Drill: ", None) if path.contains("/drills/") && text.contains("\ndrill: ") => None,
+        ("Case: ", Some(name)) => {
+            let there = text.lines().any(|line| line.trim() == format!("- name: {name}"));
+            (!there).then(|| "the file has no such case".to_owned())
+        }
+        ("Code: ", None) => None,
+        _ => Some("it is not named as such a thing is".to_owned()),
+    }
+}
+
+/// Why `name`, or `tests::name` for a test inside the file it tests, is no test of the file.
+fn missing_test(text: &str, name: &str) -> Option<String> {
+    let function = match name.split_once("::") {
+        Some(("tests", function)) if text.contains("mod tests {") => function,
+        Some(_) => return Some("the file has no such module of tests".to_owned()),
+        None => name,
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let Some(at) = lines.iter().position(|line| line.starts_with(&format!("fn {function}("))) else {
+        return Some("the file has no such function".to_owned());
+    };
+    let above = lines.iter().take(at).rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+    (!above.into_iter().any(|line| *line == "#[test]")).then(|| "the function is no test".to_owned())
+}
+
+/// Each `S-1.2` of the page.
+fn mentions(page: &str) -> BTreeSet<&str> {
+    let starts = page.match_indices("S-").map(|(at, _)| &page[at..]);
+    let names = starts.map(|text| {
+        let end = text.char_indices().skip(2).find(|(_, letter)| !letter.is_ascii_digit() && *letter != '.');
+        text[..end.map_or(text.len(), |(end, _)| end)].trim_end_matches('.')
+    });
+    names.filter(|name| name[2..].starts_with(|letter: char| letter.is_ascii_digit())).collect()
+}
+
+#[test]
+fn every_rule_has_its_law_and_what_is_named_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the repository");
+    let faults = faults(PAGE, &|path: &str| std::fs::read_to_string(root.join(path)).ok());
+    assert!(faults.is_empty(), "docs/SPEC.md:\n{}", faults.join("\n"));
+    let rules = parts(PAGE, &mut Vec::new()).0;
+    println!("{} rules", rules.len());
+    assert!(rules.len() > 100, "only {} rules were found", rules.len());
+}
+
+#[test]
+fn each_fault_is_found() {
+    let read = |path: &str| {
+        let text = match path {
+            "a.rs" => {
+                "#[test]\n// Why.\n#[allow(x)]\nfn one() {}\n\nfn two() {}\nmod tests {\n    #[test]\n    fn three() {}\n}\n"
+            }
+            "p/drills/d.yaml" => "# What it shows.\ndrill: down\n",
+            "p/tests/c.yaml" => "cases:\n  - name: a case\n",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    };
+    let page = "# Page\n\n## 1. First\n\n**S-1.1** This is said of everything.\nLaw: `a.rs::one`, `a.rs::tests::three`. Drill: `p/drills/d.yaml`.\n\n\
+                **S-1.2** As S-1.1 says of everything.\nLaw: `a.rs::one`. Case: `p/tests/c.yaml::a case`.\n\n\
+                ## 2. Second\n\n### Lemma 1: so it is\n\nBecause of what S-1.2 says.\nCode: `a.rs`. Law: `a.rs::one`.\n\n### Theorem\n\nAll.\n";
+    assert_eq!(faults(page, &read), Vec::<String>::new());
+    for (good, bad, found) in [
+        ("Law: `a.rs::one`, `a.rs::tests::three`. ", "", "S-1.1 has no law"),
+        ("Code: `a.rs`. Law: `a.rs::one`.", "Code: `a.rs`.", "Lemma 1 has no law"),
+        ("**S-1.2**", "**S-1.3**", "S-1.2 was expected at `S-1.3** As S-1.1 says of everything.`"),
+        ("**S-1.2**", "**S-2.2**", "S-1.2 was expected at `S-2.2** As S-1.1 says of everything.`"),
+        ("## 2. Second", "## 3. Second", "chapter 2 was expected at `3. Second`"),
+        ("Lemma 1: ", "Lemma 2: ", "Lemma 1 was expected at `Lemma 2: so it is`"),
+        ("This is said of everything.", "This.", "S-1.1 says nothing"),
+        ("As S-1.1 says", "As S-1.9 says", "S-1.9 is mentioned, and is no rule"),
+        ("`a.rs::one`, ", "`b.rs::one`, ", "Law: `b.rs::one`: there is no such file"),
+        ("`a.rs::one`, ", "`a.rs::four`, ", "Law: `a.rs::four`: the file has no such function"),
+        ("`a.rs::one`, ", "`a.rs::two`, ", "Law: `a.rs::two`: the function is no test"),
+        ("`a.rs::one`, ", "`a.rs`, ", "Law: `a.rs`: it is not named as such a thing is"),
+        ("tests::three", "laws::three", "Law: `a.rs::laws::three`: the file has no such module of tests"),
+        ("tests::three", "tests::four", "Law: `a.rs::tests::four`: the file has no such function"),
+        ("drills/d.yaml", "drills/e.yaml", "Drill: `p/drills/e.yaml`: there is no such file"),
+        (
+            "Drill: `p/drills/d.yaml`",
+            "Drill: `p/tests/c.yaml`",
+            "Drill: `p/tests/c.yaml`: it is not named as such a thing is",
+        ),
+        ("::a case", "::another case", "Case: `p/tests/c.yaml::another case`: the file has no such case"),
+        ("Code: `a.rs`", "Code: `b.rs`", "Code: `b.rs`: there is no such file"),
+    ] {
+        assert!(page.contains(good), "`{good}`");
+        let found_here = faults(&page.replacen(good, bad, 1), &read);
+        assert!(found_here.iter().any(|fault| fault == found), "`{good}` -> `{bad}`: {found_here:?}");
+    }
+    let (rules, lemma) = page.split_once("### Lemma").expect("there is a lemma");
+    assert_eq!(faults(rules, &read), ["chapter 2 has no rule"], "without `{lemma}`");
+}
