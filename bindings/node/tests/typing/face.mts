@@ -19,6 +19,7 @@ engine.activate({ fallgate: 1 })
 const observed: Observed = engine.observe('idp', 'ok', { observedAt: 1n, now })
 const decision: Decision = engine.decide(request, { now })
 const allowed: boolean = decision.allowed
+const messages: readonly string[] = decision.messages
 const rule: string | null = decision.rule
 const obligations: readonly Obligation[] = decision.obligations
 const response: { decision: boolean } = decision.toJSON()
@@ -86,5 +87,5 @@ const server = Fastify()
 await server.register(fallgate, { engine, request: () => request })
 server.get('/doors/:id', { preHandler: hook(engine, { request: async () => request }) }, async () => 'open')
 
-console.log(observed, allowed, rule, obligations, response, many, later, text, bytes, enforced, awaited, explained, report)
+console.log(observed, allowed, messages, rule, obligations, response, many, later, text, bytes, enforced, awaited, explained, report)
 console.log(event, events, counters, status, due, bundle, value, clocks, unawaited)
