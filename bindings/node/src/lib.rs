@@ -16,6 +16,8 @@ pub mod configuration;
 pub mod deciding;
 pub mod engine;
 pub mod failure;
+#[cfg(feature = "floors")]
+pub mod floors;
 pub mod happening;
 pub mod instant;
 pub mod packed;

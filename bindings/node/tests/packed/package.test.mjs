@@ -53,8 +53,9 @@ test('the packed package holds all that it needs, and works in an empty folder',
   works(place)
 })
 
-test('the folder of a clone can be installed', { timeout: 1_200_000 }, (t) => {
+test('the folder of a clone is installed with its addon built', { timeout: 1_200_000 }, (t) => {
   const place = emptyFolder(t)
+  for (const name of readdirSync(folder)) if (name.endsWith('.node')) rmSync(join(folder, name))
   run('npm', ['install', '--no-audit', '--no-fund', folder], place)
   works(place)
 })
