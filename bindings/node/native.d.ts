@@ -81,6 +81,9 @@ export declare function label(handle: ExternalObject<Handle>, number: number): s
 /** The two clocks of this machine: the monotonic one, then the wall clock. */
 export declare function machineNow(): [bigint, bigint]
 
+/** The number by which a packed request may name an attribute, until another bundle is activated. */
+export declare function nameNumber(handle: ExternalObject<Handle>, name: string): number | null
+
 /** A decision that was never made, as JSON: what the default of every face must equal. */
 export declare function neverDecided(): string
 

@@ -854,6 +854,7 @@ module.exports.drillPath = nativeBinding.drillPath
 module.exports.explain = nativeBinding.explain
 module.exports.label = nativeBinding.label
 module.exports.machineNow = nativeBinding.machineNow
+module.exports.nameNumber = nativeBinding.nameNumber
 module.exports.neverDecided = nativeBinding.neverDecided
 module.exports.nextDeadline = nativeBinding.nextDeadline
 module.exports.observe = nativeBinding.observe

@@ -4,7 +4,7 @@
 const addon = require('../native.js')
 const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
 const { Denied, FallgateError, native } = require('./failures.js')
-const { Packer } = require('./packing.js')
+const packing = require('./packing.js')
 const { Unreadable, documentText, requestText } = require('./request.js')
 
 /** @typedef {import('./decision.js').Obligation} Obligation */
@@ -163,7 +163,6 @@ class Engine {
   #everything
   /** The same, with the attributes that the active policy looks at. @type {import('./request.js').Reading} */
   #reading
-  #packer = new Packer()
   /** By number: what the addon's short answers stand for. @type {Readonly<import('./decision.js').Fields>[]} */
   #labels = []
 
@@ -180,7 +179,7 @@ class Engine {
     const told = JSON.stringify({ clockSkewMaxMs, key: key && [...key], limits })
     this.#handle = native(() => addon.create(told))
     const readable = JSON.parse(addon.requestLimits(this.#handle))
-    this.#everything = { ...readable, wanted: () => null }
+    this.#everything = { ...readable, wanted: () => null, numbers: () => null }
     this.#reading = this.#everything
   }
 
@@ -256,14 +255,16 @@ class Engine {
    * @returns {Decision}
    */
   decide(request, options) {
-    const [monotonic, wall] = clocks(options)
+    const now = options === undefined ? UNREAD : clocks(options)
+    const monotonic = now[0]
+    const wall = now[1]
     const handle = this.#handle
     try {
       const reading = this.#reading
-      const length = this.#pack(request, reading)
+      const length = packed(request, reading)
       // Where a getter of the request has activated another bundle, what that looks at may have been left out.
       if (length > 0 && reading === this.#reading) {
-        return this.#decision(addon.decidePacked(handle, this.#packer.bytes, length, monotonic, wall))
+        return this.#decision(addon.decidePacked(handle, packing.bytes, length, monotonic, wall))
       }
       let text = requestText(request, reading)
       if (reading !== this.#reading) text = requestText(request, this.#everything)
@@ -523,22 +524,6 @@ class Engine {
   }
 
   /**
-   * Packs a request, and says how many bytes it takes; 0 where it must go as text.
-   *
-   * @param {Request} request
-   * @param {import('./request.js').Reading} reading
-   * @returns {number}
-   */
-  #pack(request, reading) {
-    try {
-      return this.#packer.pack(request, reading)
-    } catch {
-      // Reading it throws: the other way says where.
-      return 0
-    }
-  }
-
-  /**
    * The decision that an answer of the addon stands for.
    *
    * @param {string} answer
@@ -555,22 +540,25 @@ class Engine {
   #learnAnew() {
     this.#labels = []
     const handle = this.#handle
-    /** @type {Record<string, Map<string, readonly string[] | null>>} */
+    /** @type {Record<string, Map<string, ReadonlyMap<string, number> | null>>} */
     const known = { subject: new Map(), action: new Map(), resource: new Map(), context: new Map() }
-    this.#reading = {
-      ...this.#everything,
-      wanted: (entity, type) => {
-        const ofEntity = known[entity]
-        let names = ofEntity.get(type)
-        if (names === undefined) {
-          names = addon.wanted(handle, entity, type)
-          // Types come with requests: strangers must not fill the memory with them.
-          if (ofEntity.size >= WANTED_MAX) ofEntity.clear()
-          ofEntity.set(type, names)
-        }
-        return names
-      },
+    const numbers = (/** @type {string} */ entity, /** @type {string} */ type) => {
+      const ofEntity = known[entity]
+      let found = ofEntity.get(type)
+      if (found === undefined) {
+        const names = addon.wanted(handle, entity, type)
+        found = names && numbered(handle, names)
+        // Types come with requests: strangers must not fill the memory with them.
+        if (ofEntity.size >= WANTED_MAX) ofEntity.clear()
+        ofEntity.set(type, found)
+      }
+      return found
     }
+    const wanted = (/** @type {string} */ entity, /** @type {string} */ type) => {
+      const found = numbers(entity, type)
+      return found && [...found.keys()]
+    }
+    this.#reading = { ...this.#everything, wanted, numbers }
   }
 
   /** @param {number} number */
@@ -595,6 +583,39 @@ class Engine {
     } catch {
       return new Decision()
     }
+  }
+}
+
+/**
+ * Names with the numbers that the addon knows them by; null, which stands for all names, where it has no more numbers.
+ *
+ * @param {ReturnType<typeof addon.create>} handle
+ * @param {readonly string[]} names
+ */
+function numbered(handle, names) {
+  /** @type {Map<string, number>} */
+  const numbers = new Map()
+  for (const name of names) {
+    const number = addon.nameNumber(handle, name)
+    if (number === null) return null
+    numbers.set(name, number)
+  }
+  return numbers
+}
+
+/**
+ * Packs a request, and says how many bytes it takes; 0 where it must go as text.
+ *
+ * @param {Request} request
+ * @param {import('./request.js').Reading} reading
+ * @returns {number}
+ */
+function packed(request, reading) {
+  try {
+    return packing.pack(request, reading)
+  } catch {
+    // Reading it throws: the other way says where.
+    return 0
   }
 }
 

@@ -3,10 +3,10 @@
 //
 // What the packed form does not hold (a text beyond ASCII, a bigint, a date, a nested object …), and whatever is wrong
 // with a request, takes the other way: `request.js` walks it anew and says so. Nothing is refused here, and nothing is
-// left out: a request is packed whole or not at all. src/packed.rs reads the bytes and documents them.
+// left out: a request is packed whole or not at all. What is looped over is the object's own, as it is plain and no
+// prototype of plain objects is polluted. src/packed.rs reads the bytes and documents them.
 
-const { getPrototypeOf, keys } = Object
-const isEnumerable = Object.prototype.propertyIsEnumerable
+const { getPrototypeOf } = Object
 const { isArray } = Array
 const { isFinite, isInteger, isSafeInteger } = Number
 
@@ -14,7 +14,9 @@ const { isFinite, isInteger, isSafeInteger } = Number
 const SIZE = 8192
 const ATTRIBUTES_MAX = 255
 
-const [NULL, FALSE, TRUE, WHOLE, DOUBLE, TEXT, LIST] = [0, 1, 2, 3, 4, 5, 6]
+const [NULL, FALSE, TRUE, WHOLE, DOUBLE, TEXT, LIST, SMALL] = [0, 1, 2, 3, 4, 5, 6, 7]
+/** Set in the two bytes of an attribute's name where they are its number, not its length. */
+const NUMBERED = 0x80
 
 // The bytes of a double, read through the same memory.
 const number = new Float64Array(1)
@@ -25,176 +27,201 @@ const LITTLE_ENDIAN = numberBytes[7] === 0x3f
 
 /** @typedef {import('./request.js').Reading} Reading */
 
-/** Packs requests into a buffer of its own. */
-class Packer {
-  constructor() {
-    this.bytes = new Uint8Array(SIZE)
-    /** Where the next byte goes; beyond the end where the request does not fit the packed form. */
-    this.next = 0
-    /** Whether a request is being packed: a getter may ask the same engine again. */
-    this.busy = false
-  }
+/** Where requests are packed: one buffer for this thread, read before anything else can be packed. */
+const bytes = new Uint8Array(SIZE)
+/** Where the next byte goes; beyond the end where the request does not fit the packed form. */
+let next = 0
+/** Whether a request is being packed: a getter may ask an engine again. */
+let busy = false
 
-  /**
-   * Packs a request, and says how many bytes it takes; 0 where it does not fit the packed form. Reading it may throw.
-   *
-   * @param {any} request
-   * @param {Reading} reading
-   * @returns {number}
-   */
-  pack(request, reading) {
-    if (this.busy) return 0
-    this.busy = true
-    this.next = 0
-    try {
-      return this.#request(request, reading) && this.next <= SIZE ? this.next : 0
-    } finally {
-      this.busy = false
-    }
-  }
-
-  /**
-   * @param {any} request
-   * @param {Reading} reading
-   */
-  #request(request, reading) {
-    if (!isPlain(request) || !has(request, 'subject') || !has(request, 'action') || !has(request, 'resource')) return false
-    if (!this.#party('subject', request.subject, reading)) return false
-    const { action } = request
-    if (typeof action === 'string') {
-      if (!this.#text(action)) return false
-      this.bytes[this.next++] = 0
-    } else {
-      if (!isPlain(action) || !has(action, 'name')) return false
-      const { name } = action
-      if (!this.#text(name) || !this.#member('action', name, action, reading)) return false
-    }
-    if (!this.#party('resource', request.resource, reading)) return false
-    if (has(request, 'context')) return this.#attributes(request.context, reading.wanted('context', ''))
-    this.bytes[this.next++] = 0
-    return true
-  }
-
-  /**
-   * @param {'subject' | 'resource'} entity
-   * @param {any} party
-   * @param {Reading} reading
-   */
-  #party(entity, party, reading) {
-    if (!isPlain(party) || !has(party, 'type') || !has(party, 'id')) return false
-    const { type, id } = party
-    return this.#text(type) && this.#text(id) && this.#member(entity, type, party, reading)
-  }
-
-  /**
-   * The properties of an entity.
-   *
-   * @param {string} entity
-   * @param {string} type
-   * @param {any} holder
-   * @param {Reading} reading
-   */
-  #member(entity, type, holder, reading) {
-    if (has(holder, 'properties')) return this.#attributes(holder.properties, reading.wanted(entity, type))
-    this.bytes[this.next++] = 0
-    return true
-  }
-
-  /**
-   * @param {any} attributes
-   * @param {readonly string[] | null} wanted
-   */
-  #attributes(attributes, wanted) {
-    if (!isPlain(attributes)) return false
-    const names = wanted ?? keys(attributes)
-    if (names.length > ATTRIBUTES_MAX) return false
-    const counted = this.next++
-    let count = 0
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at]
-      if (wanted !== null && !has(attributes, name)) continue
-      if (!this.#text(name) || !this.#value(attributes[name], true)) return false
-      count += 1
-    }
-    this.bytes[counted] = count
-    return true
-  }
-
-  /**
-   * @param {unknown} value
-   * @param {boolean} lists Whether it may be a list.
-   */
-  #value(value, lists) {
-    const { bytes } = this
-    switch (typeof value) {
-      case 'string':
-        bytes[this.next++] = TEXT
-        return this.#text(value)
-      case 'number':
-        return this.#number(value)
-      case 'boolean':
-        bytes[this.next++] = value ? TRUE : FALSE
-        return true
-      case 'object':
-        if (value === null) {
-          bytes[this.next++] = NULL
-          return true
-        }
-        return lists && isArray(value) && this.#list(value)
-      default:
-        return false
-    }
-  }
-
-  /** @param {readonly unknown[]} list */
-  #list(list) {
-    const { length } = list
-    if (length > SIZE) return false
-    this.bytes[this.next++] = LIST
-    this.bytes[this.next++] = length >> 8
-    this.bytes[this.next++] = length & 255
-    for (let at = 0; at < length; at++) {
-      if (!this.#value(list[at], false)) return false
-    }
-    return true
-  }
-
-  /** @param {number} value */
-  #number(value) {
-    const whole = isSafeInteger(value)
-    if (!LITTLE_ENDIAN || !isFinite(value) || (!whole && isInteger(value))) return false
-    const { bytes } = this
-    bytes[this.next++] = whole ? WHOLE : DOUBLE
-    number[0] = value
-    for (let at = 0; at < 8; at++) bytes[this.next++] = numberBytes[at]
-    return true
-  }
-
-  /** @param {unknown} text */
-  #text(text) {
-    if (typeof text !== 'string') return false
-    const { length } = text
-    let { next } = this
-    if (next + length + 2 > SIZE) return false
-    const { bytes } = this
-    bytes[next++] = length >> 8
-    bytes[next++] = length & 255
-    for (let at = 0; at < length; at++) {
-      const code = text.charCodeAt(at)
-      if (code > 127) return false
-      bytes[next++] = code
-    }
-    this.next = next
-    return true
+/**
+ * Packs a request, and says how many bytes it takes; 0 where it does not fit the packed form. Reading it may throw.
+ *
+ * @param {any} request
+ * @param {Reading} reading
+ * @returns {number}
+ */
+function pack(request, reading) {
+  if (busy) return 0
+  busy = true
+  next = 0
+  try {
+    return packRequest(request, reading) && next <= SIZE ? next : 0
+  } finally {
+    busy = false
   }
 }
 
 /**
- * @param {any} object
- * @param {string} name
+ * @param {any} request
+ * @param {Reading} reading
  */
-function has(object, name) {
-  return isEnumerable.call(object, name)
+function packRequest(request, reading) {
+  if (!isPlain(request) || isPolluted()) return false
+  let subject, action, resource, context
+  for (const name in request) {
+    if (name === 'subject') subject = request[name]
+    else if (name === 'action') action = request[name]
+    else if (name === 'resource') resource = request[name]
+    else if (name === 'context') {
+      context = request[name]
+      if (context === undefined) return false
+    }
+  }
+  return (
+    packParty('subject', subject, reading) &&
+    packAction(action, reading) &&
+    packParty('resource', resource, reading) &&
+    packAttributes('context', '', context, reading)
+  )
+}
+
+/**
+ * @param {'subject' | 'resource'} entity
+ * @param {any} party
+ * @param {Reading} reading
+ */
+function packParty(entity, party, reading) {
+  if (!isPlain(party)) return false
+  let type, id, properties
+  for (const name in party) {
+    if (name === 'type') type = party[name]
+    else if (name === 'id') id = party[name]
+    else if (name === 'properties') {
+      properties = party[name]
+      if (properties === undefined) return false
+    }
+  }
+  return packText(type) && packText(id) && packAttributes(entity, type, properties, reading)
+}
+
+/**
+ * @param {any} action
+ * @param {Reading} reading
+ */
+function packAction(action, reading) {
+  if (typeof action === 'string') {
+    if (!packText(action)) return false
+    bytes[next++] = 0
+    return true
+  }
+  if (!isPlain(action)) return false
+  let name, properties
+  for (const key in action) {
+    if (key === 'name') name = action[key]
+    else if (key === 'properties') {
+      properties = action[key]
+      if (properties === undefined) return false
+    }
+  }
+  return packText(name) && packAttributes('action', name, properties, reading)
+}
+
+/**
+ * The attributes of an entity; undefined where it has none.
+ *
+ * @param {string} entity
+ * @param {string} type
+ * @param {any} attributes
+ * @param {Reading} reading
+ */
+function packAttributes(entity, type, attributes, reading) {
+  const counted = next++
+  bytes[counted] = 0
+  if (attributes === undefined) return true
+  if (!isPlain(attributes)) return false
+  const numbers = reading.numbers(entity, type)
+  let count = 0
+  for (const name in attributes) {
+    if (numbers === null) {
+      if (!packText(name)) return false
+    } else {
+      const number = numbers.get(name)
+      if (number === undefined) continue
+      bytes[next++] = NUMBERED | (number >> 8)
+      bytes[next++] = number & 255
+    }
+    if (!packValue(attributes[name], true)) return false
+    if ((count += 1) > ATTRIBUTES_MAX) return false
+  }
+  bytes[counted] = count
+  return true
+}
+
+/**
+ * @param {unknown} value
+ * @param {boolean} lists Whether it may be a list.
+ */
+function packValue(value, lists) {
+  switch (typeof value) {
+    case 'string':
+      bytes[next++] = TEXT
+      return packText(value)
+    case 'number':
+      return packNumber(value)
+    case 'boolean':
+      bytes[next++] = value ? TRUE : FALSE
+      return true
+    case 'object':
+      if (value === null) {
+        bytes[next++] = NULL
+        return true
+      }
+      return lists && isArray(value) && packList(value)
+    default:
+      return false
+  }
+}
+
+/** @param {readonly unknown[]} list */
+function packList(list) {
+  const { length } = list
+  if (length > SIZE) return false
+  bytes[next++] = LIST
+  bytes[next++] = length >> 8
+  bytes[next++] = length & 255
+  for (let at = 0; at < length; at++) {
+    if (!packValue(list[at], false)) return false
+  }
+  return true
+}
+
+/** @param {number} value */
+function packNumber(value) {
+  const whole = isSafeInteger(value)
+  if (!LITTLE_ENDIAN || !isFinite(value) || (!whole && isInteger(value))) return false
+  if (value >= 0 && value < 256 && whole) {
+    bytes[next++] = SMALL
+    bytes[next++] = value
+    return true
+  }
+  bytes[next++] = whole ? WHOLE : DOUBLE
+  number[0] = value
+  for (let at = 0; at < 8; at++) bytes[next++] = numberBytes[at]
+  return true
+}
+
+/** @param {unknown} text */
+function packText(text) {
+  if (typeof text !== 'string') return false
+  const { length } = text
+  let place = next
+  if (place + length + 2 > SIZE) return false
+  bytes[place++] = length >> 8
+  bytes[place++] = length & 255
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code > 127) return false
+    bytes[place++] = code
+  }
+  next = place
+  return true
+}
+
+/** Whether somebody gave all objects a property that a loop over one of them would meet. */
+function isPolluted() {
+  for (const _ in Object.prototype) return true
+  return false
 }
 
 /**
@@ -206,4 +233,5 @@ function isPlain(value) {
   return typeof value === 'object' && value !== null && !isArray(value) && getPrototypeOf(value) === Object.prototype
 }
 
-exports.Packer = Packer
+exports.bytes = bytes
+exports.pack = pack

@@ -43,6 +43,8 @@ class TooLong extends Error {}
  * @property {number} depth
  * @property {(entity: string, type: string) => readonly string[] | null} wanted The attributes that the policy looks at;
  *   null for all.
+ * @property {(entity: string, type: string) => ReadonlyMap<string, number> | null} numbers The same with the numbers that
+ *   the addon knows them by.
  */
 
 /** One walk through one request. */

@@ -39,10 +39,11 @@ pub fn decide_packed(
     wall_ns: Option<BigInt>,
 ) -> Result<String> {
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let names = handle.names.borrow();
     let mut arena = handle.arena.borrow_mut();
     arena.reset();
     let packed = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
-    let request = packed.and_then(|bytes| packed::request(bytes, &arena));
+    let request = packed.and_then(|bytes| packed::request(bytes, &names, &arena));
     let decision = handle.with(|engine| match &request {
         Some(request) => engine.decide_view(request, now),
         None => engine.decide_json(&[], now),
@@ -111,6 +112,12 @@ pub fn wanted(handle: &External<Handle>, entity: String, type_name: String) -> O
         Wanted::All => None,
         Wanted::Named(names) => Some(names.into_iter().map(ToOwned::to_owned).collect()),
     }
+}
+
+/// The number by which a packed request may name an attribute, until another bundle is activated.
+#[napi(catch_unwind)]
+pub fn name_number(handle: &External<Handle>, name: String) -> Option<u32> {
+    handle.names.borrow_mut().number(&name)
 }
 
 /// How much of a request may be read, as JSON: beyond it the core refuses whatever the rest holds.

@@ -17,6 +17,7 @@ use crate::answer::Labels;
 use crate::configuration::configuration;
 use crate::failure::{Result, failure, misuse, not_activated};
 use crate::instant::{monotonic_of, now};
+use crate::packed::Names;
 use crate::source;
 
 /// What a JavaScript engine holds. Only its own thread touches it; the engine inside may be at work on others too.
@@ -25,6 +26,7 @@ pub struct Handle {
     limits: Limits,
     closed: Cell<bool>,
     pub(crate) labels: RefCell<Labels>,
+    pub(crate) names: RefCell<Names>,
     /// What packed requests are unpacked into, kept from one to the next.
     pub(crate) arena: RefCell<Bump>,
 }
@@ -62,6 +64,7 @@ pub fn create(options: String) -> Result<External<Handle>> {
         limits,
         closed: Cell::new(false),
         labels: RefCell::default(),
+        names: RefCell::default(),
         arena: RefCell::default(),
     }))
 }
@@ -109,6 +112,7 @@ fn activate(handle: &Handle, bundle: Bundle, monotonic: Option<BigInt>, wall: Op
     let now = now(monotonic.as_ref(), wall.as_ref())?;
     handle.with(|engine| engine.activate(bundle, now)).map_err(not_activated)?;
     handle.labels.borrow_mut().clear();
+    handle.names.borrow_mut().clear();
     Ok(())
 }
 
@@ -196,4 +200,5 @@ pub fn close(handle: &External<Handle>) {
     handle.closed.set(true);
     handle.engine.replace(Arc::new(Engine::new(Config::default())));
     handle.labels.borrow_mut().clear();
+    handle.names.borrow_mut().clear();
 }

@@ -9,8 +9,11 @@
 //! | request | subject, action, resource, context |
 //! | subject, resource | type, id, attributes; the action: name, attributes; the context: attributes |
 //! | attributes | how many (1), and of each its name and its value |
+//! | an attribute's name | a text; or its number in the table of names (2), with the highest bit set |
 //! | text | how long (2), its bytes |
 //! | value | a tag (1), and what follows from it |
+
+use std::collections::HashMap;
 
 use bumpalo::Bump;
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
@@ -26,13 +29,47 @@ const DOUBLE: u8 = 4;
 const TEXT: u8 = 5;
 /// How many (2), and the values.
 const LIST: u8 = 6;
+/// A whole number of one byte.
+const SMALL: u8 = 7;
+/// The bit that says that a name is a number.
+const NUMBERED: usize = 0x8000;
+/// How many names a table holds.
+const NAMES_MAX: usize = 0x7fff;
+
+/// The names of attributes that JavaScript says by number: those that the active bundle looks at.
+#[derive(Default)]
+pub(crate) struct Names {
+    numbers: HashMap<Box<str>, usize, foldhash::fast::FixedState>,
+    names: Vec<Box<str>>,
+}
+
+impl Names {
+    /// The number of a name; nothing where the table is full.
+    pub(crate) fn number(&mut self, name: &str) -> Option<u32> {
+        let number = match self.numbers.get(name) {
+            Some(number) => *number,
+            None if self.names.len() >= NAMES_MAX => return None,
+            None => {
+                let number = self.names.len();
+                self.numbers.insert(name.into(), number);
+                self.names.push(name.into());
+                number
+            }
+        };
+        u32::try_from(number).ok()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
 
 /// The largest number that a double of JavaScript counts to.
 const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// The request that the bytes hold; nothing where they hold none, or more than one.
-pub(crate) fn request<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<RequestView<'a>> {
-    let mut packed = Packed { rest: bytes, arena };
+pub(crate) fn request<'a>(bytes: &'a [u8], names: &'a Names, arena: &'a Bump) -> Option<RequestView<'a>> {
+    let mut packed = Packed { rest: bytes, names, arena };
     let subject = packed.party()?;
     let action = ActionView { name: packed.text()?, properties: packed.attributes()? };
     let resource = packed.party()?;
@@ -42,6 +79,7 @@ pub(crate) fn request<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<RequestVie
 
 struct Packed<'a> {
     rest: &'a [u8],
+    names: &'a Names,
     arena: &'a Bump,
 }
 
@@ -55,13 +93,13 @@ impl<'a> Packed<'a> {
         if count == 0 {
             return Some(Attributes::NONE);
         }
-        // Each takes four bytes or more: a count beyond the bytes asks for no memory.
-        if count > self.rest.len() / 4 {
+        // Each takes three bytes or more: a count beyond the bytes asks for no memory.
+        if count > self.rest.len() / 3 {
             return None;
         }
         let entries = self.arena.alloc_slice_fill_copy(count, ("", View::Null));
         for entry in entries.iter_mut() {
-            *entry = (self.text()?, self.value(true)?);
+            *entry = (self.name()?, self.value(true)?);
         }
         Attributes::new(entries).ok()
     }
@@ -72,6 +110,7 @@ impl<'a> Packed<'a> {
             FALSE => View::Bool(false),
             TRUE => View::Bool(true),
             WHOLE => View::Int(whole(self.double()?)?),
+            SMALL => View::Int(self.byte()?.into()),
             DOUBLE => View::Double(self.double()?),
             TEXT => View::Str(self.text()?),
             LIST if lists => {
@@ -87,6 +126,14 @@ impl<'a> Packed<'a> {
             }
             _ => return None,
         })
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        let length = self.length()?;
+        match length.checked_sub(NUMBERED) {
+            Some(number) => self.names.names.get(number).map(|name| &**name),
+            None => std::str::from_utf8(self.take(length)?).ok(),
+        }
     }
 
     fn text(&mut self) -> Option<&'a str> {

@@ -18,6 +18,11 @@ export type Reading = {
      * null for all.
      */
     wanted: (entity: string, type: string) => readonly string[] | null;
+    /**
+     * The same with the numbers that
+     * the addon knows them by.
+     */
+    numbers: (entity: string, type: string) => ReadonlyMap<string, number> | null;
 };
 /**
  * The text of a request.
