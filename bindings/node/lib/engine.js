@@ -684,7 +684,8 @@ function unfulfilled(obligation, decision, cause) {
 
 /** @param {unknown} value */
 function isThenable(value) {
-  return value !== null && typeof value === 'object' && typeof (/** @type {any} */ (value).then) === 'function'
+  const holds = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return holds && typeof (/** @type {any} */ (value).then) === 'function'
 }
 
 /** @param {any} told */

@@ -1,11 +1,11 @@
-// The examples of the README, run: what each says that it prints, it prints.
+// The examples, run: what those of the README say that they print, they print.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 
-import { folder } from './engines.mjs'
+import { folder, policies } from './engines.mjs'
 
 const readme = readFileSync(join(folder, 'README.md'), 'utf8')
 const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code)
@@ -25,3 +25,13 @@ for (const [number, code] of examples.entries()) {
     assert.deepEqual(ended.stdout.trimEnd().split('\n'), expected)
   })
 }
+
+test('the desk that gives refunds', () => {
+  const ended = spawnSync(process.execPath, [join(folder, 'examples', 'refunds.mjs'), join(policies, 'payment-gateway')], { encoding: 'utf8', timeout: 60_000 })
+  assert.equal(ended.status, 0, ended.stderr)
+  assert.deepEqual(ended.stdout.trimEnd().split('\n'), [
+    'after 1 s: allowed, allowed_by_rule',
+    'after 4 s: allowed, allowed_by_rule',
+    'after 20 s: denied, signal_unavailable (idp, ledger)',
+  ])
+})

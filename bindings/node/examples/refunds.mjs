@@ -1,16 +1,17 @@
-// A desk that gives refunds, in an hour when the identity provider goes silent.
+// A desk that gives refunds, in an hour when its dependencies go silent.
 //
-//   node --experimental-strip-types examples/refunds.mts    (Node.js 22.6 or newer; below, compile it)
+//   node examples/refunds.mjs ../../policies/payment-gateway
 import { Engine } from 'fallgate'
-import type { Request } from 'fallgate'
 
 const SECOND = 1_000_000_000n
 const START = Engine.now()
-const after = (seconds: bigint) => ({
+/** @param {bigint} seconds */
+const after = (seconds) => ({
   now: { monotonicNs: START.monotonicNs + seconds * SECOND, wallNs: START.wallNs + seconds * SECOND },
 })
 
-const refund: Request = {
+/** @type {import('fallgate').Request} */
+const refund = {
   subject: {
     type: 'user',
     id: 'alice',
@@ -25,9 +26,10 @@ const refund: Request = {
   context: { ip: '10.1.2.3' },
 }
 
-using engine = Engine.open(process.argv[2] ?? 'policies/payment-gateway', after(0n))
+const engine = Engine.open(process.argv[2] ?? 'policies/payment-gateway', after(0n))
 for (const signal of ['idp', 'ledger-a', 'ledger-b']) engine.observe(signal, 'ok', after(0n))
 for (const seconds of [1n, 4n, 20n]) {
   const { allowed, reason, degraded } = engine.decide(refund, after(seconds))
   console.log(`after ${seconds} s: ${allowed ? 'allowed' : 'denied'}, ${reason}${degraded.length ? ` (${degraded.join(', ')})` : ''}`)
 }
+engine.close()
