@@ -26,7 +26,12 @@ demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=polici
 .PHONY: test
 test: ## Build everything and run every test
 	$(CARGO) test --locked --workspace --all-features
+	@$(MAKE) --no-print-directory test-c
 	@$(MAKE) --no-print-directory test-node
+
+.PHONY: test-c
+test-c: ## Run the C and C++ programs against an install of their own, under sanitizers and valgrind too
+	@$(MAKE) --no-print-directory -C bindings/c test
 
 # What the npm package is developed with, as its lock file says. Its own install script would build the addon.
 NODE_MODULES := bindings/node/node_modules/.package-lock.json
@@ -57,13 +62,13 @@ docs: ## Build the reference of the crates, where a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
 
 .PHONY: generate
-generate: ## Write the files that are made from the code (formats, the types of the npm package)
+generate: ## Write the files that are made from the code (docs/formats, fallgate.h, the types of the npm package)
 	@mkdir -p docs/formats
 	@for format in pack rules cases drill; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done
-
+	@$(MAKE) --no-print-directory -C bindings/c generate
 	@$(MAKE) --no-print-directory generate-node
 
 .PHONY: generate-node
@@ -75,13 +80,18 @@ NODE_GENERATED := bindings/node/native.js bindings/node/native.d.ts bindings/nod
 
 .PHONY: generate-check
 generate-check: generate ## Fail if a generated file differs from the committed one
-	@git diff --exit-code -- docs/formats $(NODE_GENERATED) || { echo 'a generated file is out of date: commit what `make generate` wrote' >&2; exit 1; }
-	@new="$$(git ls-files --others --exclude-standard -- docs/formats $(NODE_GENERATED))"; \
+	@git diff --exit-code -- docs/formats bindings/c/include $(NODE_GENERATED) \
+		|| { echo 'a generated file is out of date: commit what `make generate` wrote' >&2; exit 1; }
+	@new="$$(git ls-files --others --exclude-standard -- docs/formats bindings/c/include $(NODE_GENERATED))"; \
 		test -z "$$new" || { echo "generated, but not committed: $$new" >&2; exit 1; }
 
 .PHONY: bench
 bench: ## Measure the workloads on this machine
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --package fallgate-benches
+
+.PHONY: bench-c
+bench-c: ## Measure a decision through C beside one in Rust
+	@$(MAKE) --no-print-directory -C bindings/c bench
 
 .PHONY: bench-peers
 bench-peers: ## Measure the same work in other engines (slow to build; `make bench` has Fallgate's figures)

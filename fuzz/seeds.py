@@ -1,4 +1,4 @@
-"""Seeds for the fuzzers from the shipped packs: `seeds.py requests|conditions FOLDER`."""
+"""Seeds for the fuzzers from the shipped packs: `seeds.py requests|questions|conditions FOLDER`."""
 
 import pathlib
 import re
@@ -11,6 +11,15 @@ def requests():
     """Every request of every pack, as it is."""
     for path in sorted(POLICIES.glob("*/requests/**/*.json")):
         yield path.read_text()
+
+
+def questions():
+    """Every request as a question to each endpoint: the fuzz target takes the endpoint from the first byte."""
+    for request in requests():
+        for endpoint in "01234":
+            yield endpoint + request
+        yield '1{"evaluations": [{}, %s], "options": {"evaluations_semantic": "permit_on_first_permit"}}' % request
+        yield '2{"page": {"limit": 1},' + request.lstrip().removeprefix("{")
 
 
 def conditions():
@@ -33,7 +42,7 @@ def known_attribute(found):
 def main():
     """Writes one file for each seed."""
     kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    seeds = list({"requests": requests, "conditions": conditions}[kind]())
+    seeds = list({"requests": requests, "questions": questions, "conditions": conditions}[kind]())
     if not seeds:
         sys.exit(f"no {kind} were found in {POLICIES}")
     for number, seed in enumerate(seeds):

@@ -76,6 +76,8 @@ pub mod engine;
 
 pub mod drill;
 
+pub mod authzen;
+
 #[cfg(feature = "schema")]
 pub mod schemas;
 

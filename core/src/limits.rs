@@ -60,6 +60,15 @@ pub struct Limits {
     pub drill_steps_max: usize,
     /// Items of a batch. Default 1,000.
     pub batch_max: usize,
+    /// Bytes of a batch. Default 4 MiB.
+    pub batch_bytes_max: usize,
+    /// Values in a batch, at every depth. Default 100,000.
+    pub batch_values_max: usize,
+    /// Candidates for searches that a bundle declares, subjects and resources together: what one search may cost at the
+    /// most. Default 10,000.
+    pub candidates_max: usize,
+    /// Results on one page of a search; a request that asks for more gets this many. Default 1,000.
+    pub search_page_max: usize,
 }
 
 impl Limits {
@@ -91,6 +100,10 @@ impl Limits {
         events_max: 1_024,
         drill_steps_max: 1_000_000,
         batch_max: 1_000,
+        batch_bytes_max: 4 << 20,
+        batch_values_max: 100_000,
+        candidates_max: 10_000,
+        search_page_max: 1_000,
     };
 }
 

@@ -121,12 +121,10 @@ impl Request {
         let Value::Map(mut members) = value else {
             return Err(RequestError::Member { member: "", expected: "a JSON object" });
         };
-        let subject =
-            party(members.remove("subject"), "subject", ["subject.type", "subject.id", "subject.properties"])?;
+        let subject = subject(members.remove("subject"))?;
         let action = action(members.remove("action"))?;
-        let resource =
-            party(members.remove("resource"), "resource", ["resource.type", "resource.id", "resource.properties"])?;
-        let context = optional_map(members.remove("context"), "context")?;
+        let resource = resource(members.remove("resource"))?;
+        let context = context(members.remove("context"))?;
         let request = Self { subject, action, resource, context };
         request.check_names(limits)?;
         Ok(request)
@@ -161,6 +159,21 @@ impl Request {
     }
 }
 
+/// Reads the member `subject`.
+pub(crate) fn subject(member: Option<Value>) -> Result<Party, RequestError> {
+    party(member, "subject", ["subject.type", "subject.id", "subject.properties"])
+}
+
+/// Reads the member `resource`.
+pub(crate) fn resource(member: Option<Value>) -> Result<Party, RequestError> {
+    party(member, "resource", ["resource.type", "resource.id", "resource.properties"])
+}
+
+/// Reads the member `context`, which may be left out.
+pub(crate) fn context(member: Option<Value>) -> Result<Map, RequestError> {
+    optional_map(member, "context")
+}
+
 fn party(
     member: Option<Value>,
     name: &'static str,
@@ -176,7 +189,8 @@ fn party(
     })
 }
 
-fn action(member: Option<Value>) -> Result<Action, RequestError> {
+/// Reads the member `action`.
+pub(crate) fn action(member: Option<Value>) -> Result<Action, RequestError> {
     let Some(Value::Map(mut members)) = member else {
         return Err(RequestError::Member { member: "action", expected: "an object with `name`" });
     };

@@ -104,6 +104,12 @@ pub enum Command {
         /// A folder of packs, or one pack's folder.
         folder: PathBuf,
     },
+    /// Answer AuthZEN requests over HTTP, on loopback by default.
+    ///
+    /// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails,
+    /// the bundle that is active stays.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -152,6 +158,70 @@ pub struct Eval {
     /// The rule of the Rego file, such as `data.app.authz.allow`.
     #[arg(long, value_name = "RULE", requires = "rego")]
     pub query: Option<String>,
+}
+
+/// Answer AuthZEN requests over HTTP, on loopback by default.
+#[cfg(feature = "serve")]
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The pack's folder, or a bundle.
+    pub pack: PathBuf,
+    /// Where to listen. An address that others can reach needs a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8180")]
+    pub listen: std::net::SocketAddr,
+    /// Listen on a Unix socket instead, which only its owner can connect to.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["listen", "tls_cert", "tls_key"])]
+    pub socket: Option<PathBuf>,
+    /// The file with the bearer token that callers must bring.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The certificate chain for TLS, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key for TLS, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// The address that callers know the server by, where it is not the one that it listens on.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// What is observed of a signal at the start; may be repeated. Later reports go to /v1/signals.
+    #[arg(long = "observe", value_name = "NAME=STATUS", value_parser = signal)]
+    pub observed: Vec<(String, String)>,
+    /// Connections at once; more wait to be accepted.
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = at_least_one)]
+    pub connections_max: usize,
+    /// Requests decided at once; more wait.
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = at_least_one)]
+    pub decisions_max: usize,
+    /// Time for the head of a request, and for an idle connection.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub header_timeout: std::time::Duration,
+    /// Time for the body of a request, and then for the answer.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub request_timeout: std::time::Duration,
+    /// How long a stopping server waits for what runs.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub stop_timeout: std::time::Duration,
+}
+
+/// A count that bounds, and does not switch off.
+#[cfg(feature = "serve")]
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count @ 1..=100_000) => Ok(count),
+        _ => Err("write a number from 1 to 100000".to_owned()),
+    }
+}
+
+/// A time as formats write it.
+#[cfg(feature = "serve")]
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let span = fallgate::time::Ttl::parse(text).map_err(|error| error.to_string())?;
+    if span.as_millis() == 0 {
+        Err("write more than 0".to_owned())
+    } else {
+        Ok(std::time::Duration::from_nanos(span.as_nanos()))
+    }
 }
 
 /// Take away what requests, data and signals say, and show each deny that becomes an allow.

@@ -21,5 +21,7 @@ pub mod rego_folder;
 pub mod report;
 pub mod sarif;
 pub mod scalar;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod source;
 pub mod yaml;

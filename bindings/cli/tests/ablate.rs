@@ -560,7 +560,7 @@ fn a_pack_has_its_own_inputs() {
 
 #[test]
 fn the_packs_that_are_shipped_lose_nothing_that_they_do_not_declare() {
-    for pack in ["payment-gateway", "idp-outage", "content-delivery"] {
+    for pack in ["payment-gateway", "idp-outage", "content-delivery", "k8s-admission"] {
         let ran = fallgate(&["ablate", &format!("../../policies/{pack}"), "--pairs", "false"]);
         assert_eq!((ran.exit, ran.err.as_str()), (0, ""), "{}", ran.out);
         assert!(ran.out.contains(" removals tried: no deny becomes an allow"), "{}", ran.out);

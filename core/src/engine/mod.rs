@@ -141,6 +141,12 @@ impl Engine {
         }
     }
 
+    /// How the engine was set up.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Makes a bundle the active one. Readers never wait and never see half of each.
     ///
     /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the
@@ -269,6 +275,12 @@ impl Engine {
             Ok(request) => self.gates(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
+    }
+
+    /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
+    #[must_use]
+    pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
+        self.contained(now, || self.refused(error, now))
     }
 
     /// Explains what [`Engine::decide`] would say, without an effect on anything.

@@ -151,7 +151,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 14] = [
+const PACK_MAPS: [&str; 15] = [
     "",
     "valid",
     "schema",
@@ -164,6 +164,7 @@ const PACK_MAPS: [&str; 14] = [
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",
+    "candidates",
     "tests/*",
     "tests/*/expect",
 ];

@@ -3,6 +3,7 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod candidates;
 mod loss;
 mod rules;
 mod signals;
@@ -12,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::action::ActionSpec;
 use super::bundle::escape;
+use super::candidate::Candidates;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::rule::Rule;
@@ -51,6 +53,8 @@ pub struct Policy {
     pub index: Vec<Index>,
     /// The Rego modules, if there are any.
     pub modules: Option<Modules>,
+    /// What a search may find.
+    pub candidates: Candidates,
     /// Cases that the pack must pass.
     pub tests: Vec<format::Case>,
     /// What is allowed, but should be looked at.
@@ -161,6 +165,7 @@ impl Compiler<'_> {
         let (valid_from, valid_until) = self.validity(pack);
         let mut schema = typing::schema(pack.schema.as_ref(), &mut self.found);
         let (signals, signal_numbers) = self.signals(pack);
+        let candidates = self.candidates(pack, &schema);
         let data = pack.data.as_ref().map(Value::from);
         let modules = self.modules(pack, data.as_ref());
         let drafts = self.rules(pack, &mut schema, &signal_numbers, data.as_ref(), modules.as_ref());
@@ -182,6 +187,7 @@ impl Compiler<'_> {
             rules: indexed.rules,
             index: indexed.roots,
             modules,
+            candidates,
             tests: pack.tests.clone(),
             warnings: std::mem::take(&mut self.warnings),
             signal_numbers,

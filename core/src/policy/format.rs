@@ -51,6 +51,9 @@ pub struct Pack {
     /// The content of `data.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// What a search may find: subjects and resources that the pack knows by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Candidates>,
     /// Cases that the pack must pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<Case>,
@@ -94,6 +97,25 @@ pub struct Schema {
 
 /// Attributes by name, each with its type.
 pub type Attributes = BTreeMap<String, Value>;
+
+/// What a search may find: by type and id, each with the properties that it is tried with.
+///
+/// They stand in for what the caller of a search cannot name. An evaluation never reads them: what a request leaves out
+/// stays unknown there.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Candidates {
+    /// Subjects, by type and id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subject: BTreeMap<String, BTreeMap<String, Properties>>,
+    /// Resources, by type and id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resource: BTreeMap<String, BTreeMap<String, Properties>>,
+}
+
+/// Properties by name, each with its value.
+pub type Properties = BTreeMap<String, Value>;
 
 /// A signal: a fact about a dependency that the host reports, and that expires.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -250,6 +250,20 @@ impl Schema {
         }
     }
 
+    /// The declared type of one attribute of one type of subject or resource.
+    pub(super) fn property(&self, entity: Entity, type_name: &str, name: &str) -> Result<&ValueType, Option<String>> {
+        let types = match entity {
+            Entity::Subject => &self.subject,
+            _ => &self.resource,
+        };
+        let fields = types.by_name.get(type_name);
+        let spec = fields.and_then(|fields| fields.spec(name));
+        spec.map(|spec| &spec.value_type).ok_or_else(|| {
+            let declared = fields.into_iter().flat_map(|fields| fields.0.iter().map(|spec| &*spec.name));
+            nearest(name, declared)
+        })
+    }
+
     /// The attributes that are declared of this type of the entity (the action's name is its type, the context's is
     /// empty): a request is checked for these, and rules read no others.
     pub fn declared(&self, entity: Entity, type_name: &str) -> impl Iterator<Item = &str> {

@@ -35,6 +35,11 @@ const LAYERS: &[Layer] = &[
         uses: &["words", "condition", "policy", "combine", "decision", "state", "engine"],
     },
     Layer {
+        name: "authzen",
+        modules: &["authzen"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine"],
+    },
+    Layer {
         name: "schemas",
         modules: &["schemas"],
         uses: &["words", "condition", "policy", "combine", "decision", "state", "engine", "drill"],

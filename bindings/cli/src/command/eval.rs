@@ -109,7 +109,7 @@ fn observed(bundle: &Bundle) -> Vec<&str> {
 }
 
 /// The signals to observe for a name: itself, or all members of a quorum.
-fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>, Failure> {
+pub(super) fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>, Failure> {
     let policy = bundle.policy();
     let spec = policy.signals.iter().find(|spec| spec.name.as_str() == name);
     match spec.map(|spec| (spec, &spec.source)) {

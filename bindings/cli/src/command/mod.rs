@@ -9,6 +9,8 @@ mod eval;
 mod explanation;
 mod init;
 mod print;
+#[cfg(feature = "serve")]
+mod serve;
 mod test;
 
 pub(crate) use explanation::closed;
@@ -67,6 +69,8 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
+        #[cfg(feature = "serve")]
+        Command::Serve(serve) => serve::run(serve, console),
         Command::Completions { shell } => print::completions(*shell, console),
         Command::Man { command } => print::man(command.as_deref(), console),
         Command::Schema { name } => print::schema(name, console),

@@ -1,0 +1,146 @@
+//! What all requests of a server share: the engine, and what is told to it.
+
+use std::sync::Arc;
+
+use fallgate::authzen::{self, Answer, Endpoint};
+use fallgate::condition::Status;
+use fallgate::drill::parse_status;
+use fallgate::error::quoted;
+use fallgate::policy::bundle::Bundle;
+use fallgate::request::parse_strict;
+use fallgate::state::signals::Observed;
+use fallgate::value::Value;
+use fallgate::{Config, Engine, Observation};
+use serde_json::{Map, Value as Json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::log::Log;
+use super::metrics::Metrics;
+use super::settings::Settings;
+use super::{CannotStart, Reload};
+
+pub(super) struct State {
+    pub(super) settings: Settings,
+    pub(super) engine: Engine,
+    pub(super) metrics: Metrics,
+    pub(super) log: Log,
+    reload: Reload,
+    /// A place for each request that may be decided at once.
+    places: Arc<Semaphore>,
+    /// Room for the bodies of all requests, in KiB.
+    room: Semaphore,
+}
+
+/// Room for the bodies of all requests that are being read or decided, in KiB: else as many callers as may connect could
+/// each have the server hold a batch for them.
+const ROOM_KIB: u32 = 128 << 10;
+
+/// What a report of signals came to.
+pub(super) struct Told {
+    /// Whether every observation is of a signal that the pack has.
+    pub(super) known: bool,
+    /// What became of each.
+    pub(super) outcomes: Json,
+}
+
+impl State {
+    pub(super) fn new(settings: Settings, bundle: Bundle, reload: Reload, log: Log) -> Result<Self, CannotStart> {
+        let mut config = Config::default();
+        getrandom::fill(&mut config.key)
+            .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
+        let engine = Engine::new(config);
+        let now = fallgate_clocks::now();
+        engine.activate(bundle, now).map_err(|error| CannotStart(format!("the pack cannot decide: {error}")))?;
+        for (signal, status) in &settings.observed {
+            engine.observe(&Observation::new(signal, *status), now);
+        }
+        let places = Arc::new(Semaphore::new(settings.decisions_max));
+        Ok(Self {
+            settings,
+            engine,
+            metrics: Metrics::new(),
+            log,
+            reload,
+            places,
+            room: Semaphore::new(ROOM_KIB as usize),
+        })
+    }
+
+    /// Waits for room for a body of at most so many bytes. The room is free again when what is given here is dropped.
+    pub(super) async fn room(&self, bytes_max: usize) -> Option<SemaphorePermit<'_>> {
+        let kib = u32::try_from(bytes_max.div_ceil(1 << 10)).unwrap_or(ROOM_KIB);
+        self.room.acquire_many(kib.min(ROOM_KIB)).await.ok()
+    }
+
+    /// Answers a request, where a place is free; nothing where the engine itself failed.
+    ///
+    /// The work is done on a thread of its own. A caller that goes away does not end it, so the place stays taken until it
+    /// is done: who asks again and again gets no more of the machine.
+    pub(super) async fn answer(self: &Arc<Self>, endpoint: Endpoint, body: Vec<u8>) -> Option<Answer> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let state = Arc::clone(self);
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
+            drop(place);
+            answer
+        });
+        answered.await.ok()
+    }
+
+    /// Takes a report of signals: `{"idp": "ok"}`. Nothing of it is taken where a part cannot be read.
+    pub(super) fn observe(&self, body: &[u8]) -> Result<Told, String> {
+        let expected = "send an object of signals, each `ok`, `degraded`, `failed` or `unknown`";
+        let report = parse_strict(body, &self.engine.config().limits).map_err(|error| error.to_string())?;
+        let Value::Map(report) = report else { return Err(expected.to_owned()) };
+        let mut observations = Vec::with_capacity(report.len());
+        for (signal, status) in report.iter() {
+            let Value::String(status) = status else { return Err(format!("{}: {expected}", quoted(signal))) };
+            let status = parse_status(status).ok_or_else(|| format!("{}: {expected}", quoted(signal)))?;
+            observations.push(Observation::new(signal, status));
+        }
+        let now = fallgate_clocks::now();
+        let (mut known, mut outcomes) = (true, Map::new());
+        for observation in &observations {
+            let outcome = self.engine.observe(observation, now);
+            known &= !matches!(outcome, Observed::UnknownSignal | Observed::NotObservable);
+            outcomes.insert(observation.signal.to_string(), outcome.code().into());
+        }
+        Ok(Told { known, outcomes: outcomes.into() })
+    }
+
+    /// Whether the engine can allow anything: a bundle is active, and no panic was met since.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.engine.signal("engine") == Some(Status::Ok)
+    }
+
+    /// Lets time do what is due, and logs what happened.
+    pub(super) fn tick(&self) {
+        let now = fallgate_clocks::now();
+        if self.engine.next_deadline().is_some_and(|due| due <= now.monotonic) {
+            self.engine.advance(now);
+        }
+        while let Some(event) = self.engine.poll_event() {
+            self.log.line(format!("event={} {}", event.kind.code(), event.to_json()));
+        }
+    }
+
+    /// Reads the pack again. Where that fails, the bundle that is active stays.
+    pub(super) async fn read_again(self: Arc<Self>) {
+        let reload = Arc::clone(&self.reload);
+        let read = tokio::task::spawn_blocking(move || reload()).await;
+        let activated = read.map_err(|_| "it failed".to_owned()).and_then(|read| read).and_then(|bundle| {
+            let told = format!("{} revision {}", bundle.name(), bundle.revision());
+            self.engine.activate(bundle, fallgate_clocks::now()).map(|()| told).map_err(|error| error.to_string())
+        });
+        match activated {
+            Ok(told) => {
+                self.metrics.reload("activated");
+                self.log.line(format!("reload=activated {told}"));
+            }
+            Err(error) => {
+                self.metrics.reload("refused");
+                self.log.line(format!("reload=refused the active bundle stays: {error}"));
+            }
+        }
+    }
+}

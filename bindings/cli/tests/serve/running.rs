@@ -1,0 +1,147 @@
+//! A server over its life: signals of the pack, reading the pack again, the end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::asking::{BEARER, Server, command, pack, post, token_file};
+use crate::{EVALUATION, READ, allowed, fixture};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const CHANGE: &str = include_str!("../../../../policies/authzen-gateway/requests/admin-changes-a-role.json");
+
+fn reason(server: &Server, body: &str) -> String {
+    server.post(EVALUATION, body).json()["context"]["reason"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn signals_are_reported_to_the_server() {
+    let server = Server::start("authzen-gateway", &[]);
+    assert_eq!(reason(&server, CHANGE), "signal_unavailable");
+    let reply = server.post("/v1/signals", r#"{"directory":"ok"}"#);
+    assert_eq!((reply.status, reply.text()), (200, r#"{"directory":"taken"}"#.to_owned()));
+    assert_eq!(reason(&server, CHANGE), "allowed_by_rule");
+    server.post("/v1/signals", r#"{"directory":"failed"}"#);
+    assert_eq!(reason(&server, CHANGE), "signal_unavailable");
+    server.logs("event=signal_changed");
+    for (body, status) in [
+        (r#"{"nobody":"ok"}"#, 400),
+        (r#"{"clock":"ok"}"#, 400),
+        (r#"{"directory":"fine"}"#, 400),
+        (r#"{"directory":true}"#, 400),
+        (r#"{"directory":"ok","directory":"failed"}"#, 400),
+        (r#"["directory"]"#, 400),
+        ("", 400),
+        ("{}", 200),
+    ] {
+        assert_eq!(server.post("/v1/signals", body).status, status, "{body}");
+    }
+    assert_eq!(server.ask(&post("/v1/signals", &[], r#"{"directory":"ok"}"#)).status, 400, "no content type");
+    assert_eq!(reason(&server, CHANGE), "signal_unavailable");
+}
+
+#[test]
+fn signals_are_observed_at_the_start() {
+    assert_eq!(reason(&Server::start("authzen-gateway", &["--observe", "directory=ok"]), CHANGE), "allowed_by_rule");
+    let output = command(&pack("authzen-gateway"), &["--observe", "directry=ok"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("directory"));
+}
+
+#[test]
+fn a_report_of_signals_needs_the_token() {
+    let server = Server::start("authzen-gateway", &["--token-file", &token_file()]);
+    let report = r#"{"directory":"ok"}"#;
+    assert_eq!(server.post("/v1/signals", report).status, 401);
+    let change =
+        || server.ask(&post(EVALUATION, &[JSON, ("Authorization", BEARER)], CHANGE)).json()["decision"] == true;
+    assert!(!change());
+    assert_eq!(server.ask(&post("/v1/signals", &[JSON, ("Authorization", BEARER)], report)).status, 200);
+    assert!(change());
+}
+
+/// A pack of one rule, for readers of this name.
+fn write_pack(folder: &Path, revision: u32, reader: &str) {
+    let pack = format!("fallgate: 1\nname: one-rule\nrevision: {revision}\nactions: {{ read: {{}} }}\n");
+    std::fs::write(folder.join("pack.yaml"), pack).unwrap();
+    let rules = format!("rules:\n  - {{ id: r, effect: allow, action: read, when: subject.id == '{reader}' }}\n");
+    std::fs::write(folder.join("rules.yaml"), rules).unwrap();
+}
+
+#[test]
+fn a_pack_is_read_again_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pack(folder.path(), 1, "alice");
+    let server = Server::start_at(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let reads = |who: &str| allowed(&server.post(EVALUATION, &READ.replace("alice", who)));
+    assert!(reads("alice") && !reads("carol"));
+    write_pack(folder.path(), 2, "carol");
+    server.signal(Signal::HUP);
+    server.logs("reload=activated one-rule revision 2");
+    assert!(!reads("alice") && reads("carol"));
+    // An older revision, a mistake, and nothing at all: each is refused, and the bundle stays.
+    write_pack(folder.path(), 1, "alice");
+    server.signal(Signal::HUP);
+    server.logs("revision 1 is older than revision 2");
+    std::fs::write(folder.path().join("rules.yaml"), "rules:\n  - { id: r, effect: alow }\n").unwrap();
+    server.signal(Signal::HUP);
+    server.logs("alow");
+    std::fs::remove_file(folder.path().join("pack.yaml")).unwrap();
+    server.signal(Signal::HUP);
+    server.logs("there is no");
+    assert!(!reads("alice") && reads("carol"));
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains("fallgate_reloads_total{outcome=\"activated\"} 1"), "{metrics}");
+    assert!(metrics.contains("fallgate_reloads_total{outcome=\"refused\"} 3"), "{metrics}");
+    assert!(metrics.contains("fallgate_bundle_revision 2"), "{metrics}");
+}
+
+#[test]
+fn what_runs_is_finished_before_the_end() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = fixture(&[]);
+        let mut idle = server.connect();
+        let mut busy = server.connect();
+        let request = post(EVALUATION, &[JSON], READ);
+        busy.send(&request[..request.len() - 5]);
+        // The server has read the head before it is told to stop.
+        std::thread::sleep(Duration::from_millis(300));
+        let host = server.host().to_owned();
+        server.signal(signal);
+        server.logs("stopping");
+        assert!(idle.next().is_none(), "one who asks nothing is not waited for");
+        assert!(std::net::TcpStream::connect(host).is_err(), "nobody new is let in");
+        busy.send(&request[request.len() - 5..]);
+        assert!(allowed(&busy.reply()));
+        assert_eq!(server.ended(), Some(0));
+        server.logs("stopped");
+    }
+}
+
+#[test]
+fn what_does_not_end_is_ended() {
+    let mut server = fixture(&["--stop-timeout", "300ms", "--request-timeout", "60s"]);
+    let mut busy = server.connect();
+    let request = post(EVALUATION, &[JSON], READ);
+    busy.send(&request[..request.len() - 5]);
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended(), Some(0));
+    assert!(busy.next().is_none());
+}
+
+#[test]
+fn a_pack_that_does_not_compile_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pack(folder.path(), 1, "alice");
+    std::fs::write(folder.path().join("rules.yaml"), "rules:\n  - { id: r, effect: alow }\n").unwrap();
+    let output = command(folder.path(), &["--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(3), true));
+    // Nor is one on an address that is taken.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = command(&pack("authzen-gateway"), &["--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+}
