@@ -5,7 +5,7 @@ const { Decision } = require('./decision.js')
 const { Denied } = require('./failures.js')
 
 /** @typedef {import('./engine.js').Engine} Engine */
-/** @typedef {import('./engine.js').Request} Request */
+/** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./decision.js').Obligation} Obligation */
 
 /**
@@ -30,7 +30,7 @@ const { Denied } = require('./failures.js')
  */
 async function settle(engine, protection, context) {
   try {
-    /** @type {Record<string, import('./engine.js').ObligationHandler>} */
+    /** @type {Record<string, import('./words.js').ObligationHandler>} */
     const obligations = Object.create(null)
     for (const [type, handler] of Object.entries(protection.obligations ?? {})) {
       obligations[type] = (obligation, decision) => handler(obligation, decision, ...context)

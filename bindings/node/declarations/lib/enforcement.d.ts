@@ -4,7 +4,7 @@ export { problem };
 export { settle };
 import { Decision } from './decision.js';
 export type Engine = import('./engine.js').Engine;
-export type Request = import('./engine.js').Request;
+export type Request = import('./words.js').Request;
 export type Obligation = import('./decision.js').Obligation;
 export type Protection<Context extends readonly unknown[]> = {
     /**
@@ -20,7 +20,7 @@ export type Protection<Context extends readonly unknown[]> = {
     };
 };
 /** @typedef {import('./engine.js').Engine} Engine */
-/** @typedef {import('./engine.js').Request} Request */
+/** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /**
  * How a server's requests are protected; `Context` is what the server hands to its handlers.
