@@ -33,11 +33,12 @@ test: ## Build everything and run every test, in all languages
 	@$(MAKE) --no-print-directory test-c
 	@cp target/c/corpus.line $(CORPUS_LINES)/c
 	@FALLGATE_CORPUS_SUMMARY=$(CORPUS_LINES)/python $(MAKE) --no-print-directory test-python
+	@FALLGATE_CORPUS_SUMMARY=$(CORPUS_LINES)/node $(MAKE) --no-print-directory test-node
 	@$(MAKE) --no-print-directory same-answers
 
 # What each language says of the corpus: how many calls, of which corpus, and the digest of all decisions.
 CORPUS_LINES := $(CURDIR)/target/corpus
-LANGUAGES := rust c python
+LANGUAGES := rust c python node
 
 .PHONY: same-answers
 same-answers:
@@ -62,6 +63,17 @@ $(PYTHON_ENV)/ready: bindings/python/tests/requirements.txt
 	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+# What the npm package is developed with, as its lock file says. Its own install script would build the addon.
+NODE_MODULES := bindings/node/node_modules/.package-lock.json
+$(NODE_MODULES): bindings/node/package-lock.json
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund
+
+.PHONY: test-node
+test-node: $(NODE_MODULES) ## Build the npm package and run its tests
+	cd bindings/node && node scripts/build.mjs
+	cd bindings/node && npm run --silent check && npm test --silent
+	cd bindings/node && npm run --silent test-packed
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all
@@ -82,19 +94,27 @@ docs: ## Build the reference of the crates, where a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
 
 .PHONY: generate
-generate: ## Write the files that are made from the code (docs/formats, fallgate.h)
+generate: ## Write the files that are made from the code (docs/formats, fallgate.h, the types of the npm package)
 	@mkdir -p docs/formats
 	@for format in pack rules cases drill; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done
 	@$(MAKE) --no-print-directory -C bindings/c generate
+	@$(MAKE) --no-print-directory generate-node
+
+.PHONY: generate-node
+generate-node: $(NODE_MODULES)
+	cd bindings/node && npm run --silent generate
+
+# What is generated for the npm package: its loader and its types.
+NODE_GENERATED := bindings/node/native.js bindings/node/native.d.ts bindings/node/declarations
 
 .PHONY: generate-check
 generate-check: generate ## Fail if a generated file differs from the committed one
-	@git diff --exit-code -- docs/formats bindings/c/include \
+	@git diff --exit-code -- docs/formats bindings/c/include $(NODE_GENERATED) \
 		|| { echo 'a generated file is out of date: commit what `make generate` wrote' >&2; exit 1; }
-	@new="$$(git ls-files --others --exclude-standard -- docs/formats bindings/c/include)"; \
+	@new="$$(git ls-files --others --exclude-standard -- docs/formats bindings/c/include $(NODE_GENERATED))"; \
 		test -z "$$new" || { echo "generated, but not committed: $$new" >&2; exit 1; }
 
 .PHONY: bench
@@ -115,6 +135,10 @@ bench-python: ## Measure the Python face beside its floors, cedarpy and casbin
 	target/python/bench/bin/pip install --quiet --requirement bindings/python/benches/requirements.txt
 	target/python/bench/bin/pip install --quiet --force-reinstall --no-deps ./bindings/python ./bindings/python/benches/floor
 	RUST_BACKTRACE=0 target/python/bench/bin/python bindings/python/benches/run.py
+
+.PHONY: bench-node
+bench-node: ## Measure the npm package beside its floors and its peers
+	cd bindings/node/benches && npm ci --no-audit --no-fund && node run.mjs
 
 .PHONY: fuzz
 fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)
