@@ -1,5 +1,6 @@
 //! A decision: an effect, with its reason and everything that a host needs to act on it, to log it and to keep it.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::combine::Verdict;
@@ -17,15 +18,25 @@ use crate::time::{Monotonic, Now};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DecisionId(pub u128);
 
+impl DecisionId {
+    /// The 26 characters, which are ASCII.
+    #[must_use]
+    pub fn letters(self) -> [u8; 26] {
+        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut letters = [b'0'; 26];
+        let mut rest = self.0;
+        for letter in letters.iter_mut().rev() {
+            let digit = usize::try_from(rest & 31).unwrap_or(0);
+            *letter = CROCKFORD.get(digit).copied().unwrap_or(b'0');
+            rest >>= 5;
+        }
+        letters
+    }
+}
+
 impl std::fmt::Display for DecisionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        for place in (0..26_u32).rev() {
-            let digit = self.0.checked_shr(place.saturating_mul(5)).unwrap_or(0) & 31;
-            let letter = usize::try_from(digit).ok().and_then(|digit| CROCKFORD.get(digit)).copied().unwrap_or(b'0');
-            f.write_str(char::from(letter).encode_utf8(&mut [0; 4]))?;
-        }
-        Ok(())
+        self.letters().iter().try_for_each(|letter| f.write_char(char::from(*letter)))
     }
 }
 

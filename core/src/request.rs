@@ -69,6 +69,14 @@ pub enum RequestError {
         /// What it must be.
         expected: &'static str,
     },
+    /// A value of the host's own language that has no counterpart here.
+    #[error("the request's {place} {problem}")]
+    Value {
+        /// The path of the value, quoted.
+        place: String,
+        /// What is wrong with it, and the repair.
+        problem: String,
+    },
     /// A limit is exceeded.
     #[error("the request exceeds the limit of {max} {unit}")]
     Limit {

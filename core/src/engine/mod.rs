@@ -297,6 +297,12 @@ impl Engine {
         })
     }
 
+    /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
+    #[must_use]
+    pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
+        self.contained(now, || self.refused(error, now))
+    }
+
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {

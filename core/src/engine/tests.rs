@@ -325,3 +325,15 @@ fn an_explanation_names_what_bounds_the_answer() {
     assert_eq!(expiry, expected);
     assert_eq!(engine.decide(&asked, at(1_000)).expires_in_ms(), 4_000, "the earliest is what the decision says");
 }
+
+#[test]
+fn what_a_face_cannot_read_is_denied_as_bytes_that_are_no_request() {
+    let engine = engine();
+    let value = RequestError::Value { place: "`context.risk`".into(), problem: "is no finite number".into() };
+    let refused = engine.refuse(&value, at(0));
+    assert_eq!((refused.is_allow(), refused.reason()), (false, Reason::InvalidRequest));
+    assert_eq!(refused.detail(), Some("the request's `context.risk` is no finite number"));
+    assert_eq!(refused.revision(), engine.bundle().unwrap().revision());
+    let limit = RequestError::Limit { max: 32, unit: "levels" };
+    assert_eq!(engine.refuse(&limit, at(0)).reason(), Reason::LimitExceeded);
+}

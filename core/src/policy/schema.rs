@@ -250,6 +250,17 @@ impl Schema {
         }
     }
 
+    /// The declared types of the entity, in no order: none of the context, which has no types.
+    pub fn types(&self, entity: Entity) -> impl Iterator<Item = &str> {
+        let types = match entity {
+            Entity::Subject => Some(&self.subject),
+            Entity::Action => Some(&self.action),
+            Entity::Resource => Some(&self.resource),
+            Entity::Context => None,
+        };
+        types.into_iter().flat_map(|types| types.iter().map(|(name, _)| name))
+    }
+
     /// The declared type of one attribute of one type of subject or resource.
     pub(super) fn property(&self, entity: Entity, type_name: &str, name: &str) -> Result<&ValueType, Option<String>> {
         let types = match entity {

@@ -1,0 +1,126 @@
+// fallgate.hpp: fallgate.h for C++17, with owners that free what they hold. Nothing here decides or keeps anything.
+#ifndef FALLGATE_HPP
+#define FALLGATE_HPP
+
+#include <fallgate.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace fallgate {
+
+// Frees a handle of any kind.
+struct Free {
+    void operator()(fallgate_engine *engine) const noexcept { fallgate_engine_free(&engine); }
+    void operator()(fallgate_details *details) const noexcept { fallgate_details_free(&details); }
+    void operator()(fallgate_text *text) const noexcept { fallgate_text_free(&text); }
+    void operator()(fallgate_error *error) const noexcept { fallgate_error_free(&error); }
+};
+
+// A call that failed: what() is the message, `status` its number. Decisions never throw it.
+struct Error : std::runtime_error {
+    Error(fallgate_status status_, const char *message) : std::runtime_error(message), status(status_) {}
+
+    fallgate_status status;
+
+    // Throws what a call reported; takes the error over.
+    static void check(fallgate_status status, fallgate_error *error = nullptr) {
+        std::unique_ptr<fallgate_error, Free> owned(error);
+        if (status != FALLGATE_STATUS_OK) {
+            throw Error(status, owned ? fallgate_error_message(owned.get()) : fallgate_status_code(status));
+        }
+    }
+};
+
+// A text as the library takes it. It must outlive the call that it is passed to, and not longer.
+inline fallgate_str str(std::string_view text) noexcept { return {text.data(), text.size()}; }
+
+// A place for the particulars of a decision: one for each thread.
+class Details {
+  public:
+    Details() {
+        fallgate_details *details = nullptr;
+        fallgate_error *error = nullptr;
+        fallgate_status status = fallgate_details_new(&details, &error);
+        Error::check(status, error);
+        handle_.reset(details);
+    }
+
+    // The whole decision as the JSON of an AuthZEN evaluation response.
+    std::string json() const { return fetched(fallgate_details_json); }
+    // What the host has to do along with it, as a JSON array.
+    std::string obligations() const { return fetched(fallgate_details_obligations); }
+
+    fallgate_details *get() const noexcept { return handle_.get(); }
+
+  private:
+    std::string fetched(size_t (*fetch)(const fallgate_details *, char *, size_t)) const {
+        std::string text(fetch(get(), nullptr, 0), '\0');
+        // One byte behind the text is the string's own NUL, and the library writes just that there.
+        text.resize(fetch(get(), text.data(), text.size() + 1));
+        return text;
+    }
+
+    std::unique_ptr<fallgate_details, Free> handle_;
+};
+
+// An engine. Its const functions may be called by any number of threads at once.
+class Engine {
+  public:
+    explicit Engine(const fallgate_config *config = nullptr) {
+        fallgate_engine *engine = nullptr;
+        fallgate_error *error = nullptr;
+        fallgate_status status = fallgate_engine_new(FALLGATE_ABI_VERSION, config, &engine, &error);
+        Error::check(status, error);
+        handle_.reset(engine);
+    }
+
+    void activate_bundle(std::string_view bundle, uint32_t trust, const fallgate_now *now = nullptr) const {
+        fallgate_error *error = nullptr;
+        fallgate_status status =
+            fallgate_engine_activate_bundle(get(), bundle.data(), bundle.size(), trust, now, &error);
+        Error::check(status, error);
+    }
+
+    void activate_document(std::string_view document, uint32_t trust, const fallgate_now *now = nullptr) const {
+        fallgate_error *error = nullptr;
+        fallgate_status status =
+            fallgate_engine_activate_document(get(), document.data(), document.size(), trust, now, &error);
+        Error::check(status, error);
+    }
+
+    // Gives what became of the observation; one that is not taken is an answer and no exception.
+    [[nodiscard]] fallgate_status observe(std::string_view signal, fallgate_signal_status status,
+                                          const fallgate_now *now = nullptr) const noexcept {
+        return fallgate_engine_observe(get(), signal.data(), signal.size(), status, nullptr, now);
+    }
+
+    [[nodiscard]] fallgate_decision decide(const fallgate_request &request, const fallgate_now *now = nullptr,
+                                           const Details *details = nullptr) const noexcept {
+        fallgate_decision decision{};
+        fallgate_effect effect =
+            fallgate_engine_decide(get(), &request, now, &decision, details ? details->get() : nullptr);
+        decision.effect = effect;
+        return decision;
+    }
+
+    [[nodiscard]] fallgate_decision decide(std::string_view json, const fallgate_now *now = nullptr,
+                                           const Details *details = nullptr) const noexcept {
+        fallgate_decision decision{};
+        fallgate_effect effect = fallgate_engine_decide_json(get(), json.data(), json.size(), now, &decision,
+                                                             details ? details->get() : nullptr);
+        decision.effect = effect;
+        return decision;
+    }
+
+    fallgate_engine *get() const noexcept { return handle_.get(); }
+
+  private:
+    std::unique_ptr<fallgate_engine, Free> handle_;
+};
+
+}  // namespace fallgate
+
+#endif  // FALLGATE_HPP

@@ -1,0 +1,233 @@
+//! How an engine is set up. The defaults are the core's: a caller asks for them and changes what it wants otherwise.
+
+use fallgate::Config;
+use fallgate::limits::Limits;
+use fallgate::time::Ttl;
+
+use crate::boundary::{Fault, contained, copied, writable};
+use crate::status::fallgate_status;
+
+/// The limits of an engine: counts, never times. What exceeds one is refused or denied. Zero allows nothing of its
+/// kind, so that a zeroed struct refuses everything.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct fallgate_limits {
+    /// Bytes of a bundle.
+    pub bundle_bytes_max: u64,
+    /// Rules of a bundle.
+    pub rules_max: u64,
+    /// Actions that a bundle declares.
+    pub actions_max: u64,
+    /// Signals that a bundle declares.
+    pub signals_max: u64,
+    /// Attributes that a bundle reads.
+    pub slots_max: u64,
+    /// Bytes of one condition.
+    pub condition_bytes_max: u64,
+    /// Nodes of one condition.
+    pub condition_nodes_max: u64,
+    /// Depth to which one condition nests.
+    pub condition_depth_max: u64,
+    /// Bytes of a compiled regular expression.
+    pub regex_bytes_max: u64,
+    /// Bytes of one Rego module.
+    pub rego_bytes_max: u64,
+    /// Rego modules of a bundle.
+    pub rego_modules_max: u64,
+    /// Depth to which Rego nests.
+    pub rego_nesting_max: u64,
+    /// Depth of the graph of Rego rules.
+    pub rego_rule_depth_max: u64,
+    /// Steps of one Rego evaluation.
+    pub rego_steps_max: u64,
+    /// Bytes of a request.
+    pub request_bytes_max: u64,
+    /// Depth of a request.
+    pub request_depth_max: u64,
+    /// Values in a request, at every depth.
+    pub request_values_max: u64,
+    /// Bytes of an id, a type or an action's name.
+    pub id_bytes_max: u64,
+    /// Steps that the conditions of one decision may take. At most 2^32 - 1.
+    pub steps_max: u64,
+    /// Bytes that the conditions of one decision may build.
+    pub arena_bytes_max: u64,
+    /// Cached decisions; 0 switches the cache off.
+    pub cache_entries_max: u64,
+    /// Bytes of the keys of cached decisions.
+    pub cache_bytes_max: u64,
+    /// Bytes of one such key.
+    pub cache_key_bytes_max: u64,
+    /// Events not yet polled; beyond, the oldest is dropped and counted.
+    pub events_max: u64,
+    /// Steps of a drill.
+    pub drill_steps_max: u64,
+    /// Items of a batch.
+    pub batch_max: u64,
+    /// Bytes of a batch.
+    pub batch_bytes_max: u64,
+    /// Values in a batch, at every depth.
+    pub batch_values_max: u64,
+    /// Candidates for searches that a bundle declares.
+    pub candidates_max: u64,
+    /// Results on one page of a search.
+    pub search_page_max: u64,
+}
+
+/// How an engine is set up. Let fallgate_config_defaults fill it, then change what should be otherwise. A zeroed one is
+/// refused with FALLGATE_STATUS_OUT_OF_RANGE.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct fallgate_config {
+    /// The bytes of this struct, as fallgate_config_defaults sets them.
+    pub size: usize,
+    /// How far the two clocks may part before the signal `clock` fails, in milliseconds.
+    pub clock_skew_max_ms: u64,
+    /// A secret that keys the cache's hashes and the identifiers of decisions. Hosts that take requests from strangers
+    /// supply 16 random bytes.
+    pub key: [u8; 16],
+    /// The limits.
+    pub limits: fallgate_limits,
+}
+
+/// Does something for each limit that is a `usize` in the core: all but two.
+macro_rules! for_each_limit {
+    ($each:ident) => {
+        $each!(
+            bundle_bytes_max,
+            rules_max,
+            actions_max,
+            signals_max,
+            slots_max,
+            condition_bytes_max,
+            condition_nodes_max,
+            condition_depth_max,
+            regex_bytes_max,
+            rego_bytes_max,
+            rego_modules_max,
+            rego_nesting_max,
+            rego_rule_depth_max,
+            request_bytes_max,
+            request_depth_max,
+            request_values_max,
+            id_bytes_max,
+            arena_bytes_max,
+            cache_entries_max,
+            cache_bytes_max,
+            cache_key_bytes_max,
+            events_max,
+            drill_steps_max,
+            batch_max,
+            batch_bytes_max,
+            batch_values_max,
+            candidates_max,
+            search_page_max
+        )
+    };
+}
+
+fn defaults() -> fallgate_config {
+    let config = Config::default();
+    let core = &config.limits;
+    let mut limits = fallgate_limits {
+        rego_steps_max: core.rego_steps_max,
+        steps_max: core.steps_max.into(),
+        ..fallgate_limits::default()
+    };
+    macro_rules! take {
+        ($($name:ident),*) => { $(limits.$name = u64::try_from(core.$name).unwrap_or(u64::MAX);)* };
+    }
+    for_each_limit!(take);
+    fallgate_config {
+        size: size_of::<fallgate_config>(),
+        clock_skew_max_ms: config.clock_skew_max.as_millis(),
+        key: config.key,
+        limits,
+    }
+}
+
+fn out_of_range(name: &str) -> Fault {
+    let message = format!("the limit `{name}` is beyond what this machine can count; lower it");
+    Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, message)
+}
+
+/// The core's configuration.
+///
+/// # Safety
+/// `config` is NULL, or points to a struct that can be read.
+pub(crate) unsafe fn chosen(config: *const fallgate_config) -> Result<Config, Fault> {
+    // SAFETY: this function's contract; the size comes first and says whether the rest is there.
+    let size = unsafe { copied(config.cast::<usize>(), "config")? };
+    if size.is_some_and(|size| size != size_of::<fallgate_config>()) {
+        let message = "`config->size` is not that of this version; let fallgate_config_defaults fill the struct first";
+        return Err(Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, message));
+    }
+    // SAFETY: this function's contract, and the size is that of the struct.
+    let Some(given) = (unsafe { copied(config, "config")? }) else { return Ok(Config::default()) };
+    let mut limits = Limits::DEFAULT;
+    macro_rules! put {
+        ($($name:ident),*) => {
+            $(limits.$name = given.limits.$name.try_into().map_err(|_| out_of_range(stringify!($name)))?;)*
+        };
+    }
+    for_each_limit!(put);
+    limits.rego_steps_max = given.limits.rego_steps_max;
+    limits.steps_max = given.limits.steps_max.try_into().map_err(|_| out_of_range("steps_max"))?;
+    let mut config = Config::default();
+    config.limits = limits;
+    config.clock_skew_max = Ttl::from_millis(given.clock_skew_max_ms);
+    config.key = given.key;
+    Ok(config)
+}
+
+/// Fills a configuration with the defaults, which are those of every face of Fallgate.
+///
+/// `size` is sizeof(fallgate_config): a header of another version is refused with FALLGATE_STATUS_ABI_MISMATCH.
+/// Ownership: the struct is the caller's. NULL: FALLGATE_STATUS_NULL_POINTER. Threads: any, on structs of their own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_config_defaults(config: *mut fallgate_config, size: usize) -> fallgate_status {
+    contained(|| {
+        // SAFETY: the header's contract of out-parameters.
+        unsafe { writable(config, "config")? };
+        if size != size_of::<fallgate_config>() {
+            let message = "`size` is not sizeof(fallgate_config) of this version; build with its header";
+            return Err(Fault::new(fallgate_status::FALLGATE_STATUS_ABI_MISMATCH, message));
+        }
+        // SAFETY: looked at above.
+        unsafe { config.write(defaults()) };
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of the fields in the text that `Debug` makes of a struct.
+    fn fields(debug: &str) -> Vec<String> {
+        let words = debug.split([' ', '{', '}', ',']).filter_map(|word| word.strip_suffix(':'));
+        words.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_limit_of_the_core_is_in_the_struct() {
+        assert_eq!(fields(&format!("{:?}", fallgate_limits::default())), fields(&format!("{:?}", Limits::DEFAULT)));
+    }
+
+    #[test]
+    fn the_defaults_come_back_as_they_went() {
+        let given = defaults();
+        // SAFETY: the pointer is to a variable.
+        let config = unsafe { chosen(&raw const given) }.unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn what_was_changed_arrives() {
+        let mut given = defaults();
+        (given.limits.batch_max, given.limits.steps_max, given.key[15]) = (7, 8, 9);
+        // SAFETY: the pointer is to a variable.
+        let config = unsafe { chosen(&raw const given) }.unwrap();
+        assert_eq!((config.limits.batch_max, config.limits.steps_max, config.key[15]), (7, 8, 9));
+    }
+}

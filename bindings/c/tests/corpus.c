@@ -1,0 +1,85 @@
+/* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a line.
+ *
+ * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one; `at MONOTONIC WALL`; `activate`;
+ * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `json` and a text; `arrays` and a request.
+ * script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
+#include "script.h"
+
+static fallgate_engine *engine;
+static fallgate_details *details;
+static fallgate_now now;
+
+/* The struct and the JSON must say the same; the JSON is the answer. */
+static void answer(fallgate_effect effect, const fallgate_decision *decision) {
+    static char text[1 << 20];
+    size_t needed = fallgate_details_json(details, text, sizeof text);
+    CHECK(needed > 0 && needed < sizeof text);
+    CHECK(effect == decision->effect && decision->status == FALLGATE_STATUS_OK);
+    CHECK((strstr(text, "\"decision\":true") != NULL) == (effect == FALLGATE_EFFECT_ALLOW));
+    CHECK(strstr(text, decision->reason_code) != NULL && strstr(text, decision->id) != NULL);
+    CHECK(strstr(text, decision->rule) != NULL && strstr(text, decision->bundle) != NULL);
+    puts(text);
+}
+
+static void observe(void) {
+    char at[32];
+    unsigned status = 0;
+    CHECK(sscanf(line, "observe %u %31s", &status, at) == 2);
+    fallgate_str signal = read_text();
+    uint64_t observed_at = strcmp(at, "-") == 0 ? 0 : number_behind(at);
+    /* What is not taken is no error of the corpus: the decisions show it. */
+    fallgate_status taken = fallgate_engine_observe(engine, signal.data, signal.length, status,
+                                                    strcmp(at, "-") == 0 ? NULL : &observed_at, &now);
+    CHECK(taken == FALLGATE_STATUS_OK || taken == FALLGATE_STATUS_OBSERVATION_OLDER ||
+          taken == FALLGATE_STATUS_OBSERVATION_FUTURE || taken == FALLGATE_STATUS_UNKNOWN_SIGNAL ||
+          taken == FALLGATE_STATUS_NOT_OBSERVABLE);
+}
+
+int main(void) {
+    char *bundle = NULL;
+    size_t bundle_length = 0;
+    CHECK(fallgate_details_new(&details, NULL) == FALLGATE_STATUS_OK);
+    while (read_line()) {
+        fallgate_decision decision;
+        if (is("bundle")) {
+            fallgate_str text = read_text();
+            bundle = realloc(bundle, text.length + 1);
+            CHECK(bundle != NULL);
+            memcpy(bundle, text.data, text.length);
+            bundle_length = text.length;
+        } else if (is("engine")) {
+            CHECK(fallgate_engine_free(&engine) == FALLGATE_STATUS_OK);
+            CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, NULL, &engine, NULL) == FALLGATE_STATUS_OK);
+        } else if (strncmp(line, "at ", 3) == 0) {
+            CHECK(sscanf(line, "at %" SCNu64 " %" SCNd64, &now.monotonic_ns, &now.wall_ns) == 2);
+        } else if (is("activate")) {
+            fallgate_error *error = NULL;
+            fallgate_status status =
+                fallgate_engine_activate_bundle(engine, bundle, bundle_length, UNSIGNED, &now, &error);
+            if (status != FALLGATE_STATUS_OK) {
+                fprintf(stderr, "%s\n", fallgate_error_message(error));
+            }
+            CHECK(status == FALLGATE_STATUS_OK);
+        } else if (is("advance")) {
+            CHECK(fallgate_engine_advance(engine, &now) == FALLGATE_STATUS_OK);
+        } else if (is("anchor")) {
+            CHECK(fallgate_engine_anchor_clocks(engine, &now) == FALLGATE_STATUS_OK);
+        } else if (strncmp(line, "observe ", 8) == 0) {
+            observe();
+        } else if (is("json")) {
+            fallgate_str text = read_text();
+            answer(fallgate_engine_decide_json(engine, text.data, text.length, &now, &decision, details), &decision);
+        } else if (is("arrays")) {
+            fallgate_request request = read_request();
+            answer(fallgate_engine_decide(engine, &request, &now, &decision, details), &decision);
+        } else {
+            fprintf(stderr, "a line that means nothing: %s\n", line);
+            return 1;
+        }
+        free_blocks();
+    }
+    fallgate_details_free(&details);
+    fallgate_engine_free(&engine);
+    free(bundle);
+    return 0;
+}

@@ -1,0 +1,379 @@
+/** @typedef {import('./decision.js').Decision} Decision */
+/** @typedef {import('./decision.js').Obligation} Obligation */
+/**
+ * A value of a request. Integers beyond `2 ** 53 - 1` come as a bigint; a date becomes its RFC 3339 text.
+ *
+ * @typedef {null | boolean | number | bigint | string | Date | readonly Value[] | { readonly [name: string]: Value }} Value
+ */
+/**
+ * A subject or a resource.
+ *
+ * @typedef {object} Party
+ * @property {string} type The kind of thing, as the schema declares it.
+ * @property {string} id Which one of its kind.
+ * @property {{ readonly [name: string]: Value }} [properties] What is known of it.
+ */
+/**
+ * What the subject asks to do.
+ *
+ * @typedef {object} Action
+ * @property {string} name The action's name, as the pack declares it.
+ * @property {{ readonly [name: string]: Value }} [properties] What is known of it.
+ */
+/**
+ * One question: may this subject do this to that, under these circumstances?
+ *
+ * @typedef {object} Request
+ * @property {Party} subject Who asks.
+ * @property {string | Action} action What they ask to do: its name alone, or with properties.
+ * @property {Party} resource What they ask to do it to.
+ * @property {{ readonly [name: string]: Value }} [context] The circumstances.
+ */
+/**
+ * Readings of the two clocks. A test brings its own; left out, they are read here.
+ *
+ * @typedef {object} Now
+ * @property {bigint} monotonicNs Nanoseconds of a clock that never goes back and goes on while the machine sleeps.
+ * @property {bigint} wallNs Nanoseconds since 1970.
+ */
+/** @typedef {{ now?: Now }} Timed */
+/** @typedef {'ok' | 'degraded' | 'failed' | 'unknown'} Status */
+/** @typedef {'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable'} Observed */
+/**
+ * Limits on what an engine takes in. What is left out is the core's default.
+ *
+ * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax'
+ *   | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
+ *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
+ *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
+ *   | 'drillStepsMax' | 'batchMax', number>>} Limits
+ */
+/**
+ * How an engine is set up. What is left out is the core's default.
+ *
+ * @typedef {object} Options
+ * @property {number} [clockSkewMaxMs] How far the two clocks may part before the signal `clock` fails.
+ * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+ * @property {Limits} [limits] The limits on all that comes in.
+ */
+/** @typedef {Options & Timed} OpenOptions */
+/**
+ * Something that happened.
+ *
+ * @typedef {object} Event
+ * @property {string} code A stable name.
+ * @property {Readonly<Now>} at When.
+ * @property {string} [bundle] Of an activation: the bundle's name.
+ * @property {number} [revision] Of an activation: the bundle's revision.
+ * @property {string} [cause] Of a refused bundle: why.
+ * @property {string} [signal] Of a signal: its name.
+ * @property {Status} [from] Of a signal that changed: what it was.
+ * @property {Status} [to] Of a signal that changed: what it is.
+ * @property {Observed} [outcome] Of an observation that was not taken: why.
+ */
+/**
+ * What was counted since the engine was made.
+ *
+ * @typedef {object} Counters
+ * @property {number} clockWentBack Readings of the monotonic clock that were earlier than one before.
+ * @property {number} eventsDropped Events dropped because nobody polled.
+ * @property {number} cachedDecisions Cached decisions now held.
+ */
+/**
+ * Why a decision would be what it is.
+ *
+ * @typedef {object} Explanation
+ * @property {string} [stopped] What was wrong before any rule was looked at.
+ * @property {readonly (readonly [signal: string, status: Status])[]} degraded The required signals that are not ok.
+ * @property {readonly (readonly [signal: string, status: Status])[]} signals The signals that the action requires or its rules read.
+ * @property {readonly RuleTrace[]} rules The rules that could match, in order of their ids.
+ * @property {readonly (readonly [fact: string, ms: number])[]} expiry What bounds the life of the answer, the earliest first.
+ */
+/**
+ * What one rule came to.
+ *
+ * @typedef {object} RuleTrace
+ * @property {string} rule Its id.
+ * @property {'allow' | 'deny'} effect What it does where it is true.
+ * @property {string} matched Whether its match part holds: `true`, `false`, or a cause.
+ * @property {string} truth Whether the whole holds.
+ * @property {string} [detail] What Rego says of a result that is neither true nor false.
+ * @property {readonly (readonly [start: number, end: number, value: string])[]} [expressions] The sub-expressions that were evaluated.
+ */
+/**
+ * What a drill came to.
+ *
+ * @typedef {object} DrillReport
+ * @property {string} drill What the drill shows.
+ * @property {boolean} passed Whether every step is as expected.
+ * @property {readonly DrillStep[]} steps What each step came to, repetitions one by one.
+ * @property {string} decisionsHash The SHA-256 of all decisions: equal in every language.
+ */
+/**
+ * What one step of a drill came to.
+ *
+ * @typedef {object} DrillStep
+ * @property {number} step Which step of the drill it is, from zero.
+ * @property {Readonly<Now>} at When it was.
+ * @property {string | null} note What the step is for.
+ * @property {readonly string[]} told What the engine was told.
+ * @property {string | null} asked The request's subject, action and resource.
+ * @property {Decision | null} decision What was decided.
+ * @property {readonly Event[]} events What happened since the step before.
+ * @property {boolean} expects Whether the step expects anything.
+ * @property {readonly string[]} failures In what the step is not as expected.
+ */
+/**
+ * Fulfils an obligation; throws where it cannot.
+ *
+ * @typedef {(obligation: Obligation, decision: Decision) => unknown} ObligationHandler
+ */
+/** @typedef {Timed & { obligations?: { readonly [type: string]: ObligationHandler } }} EnforceOptions */
+declare const _exports: {};
+export = _exports;
+export type Decision = import('./decision.js').Decision;
+export type Obligation = import('./decision.js').Obligation;
+export type Value = null | boolean | number | bigint | string | Date | readonly Value[] | {
+    readonly [name: string]: Value;
+};
+export type Party = {
+    /**
+     * The kind of thing, as the schema declares it.
+     */
+    type: string;
+    /**
+     * Which one of its kind.
+     */
+    id: string;
+    /**
+     * What is known of it.
+     */
+    properties?: {
+        readonly [name: string]: Value;
+    };
+};
+export type Action = {
+    /**
+     * The action's name, as the pack declares it.
+     */
+    name: string;
+    /**
+     * What is known of it.
+     */
+    properties?: {
+        readonly [name: string]: Value;
+    };
+};
+export type Request = {
+    /**
+     * Who asks.
+     */
+    subject: Party;
+    /**
+     * What they ask to do: its name alone, or with properties.
+     */
+    action: string | Action;
+    /**
+     * What they ask to do it to.
+     */
+    resource: Party;
+    /**
+     * The circumstances.
+     */
+    context?: {
+        readonly [name: string]: Value;
+    };
+};
+export type Now = {
+    /**
+     * Nanoseconds of a clock that never goes back and goes on while the machine sleeps.
+     */
+    monotonicNs: bigint;
+    /**
+     * Nanoseconds since 1970.
+     */
+    wallNs: bigint;
+};
+export type Timed = {
+    now?: Now;
+};
+export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
+export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
+export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax', number>>;
+export type Options = {
+    /**
+     * How far the two clocks may part before the signal `clock` fails.
+     */
+    clockSkewMaxMs?: number;
+    /**
+     * 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+     */
+    key?: Uint8Array;
+    /**
+     * The limits on all that comes in.
+     */
+    limits?: Limits;
+};
+export type OpenOptions = Options & Timed;
+export type Event = {
+    /**
+     * A stable name.
+     */
+    code: string;
+    /**
+     * When.
+     */
+    at: Readonly<Now>;
+    /**
+     * Of an activation: the bundle's name.
+     */
+    bundle?: string;
+    /**
+     * Of an activation: the bundle's revision.
+     */
+    revision?: number;
+    /**
+     * Of a refused bundle: why.
+     */
+    cause?: string;
+    /**
+     * Of a signal: its name.
+     */
+    signal?: string;
+    /**
+     * Of a signal that changed: what it was.
+     */
+    from?: Status;
+    /**
+     * Of a signal that changed: what it is.
+     */
+    to?: Status;
+    /**
+     * Of an observation that was not taken: why.
+     */
+    outcome?: Observed;
+};
+export type Counters = {
+    /**
+     * Readings of the monotonic clock that were earlier than one before.
+     */
+    clockWentBack: number;
+    /**
+     * Events dropped because nobody polled.
+     */
+    eventsDropped: number;
+    /**
+     * Cached decisions now held.
+     */
+    cachedDecisions: number;
+};
+export type Explanation = {
+    /**
+     * What was wrong before any rule was looked at.
+     */
+    stopped?: string;
+    /**
+     * The required signals that are not ok.
+     */
+    degraded: readonly (readonly [signal: string, status: Status])[];
+    /**
+     * The signals that the action requires or its rules read.
+     */
+    signals: readonly (readonly [signal: string, status: Status])[];
+    /**
+     * The rules that could match, in order of their ids.
+     */
+    rules: readonly RuleTrace[];
+    /**
+     * What bounds the life of the answer, the earliest first.
+     */
+    expiry: readonly (readonly [fact: string, ms: number])[];
+};
+export type RuleTrace = {
+    /**
+     * Its id.
+     */
+    rule: string;
+    /**
+     * What it does where it is true.
+     */
+    effect: 'allow' | 'deny';
+    /**
+     * Whether its match part holds: `true`, `false`, or a cause.
+     */
+    matched: string;
+    /**
+     * Whether the whole holds.
+     */
+    truth: string;
+    /**
+     * What Rego says of a result that is neither true nor false.
+     */
+    detail?: string;
+    /**
+     * The sub-expressions that were evaluated.
+     */
+    expressions?: readonly (readonly [start: number, end: number, value: string])[];
+};
+export type DrillReport = {
+    /**
+     * What the drill shows.
+     */
+    drill: string;
+    /**
+     * Whether every step is as expected.
+     */
+    passed: boolean;
+    /**
+     * What each step came to, repetitions one by one.
+     */
+    steps: readonly DrillStep[];
+    /**
+     * The SHA-256 of all decisions: equal in every language.
+     */
+    decisionsHash: string;
+};
+export type DrillStep = {
+    /**
+     * Which step of the drill it is, from zero.
+     */
+    step: number;
+    /**
+     * When it was.
+     */
+    at: Readonly<Now>;
+    /**
+     * What the step is for.
+     */
+    note: string | null;
+    /**
+     * What the engine was told.
+     */
+    told: readonly string[];
+    /**
+     * The request's subject, action and resource.
+     */
+    asked: string | null;
+    /**
+     * What was decided.
+     */
+    decision: Decision | null;
+    /**
+     * What happened since the step before.
+     */
+    events: readonly Event[];
+    /**
+     * Whether the step expects anything.
+     */
+    expects: boolean;
+    /**
+     * In what the step is not as expected.
+     */
+    failures: readonly string[];
+};
+export type ObligationHandler = (obligation: Obligation, decision: Decision) => unknown;
+export type EnforceOptions = Timed & {
+    obligations?: {
+        readonly [type: string]: ObligationHandler;
+    };
+};

@@ -1,0 +1,26 @@
+// The same package for `import`: one module behind both, so that an error is of one class whoever loaded it.
+
+/** @typedef {import('./lib/decision.js').EvaluationResponse} EvaluationResponse */
+/** @typedef {import('./lib/decision.js').Obligation} Obligation */
+/** @typedef {import('./lib/words.js').Action} Action */
+/** @typedef {import('./lib/words.js').Counters} Counters */
+/** @typedef {import('./lib/words.js').DrillReport} DrillReport */
+/** @typedef {import('./lib/words.js').DrillStep} DrillStep */
+/** @typedef {import('./lib/words.js').EnforceOptions} EnforceOptions */
+/** @typedef {import('./lib/words.js').Event} Event */
+/** @typedef {import('./lib/words.js').Explanation} Explanation */
+/** @typedef {import('./lib/words.js').Limits} Limits */
+/** @typedef {import('./lib/words.js').Now} Now */
+/** @typedef {import('./lib/words.js').ObligationHandler} ObligationHandler */
+/** @typedef {import('./lib/words.js').Observed} Observed */
+/** @typedef {import('./lib/words.js').OpenOptions} OpenOptions */
+/** @typedef {import('./lib/words.js').Options} Options */
+/** @typedef {import('./lib/words.js').Party} Party */
+/** @typedef {import('./lib/words.js').Request} Request */
+/** @typedef {import('./lib/words.js').RuleTrace} RuleTrace */
+/** @typedef {import('./lib/words.js').Status} Status */
+/** @typedef {import('./lib/words.js').Value} Value */
+/** @typedef {import('./lib/failures.js').Finding} Finding */
+/** @typedef {import('./lib/failures.js').Place} Place */
+
+export { Decision, Denied, Engine, FallgateError } from './index.js'

@@ -1,0 +1,116 @@
+/** What a JavaScript engine holds. */
+interface Handle {}
+
+export declare class ExternalObject<T> {
+  readonly '': {
+    readonly '': unique symbol
+    [K: symbol]: T
+  }
+}
+
+/**
+ * Which binding artifact the generated loader actually loaded: `'native'` for
+ * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
+ * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
+ * can point the loader at a WASI artifact this package does not build itself.
+ */
+export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
+
+/** Makes the bundle of these canonical bytes the active one. */
+export declare function activateBytes(handle: ExternalObject<Handle>, bytes: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
+/** Makes the bundle of a pack's document the active one. */
+export declare function activateDocument(handle: ExternalObject<Handle>, document: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
+/** Makes the bundle of a pack's folder, or of a bundle's file, the active one. */
+export declare function activatePath(handle: ExternalObject<Handle>, path: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
+/** Lets time alone do what is due. */
+export declare function advance(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
+/** Takes the two clocks as they stand now for right. */
+export declare function anchorClocks(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
+/** One item of a batch: the text of a request, or why there is none. */
+export interface Asked {
+  /** The text. */
+  request?: string
+  /** What the JavaScript side found wrong. */
+  refused?: string
+}
+
+/** The active bundle's name, revision and identifier, as JSON. */
+export declare function bundle(handle: ExternalObject<Handle>): string | null
+
+/** The active bundle's canonical bytes: how another thread, or another machine, gets the same policy. */
+export declare function bundleBytes(handle: ExternalObject<Handle>): Buffer | null
+
+/** Lets go of the bundle and of all that was observed. What is asked from now on is denied. */
+export declare function close(handle: ExternalObject<Handle>): void
+
+/** What was counted so far, as JSON. */
+export declare function counters(handle: ExternalObject<Handle>): string
+
+/** An engine without a bundle. */
+export declare function create(options: string): ExternalObject<Handle>
+
+/** Decides on the text of a request. */
+export declare function decide(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** Decides on the bytes of a request. */
+export declare function decideBytes(handle: ExternalObject<Handle>, request: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** Decides on many requests on a thread of Node's pool; the decisions come as JSON, in the order of the requests. */
+export declare function decideMany(handle: ExternalObject<Handle>, asked: Array<Asked>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): Promise<string[]>
+
+/** Decides on a packed request: the first `length` of the bytes. */
+export declare function decidePacked(handle: ExternalObject<Handle>, bytes: Uint8Array, length: number, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** Runs the drill of a document, and gives its report as JSON. */
+export declare function drillDocument(handle: ExternalObject<Handle>, document: string): string
+
+/** Runs the drill of a file, and gives its report as JSON. */
+export declare function drillPath(handle: ExternalObject<Handle>, path: string): string
+
+/** Explains what would be decided, as JSON. */
+export declare function explain(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** What a label of an answer stands for. */
+export declare function label(handle: ExternalObject<Handle>, number: number): string | null
+
+/** The two clocks of this machine: the monotonic one, then the wall clock. */
+export declare function machineNow(): [bigint, bigint]
+
+/** The number by which a packed request may name an attribute, until another bundle is activated. */
+export declare function nameNumber(handle: ExternalObject<Handle>, name: string): number | null
+
+/** A decision that was never made, as JSON: what the default of every face must equal. */
+export declare function neverDecided(): string
+
+/** When `advance` is due, at the latest. */
+export declare function nextDeadline(handle: ExternalObject<Handle>): bigint | null
+
+/** Takes a report about a signal, and says what became of it. */
+export declare function observe(handle: ExternalObject<Handle>, signal: string, status: string, observedAtNs?: bigint | undefined | null, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** The oldest event that was not polled yet, as JSON. */
+export declare function pollEvent(handle: ExternalObject<Handle>): string | null
+
+/**
+ * The deny of a request that the JavaScript side could not put into text, with what it found wrong.
+ *
+ * The decision is the core's own on bytes that are no request; only its detail is replaced.
+ */
+export declare function refuse(handle: ExternalObject<Handle>, detail: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** How much of a request may be read, as JSON: beyond it the core refuses whatever the rest holds. */
+export declare function requestLimits(handle: ExternalObject<Handle>): string
+
+/** Runs the command line, and gives its exit code. The first argument is the program's name. */
+export declare function runCommand(arguments: Array<string>): number
+
+/** The status of a signal, as of the last call that told the engine the time. */
+export declare function signal(handle: ExternalObject<Handle>, name: string): string | null
+
+/** Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them. */
+export declare function wanted(handle: ExternalObject<Handle>, entity: string, typeName: string): Array<string> | null

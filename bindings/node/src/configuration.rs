@@ -1,0 +1,57 @@
+//! How an engine is set up. What the caller leaves out is the core's default: this face has none of its own.
+
+use fallgate::Config;
+use fallgate::limits::Limits;
+use fallgate::time::Ttl;
+use serde::Deserialize;
+
+use crate::failure::{Result, misuse};
+
+/// The options of an engine, as the JavaScript side hands them over.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Options {
+    clock_skew_max_ms: Option<u64>,
+    key: Option<[u8; 16]>,
+    #[serde(default)]
+    limits: LimitOptions,
+}
+
+macro_rules! limits {
+    ($($name:ident),* $(,)?) => {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+        struct LimitOptions { $($name: Option<u64>,)* }
+
+        impl LimitOptions {
+            fn over(self, mut limits: Limits) -> Result<Limits> {
+                $(if let Some(count) = self.$name {
+                    limits.$name = count.try_into().map_err(|_| misuse("a limit is too large"))?;
+                })*
+                Ok(limits)
+            }
+        }
+    };
+}
+
+limits! {
+    bundle_bytes_max, rules_max, actions_max, signals_max, slots_max, condition_bytes_max, condition_nodes_max,
+    condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max, rego_rule_depth_max,
+    rego_steps_max, request_bytes_max, request_depth_max, request_values_max, id_bytes_max, steps_max, arena_bytes_max,
+    cache_entries_max, cache_bytes_max, cache_key_bytes_max, events_max, drill_steps_max, batch_max,
+}
+
+/// The configuration that the options, as JSON, ask for.
+pub(crate) fn configuration(options: &str) -> Result<Config> {
+    let options: Options =
+        serde_json::from_str(options).map_err(|error| misuse(&format!("the engine's options: {error}")))?;
+    let mut config = Config::default();
+    if let Some(millis) = options.clock_skew_max_ms {
+        config.clock_skew_max = Ttl::from_millis(millis);
+    }
+    if let Some(key) = options.key {
+        config.key = key;
+    }
+    config.limits = options.limits.over(config.limits)?;
+    Ok(config)
+}

@@ -1,0 +1,204 @@
+//! An engine in a handle, and the calls that tell it things.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use fallgate::drill::parse_status;
+use fallgate::error::quoted;
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::Bundle;
+use fallgate::{Config, Engine, Observation};
+use napi::bindgen_prelude::{BigInt, External};
+use napi_derive::napi;
+use serde_json::json;
+
+use crate::answer::Labels;
+use crate::configuration::configuration;
+use crate::failure::{Result, failure, misuse, not_activated};
+use crate::instant::{monotonic_of, now};
+use crate::packed::Names;
+use crate::source;
+
+/// What a JavaScript engine holds. Only its own thread touches it; the engine inside may be at work on others too.
+pub struct Handle {
+    engine: RefCell<Arc<Engine>>,
+    limits: Limits,
+    closed: Cell<bool>,
+    pub(crate) labels: RefCell<Labels>,
+    pub(crate) names: RefCell<Names>,
+    /// What packed requests are unpacked into, kept from one to the next.
+    pub(crate) arena: RefCell<Bump>,
+}
+
+impl Handle {
+    /// The engine. After `close` it is one without a bundle, which denies everything.
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine.borrow())
+    }
+
+    /// Asks the engine without counting one more owner.
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&Engine) -> T) -> T {
+        ask(&self.engine.borrow())
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn open(&self) -> Result<()> {
+        match self.closed.get() {
+            true => Err(failure("closed", "the engine is closed; open another", &[])),
+            false => Ok(()),
+        }
+    }
+}
+
+/// An engine without a bundle.
+#[napi(catch_unwind)]
+pub fn create(options: String) -> Result<External<Handle>> {
+    let config = configuration(&options)?;
+    let limits = config.limits.clone();
+    Ok(External::new(Handle {
+        engine: RefCell::new(Arc::new(Engine::new(config))),
+        limits,
+        closed: Cell::new(false),
+        labels: RefCell::default(),
+        names: RefCell::default(),
+        arena: RefCell::default(),
+    }))
+}
+
+/// Makes the bundle of a pack's folder, or of a bundle's file, the active one.
+#[napi(catch_unwind)]
+pub fn activate_path(
+    handle: &External<Handle>,
+    path: String,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<()> {
+    handle.open()?;
+    let bundle = source::from_path(&path, handle.limits())?;
+    activate(handle, bundle, monotonic_ns, wall_ns)
+}
+
+/// Makes the bundle of these canonical bytes the active one.
+#[napi(catch_unwind)]
+pub fn activate_bytes(
+    handle: &External<Handle>,
+    bytes: &[u8],
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<()> {
+    handle.open()?;
+    let bundle = source::from_bytes(bytes, handle.limits())?;
+    activate(handle, bundle, monotonic_ns, wall_ns)
+}
+
+/// Makes the bundle of a pack's document the active one.
+#[napi(catch_unwind)]
+pub fn activate_document(
+    handle: &External<Handle>,
+    document: String,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<()> {
+    handle.open()?;
+    let bundle = source::from_document(&document, handle.limits())?;
+    activate(handle, bundle, monotonic_ns, wall_ns)
+}
+
+fn activate(handle: &Handle, bundle: Bundle, monotonic: Option<BigInt>, wall: Option<BigInt>) -> Result<()> {
+    let now = now(monotonic.as_ref(), wall.as_ref())?;
+    handle.with(|engine| engine.activate(bundle, now)).map_err(not_activated)?;
+    handle.labels.borrow_mut().clear();
+    handle.names.borrow_mut().clear();
+    Ok(())
+}
+
+/// Takes a report about a signal, and says what became of it.
+#[napi(catch_unwind)]
+pub fn observe(
+    handle: &External<Handle>,
+    signal: String,
+    status: String,
+    observed_at_ns: Option<BigInt>,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<&'static str> {
+    handle.open()?;
+    let Some(status) = parse_status(&status) else {
+        let message = format!("{} is no status; write ok, degraded, failed or unknown", quoted(&status));
+        return Err(misuse(&message));
+    };
+    let mut observation = Observation::new(&signal, status);
+    if let Some(reading) = &observed_at_ns {
+        observation = observation.at(monotonic_of(reading)?);
+    }
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    Ok(handle.with(|engine| engine.observe(&observation, now)).code())
+}
+
+/// Lets time alone do what is due.
+#[napi(catch_unwind)]
+pub fn advance(handle: &External<Handle>, monotonic_ns: Option<BigInt>, wall_ns: Option<BigInt>) -> Result<()> {
+    handle.open()?;
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    handle.with(|engine| engine.advance(now));
+    Ok(())
+}
+
+/// Takes the two clocks as they stand now for right.
+#[napi(catch_unwind)]
+pub fn anchor_clocks(handle: &External<Handle>, monotonic_ns: Option<BigInt>, wall_ns: Option<BigInt>) -> Result<()> {
+    handle.open()?;
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    handle.with(|engine| engine.anchor_clocks(now));
+    Ok(())
+}
+
+/// When `advance` is due, at the latest.
+#[napi(catch_unwind)]
+pub fn next_deadline(handle: &External<Handle>) -> Option<BigInt> {
+    handle.with(Engine::next_deadline).map(|due| BigInt::from(due.as_nanos()))
+}
+
+/// The status of a signal, as of the last call that told the engine the time.
+#[napi(catch_unwind)]
+pub fn signal(handle: &External<Handle>, name: String) -> Option<&'static str> {
+    handle.with(|engine| engine.signal(&name)).map(|status| status.name())
+}
+
+/// What was counted so far, as JSON.
+#[napi(catch_unwind)]
+pub fn counters(handle: &External<Handle>) -> String {
+    let counters = handle.with(Engine::counters);
+    json!({
+        "clockWentBack": counters.clock_went_back,
+        "eventsDropped": counters.events_dropped,
+        "cachedDecisions": counters.cached_decisions,
+    })
+    .to_string()
+}
+
+/// The active bundle's name, revision and identifier, as JSON.
+#[napi(catch_unwind)]
+pub fn bundle(handle: &External<Handle>) -> Option<String> {
+    let bundle = handle.with(Engine::bundle)?;
+    Some(json!({ "name": bundle.name(), "revision": bundle.revision(), "id": bundle.id().to_string() }).to_string())
+}
+
+/// The active bundle's canonical bytes: how another thread, or another machine, gets the same policy.
+#[napi(catch_unwind)]
+pub fn bundle_bytes(handle: &External<Handle>) -> Option<napi::bindgen_prelude::Buffer> {
+    handle.with(Engine::bundle).map(|bundle| bundle.bytes().into())
+}
+
+/// Lets go of the bundle and of all that was observed. What is asked from now on is denied.
+#[napi(catch_unwind)]
+pub fn close(handle: &External<Handle>) {
+    handle.closed.set(true);
+    handle.engine.replace(Arc::new(Engine::new(Config::default())));
+    handle.labels.borrow_mut().clear();
+    handle.names.borrow_mut().clear();
+}

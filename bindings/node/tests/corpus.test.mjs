@@ -1,0 +1,76 @@
+// Every drill and case of the shipped packs, through the public face: the same decisions as in every other language.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+
+import { Engine } from 'fallgate'
+
+import { folder, policies } from './engines.mjs'
+
+/** The corpus's bytes: of a file that `FALLGATE_CORPUS` names, or made here by the package's own command. */
+function corpusBytes() {
+  const { FALLGATE_CORPUS: file } = process.env
+  if (file) return readFileSync(file)
+  const command = [join(folder, 'bin', 'fallgate.js'), 'corpus', policies]
+  const made = spawnSync(process.execPath, command, { maxBuffer: 2 ** 28 })
+  assert.equal(made.status, 0, made.stderr.toString())
+  return made.stdout
+}
+
+/** JSON whose integers beyond 2 ** 53 - 1 become bigints: a number would lose their last digits. */
+function exactly(text) {
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
+  return JSON.parse(marked, (_, value) => (value?.$integer === undefined ? value : BigInt(value.$integer)))
+}
+
+/** Compact JSON with sorted keys. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`
+}
+
+function clocksOf({ monotonic_ns, wall_ns }) {
+  return { now: { monotonicNs: BigInt(monotonic_ns), wallNs: BigInt(wall_ns) } }
+}
+
+test('every step of the corpus decides as the core does', () => {
+  const bytes = corpusBytes()
+  const corpus = exactly(bytes.toString())
+  const decisions = createHash('sha256')
+  let steps = 0
+  let decided = 0
+  for (const pack of corpus.packs) {
+    for (const timeline of pack.timelines) {
+      const engine = new Engine()
+      for (const operation of timeline.operations) {
+        const where = `${pack.name}: ${timeline.name}, step ${steps}`
+        const timed = clocksOf(operation.at)
+        steps += 1
+        if (operation.activate) engine.activate(Buffer.from(pack.bundle), timed)
+        else if (operation.advance) engine.advance(timed)
+        else if (operation.anchor_clocks) engine.anchorClocks(timed)
+        else if (operation.observe) {
+          const { signal, status, observed_at_ns: observedAt } = operation.observe
+          engine.observe(signal, status, { ...timed, observedAt: observedAt === undefined ? undefined : BigInt(observedAt) })
+        } else {
+          assert.ok('decide' in operation, `${where}: an operation that this runner does not know: ${Object.keys(operation)}`)
+          const { decide } = operation
+          const decision = typeof decide === 'string' ? engine.decideJson(decide, timed) : engine.decide(decide, timed)
+          const json = JSON.parse(JSON.stringify(decision))
+          assert.deepEqual(json, operation.decision, where)
+          decisions.update(`${canonical(json)}\n`)
+          decided += 1
+        }
+      }
+    }
+  }
+  assert.ok(decided > 100, `only ${decided} decisions`)
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  const line = `steps ${steps} corpus ${digest} decisions ${decisions.digest('hex')}`
+  console.log(line)
+  if (process.env.FALLGATE_CORPUS_SUMMARY) writeFileSync(process.env.FALLGATE_CORPUS_SUMMARY, `${line}\n`)
+})

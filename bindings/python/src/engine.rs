@@ -1,0 +1,313 @@
+//! The engine, as Python calls it.
+//!
+//! A call holds the interpreter's lock while it reads Python's values; `decide_many` decides without it. What a value's
+//! own code does meanwhile, activating another bundle included, is met by reading again.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bumpalo::Bump;
+use fallgate::drill::parse_status;
+use fallgate::engine::Explanation;
+use fallgate::error::quoted;
+use fallgate::limits::Limits;
+use fallgate::request::RequestView;
+use fallgate::state::signals::Observation;
+use fallgate::time::{Monotonic, Now, Ttl};
+use fallgate::{Config, Decision, Engine};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
+
+use crate::authzen::{self, PyAnswer};
+use crate::batch;
+use crate::clock::{At, PyNow, when};
+use crate::decision::PyDecision;
+use crate::drill::PyDrillReport;
+use crate::error::{PyDiagnostic, not_activated};
+use crate::event::PyEvent;
+use crate::fork::detached;
+use crate::json::to_python;
+use crate::request::{Parts, standing};
+use crate::source;
+use crate::value::{Bounds, Fault, Reader};
+use crate::wants::Wants;
+
+/// A policy decision point inside this process.
+#[pyclass(frozen, subclass, weakref, module = "fallgate._fallgate", name = "Engine")]
+#[derive(Debug)]
+pub(crate) struct PyEngine {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    /// What the active bundle wants. A decision that was read for another one is read again.
+    pub(crate) wants: ArcSwap<Wants>,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    #[pyo3(signature = (*, key=None, clock_skew_max=None))]
+    fn new(key: Option<&Bound<'_, PyBytes>>, clock_skew_max: Option<std::time::Duration>) -> PyResult<Self> {
+        let mut config = Config::default();
+        if let Some(key) = key {
+            config.key = key.as_bytes().try_into().map_err(|_| PyValueError::new_err("`key` must have 16 bytes"))?;
+        }
+        if let Some(skew) = clock_skew_max {
+            config.clock_skew_max = Ttl::from_nanos(u64::try_from(skew.as_nanos()).unwrap_or(u64::MAX));
+        }
+        let limits = config.limits.clone();
+        Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })
+    }
+
+    #[pyo3(signature = (source, *, now=None))]
+    fn activate(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<()> {
+        let py = source.py();
+        let bundle = source::bundle(source, &self.limits)?;
+        // Until it is known what is wanted, everything is.
+        self.wants.store(Arc::default());
+        let activated = self.engine.activate(bundle, when(now));
+        let wants = self.engine.bundle().map(|bundle| Wants::of(py, bundle));
+        self.wants.store(Arc::new(wants.unwrap_or_default()));
+        activated.map_err(|error| not_activated(py, error))
+    }
+
+    #[pyo3(signature = (signal, status, observed_at=None, *, now=None))]
+    fn observe(
+        &self,
+        signal: &str,
+        status: &str,
+        observed_at: Option<&Bound<'_, PyAny>>,
+        now: Option<At>,
+    ) -> PyResult<&'static str> {
+        let status = parse_status(status).ok_or_else(|| {
+            PyValueError::new_err(format!("{} is no status; write ok, degraded, failed or unknown", quoted(status)))
+        })?;
+        let mut observation = Observation::new(signal, status);
+        if let Some(at) = observed_at {
+            observation = observation.at(monotonic(at)?);
+        }
+        Ok(self.engine.observe(&observation, when(now)).code())
+    }
+
+    #[pyo3(signature = (*, subject, action, resource, context=None, now=None))]
+    fn decide(
+        &self,
+        subject: &Bound<'_, PyAny>,
+        action: &Bound<'_, PyAny>,
+        resource: &Bound<'_, PyAny>,
+        context: Option<&Bound<'_, PyAny>>,
+        now: Option<At>,
+    ) -> PyResult<PyDecision> {
+        let parts = Parts { subject: Some(subject), action: Some(action), resource: Some(resource), context };
+        self.decided(now, |reader, wants| parts.read(reader, wants)).map(PyDecision::from)
+    }
+
+    #[pyo3(signature = (request, *, now=None))]
+    fn decide_json(&self, request: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<PyDecision> {
+        let now = when(now);
+        if let Ok(bytes) = request.cast::<PyBytes>() {
+            return Ok(self.engine.decide_json(bytes.as_bytes(), now).into());
+        }
+        if let Ok(bytes) = request.cast::<PyByteArray>() {
+            return Ok(self.engine.decide_json(&bytes.to_vec(), now).into());
+        }
+        if let Ok(text) = request.cast::<PyString>() {
+            return match text.to_str() {
+                Ok(text) => Ok(self.engine.decide_json(text.as_bytes(), now).into()),
+                Err(_) => self.refused(Fault::new("holds a lone surrogate, which is no text").within("text"), now),
+            };
+        }
+        Err(PyTypeError::new_err(
+            "`request` must be bytes, bytearray or str: the JSON of an AuthZEN evaluation request",
+        ))
+    }
+
+    #[pyo3(signature = (requests, *, now=None))]
+    fn decide_many(&self, requests: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<Vec<PyDecision>> {
+        batch::decide(self, requests, when(now))
+    }
+
+    #[pyo3(signature = (path, body, *, now=None))]
+    fn authzen(&self, py: Python<'_>, path: &str, body: &[u8], now: Option<At>) -> PyResult<PyAnswer> {
+        let endpoint = authzen::endpoint(path)?;
+        let now = when(now);
+        Ok(detached(py, || fallgate::authzen::answer(&self.engine, endpoint, body, now)).into())
+    }
+
+    #[pyo3(signature = (*, subject, action, resource, context=None, now=None))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        subject: &Bound<'py, PyAny>,
+        action: &Bound<'py, PyAny>,
+        resource: &Bound<'py, PyAny>,
+        context: Option<&Bound<'py, PyAny>>,
+        now: Option<At>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let parts = Parts { subject: Some(subject), action: Some(action), resource: Some(resource), context };
+        let arena = Bump::new();
+        let mut reader = Reader::new(&arena, Bounds::of_request(&self.limits));
+        let explanation = match parts.read(&mut reader, &Wants::default()) {
+            Ok(view) => self.engine.explain(&standing(&view), when(now)),
+            Err(fault) => {
+                let mut explanation = Explanation::default();
+                explanation.stopped = Some(fault.into_request_error()?.to_string());
+                explanation
+            }
+        };
+        let value = serde_json::to_value(explanation).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(to_python(py, &value)?.cast_into()?)
+    }
+
+    #[pyo3(signature = (*, now=None))]
+    fn advance(&self, now: Option<At>) {
+        self.engine.advance(when(now));
+    }
+
+    #[pyo3(signature = (*, now=None))]
+    fn anchor_clocks(&self, now: Option<At>) {
+        self.engine.anchor_clocks(when(now));
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        self.engine.next_deadline().map(Monotonic::as_nanos)
+    }
+
+    fn poll_event(&self) -> Option<PyEvent> {
+        self.engine.poll_event().map(PyEvent::from)
+    }
+
+    fn counters(&self) -> PyCounters {
+        let counters = self.engine.counters();
+        PyCounters {
+            clock_went_back: counters.clock_went_back,
+            events_dropped: counters.events_dropped,
+            cached_decisions: counters.cached_decisions,
+        }
+    }
+
+    fn signal(&self, name: &str) -> Option<&'static str> {
+        self.engine.signal(name).map(|status| status.name())
+    }
+
+    #[getter]
+    fn bundle(&self) -> Option<PyBundle> {
+        self.wants.load().bundle().map(|bundle| PyBundle {
+            name: bundle.name().to_owned(),
+            revision: bundle.revision(),
+            id: bundle.id().to_string(),
+            warnings: bundle.warnings().iter().map(source::unplaced).collect(),
+        })
+    }
+
+    fn drill(&self, source: &Bound<'_, PyAny>) -> PyResult<PyDrillReport> {
+        let Some(bundle) = self.engine.bundle() else {
+            return Err(PyValueError::new_err("no bundle is active; activate the one to rehearse"));
+        };
+        let drill = source::drill(source, &self.limits)?;
+        Ok(detached(source.py(), || drill.run(&bundle)).into())
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let message = "an engine cannot be pickled or copied: it holds what this process was told; \
+                       open one in each process, and pickle decisions";
+        Err(PyTypeError::new_err(message))
+    }
+
+    fn __repr__(&self) -> String {
+        match self.wants.load().bundle() {
+            Some(bundle) => format!("<fallgate.Engine {} revision {}>", bundle.name(), bundle.revision()),
+            None => "<fallgate.Engine without a bundle>".to_owned(),
+        }
+    }
+}
+
+impl PyEngine {
+    /// Reads a request and decides on it.
+    pub(crate) fn decided<R>(&self, now: Option<At>, read: R) -> PyResult<Decision>
+    where
+        R: for<'a> Fn(&mut Reader<'a>, &'a Wants) -> Result<RequestView<'a>, Fault>,
+    {
+        let decide = |wants: &Wants| {
+            let arena = Bump::new();
+            match read(&mut Reader::new(&arena, Bounds::of_request(&self.limits)), wants) {
+                // The clocks are read last: the values' own code may have taken its time.
+                Ok(view) => Ok(self.engine.decide_view(&view, when(now))),
+                Err(fault) => Ok(self.engine.refuse(&fault.into_request_error()?, when(now))),
+            }
+        };
+        let wants = self.wants.load();
+        let decision = decide(&wants);
+        if Arc::ptr_eq(&wants, &self.wants.load()) {
+            return decision;
+        }
+        // Another bundle was activated meanwhile. Whoever reads everything has read enough for any.
+        decide(&Wants::default())
+    }
+
+    fn refused(&self, fault: Fault, now: Now) -> PyResult<PyDecision> {
+        Ok(self.engine.refuse(&fault.into_request_error()?, now).into())
+    }
+}
+
+fn monotonic(at: &Bound<'_, PyAny>) -> PyResult<Monotonic> {
+    let nanos = match at.cast::<PyNow>() {
+        Ok(now) => now.get().monotonic_ns,
+        Err(_) => at.extract::<u64>().map_err(|_| {
+            PyTypeError::new_err("`observed_at` must be a fallgate.Now, or nanoseconds on its monotonic clock")
+        })?,
+    };
+    Ok(Monotonic::from_nanos(nanos))
+}
+
+/// What an engine has counted since it was made.
+#[pyclass(frozen, get_all, eq, module = "fallgate", name = "Counters")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PyCounters {
+    /// Readings of the monotonic clock that were earlier than one before, by a millisecond or more.
+    clock_went_back: u64,
+    /// Events dropped because nobody polled.
+    events_dropped: u64,
+    /// Cached decisions now held.
+    cached_decisions: u64,
+}
+
+#[pymethods]
+impl PyCounters {
+    fn __repr__(&self) -> String {
+        let Self { clock_went_back, events_dropped, cached_decisions } = self;
+        format!(
+            "<fallgate.Counters clock_went_back={clock_went_back} events_dropped={events_dropped} \
+             cached_decisions={cached_decisions}>"
+        )
+    }
+}
+
+/// The active bundle.
+#[pyclass(frozen, module = "fallgate", name = "Bundle")]
+#[derive(Clone, Debug)]
+pub(crate) struct PyBundle {
+    /// The pack's name.
+    #[pyo3(get)]
+    name: String,
+    /// The pack's revision.
+    #[pyo3(get)]
+    revision: u64,
+    /// The SHA-256 of its canonical bytes, in hexadecimal.
+    #[pyo3(get)]
+    id: String,
+    warnings: Vec<PyDiagnostic>,
+}
+
+#[pymethods]
+impl PyBundle {
+    /// What is allowed, but should be looked at.
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.warnings.clone())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<fallgate.Bundle {} revision {} {}>", self.name, self.revision, self.id)
+    }
+}

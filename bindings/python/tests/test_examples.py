@@ -1,0 +1,53 @@
+"""What the README and the examples show, run as it stands."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from starlette.testclient import TestClient
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), flags=re.M | re.S)
+    assert len(blocks) == 6
+    monkeypatch.chdir(ROOT)
+    program = "\n".join(blocks)
+    exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "people-open-the-apps-of-their-groups 0:00:15"
+    assert printed[1].startswith("signal_unavailable ")
+    assert printed[2] == "mia opens crm"
+    assert printed[3] == "200 ('invalid_request',)"
+    assert "signal_changed" in printed[4]
+
+
+def test_the_readme_names_what_there_is() -> None:
+    import fallgate
+
+    text = (HERE / "README.md").read_text()
+    for name in fallgate.__all__:
+        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport"}
+    for module in re.findall(r"`fallgate\.integrations\.(\w+)`", text):
+        assert (Path(fallgate.__file__).parent / "integrations" / f"{module}.py").is_file(), module
+
+
+def test_the_example_of_an_outage_runs() -> None:
+    done = subprocess.run([sys.executable, HERE / "examples" / "outage.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == 8
+
+
+def test_the_example_of_a_service_runs() -> None:
+    app = runpy.run_path(str(HERE / "examples" / "asgi_service.py"))["app"]
+    client = TestClient(app)
+    assert client.get("/hello").text == "allowed by anyone-is-greeted\n"
+    assert client.get("/secret").status_code == 403
+    assert client.post("/hello").status_code == 403
