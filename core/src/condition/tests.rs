@@ -406,7 +406,7 @@ fn reads_name_slots_signals_and_the_clock() {
     let reads = compile("signals.geo.ok && has(subject.missing) && subject.id == 'x' && subject.id != action.name")
         .reads()
         .clone();
-    assert_eq!(reads, Reads { slots: vec![0, 3, 13], signals: vec![2], clock: ClockUse::None });
+    assert_eq!(reads, Reads { slots: vec![0, 3, 13], signals: vec![2], posture: false, clock: ClockUse::None });
     let clock = |text: &str| compile(text).reads().clock.clone();
     let at = |nanos: i32| Timestamp::from_nanosecond(1_767_225_600_000_000_000 + i128::from(nanos)).unwrap();
     let boundaries =
