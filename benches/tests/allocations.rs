@@ -126,3 +126,38 @@ fn many_rules_allocate_nothing() {
 fn an_admission_review_allocates_nothing() {
     uncached("W4", &admission::document(), &bytes(&admission::requests(), Clone::clone));
 }
+
+/// Under a posture of a scope, with a condition of its own, and past a scope that nobody has heard of.
+#[test]
+fn postures_allocate_nothing() {
+    let document = serde_json::json!({
+        "fallgate": 1, "name": "postures", "revision": 1,
+        "schema": { "subject": { "user": { "level": "int" } }, "resource": { "thing": { "tenant": "string" } } },
+        "actions": { "read": { "class": "read" }, "write": { "class": "write" } },
+        "scopes": { "tenant": "resource.tenant" },
+        "postures": [
+            { "name": "read-only", "rank": 1, "permits": { "classes": ["read"], "when": "subject.level > 1" }, "leave": {} },
+        ],
+        "rules": [{ "id": "all", "effect": "allow" }],
+    });
+    let request = |action: &str, tenant: &str, level: i64| {
+        let request = serde_json::json!({
+            "subject": { "type": "user", "id": "ann", "properties": { "level": level } }, "action": { "name": action },
+            "resource": { "type": "thing", "id": "t", "properties": { "tenant": tenant } },
+        });
+        request.to_string().into_bytes()
+    };
+    let bytes = [
+        request("read", "acme", 2),
+        request("read", "acme", 1),
+        request("write", "acme", 2),
+        request("write", "beta", 1),
+        request("write", &"x".repeat(256), 1),
+    ];
+    let (engine, requests) = (engine(&document).unwrap(), prepared(&bytes).unwrap());
+    engine.enter_posture("read-only", Some("tenant:acme"), NOW).unwrap();
+    warm(&engine, &requests[0]);
+    check("postures", &engine, &requests, false);
+    let reasons: Vec<_> = requests.iter().map(|request| engine.decide(request, NOW).reason().code()).collect();
+    assert_eq!(reasons, ["allowed_by_rule", "posture", "posture", "allowed_by_rule", "allowed_by_rule"]);
+}

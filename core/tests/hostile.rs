@@ -60,7 +60,7 @@ fn a_mistake_is_named_with_its_place() {
         ("/name", json!("a\u{0}b"), Code::InvalidName, "/name"),
         ("/revision", json!(-1), Code::InvalidValue, "/revision"),
         ("/revision", json!(1.5), Code::InvalidValue, "/revision"),
-        ("/postures", json!([]), Code::Unsupported, "/postures"),
+        ("/approvers", json!({}), Code::Unsupported, "/approvers"),
         ("/rollout", json!({}), Code::Unsupported, "/rollout"),
         ("/actoins", json!({}), Code::UnknownField, "/actoins"),
         ("/actions/buy/requries", json!(["idp"]), Code::UnknownField, "/actions/buy/requries"),
