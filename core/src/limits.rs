@@ -22,6 +22,9 @@ pub struct Limits {
     pub scopes_max: usize,
     /// Scopes that have a posture of their own, or had one lately. Beyond, a posture is entered everywhere. Default 10,000.
     pub scope_instances_max: usize,
+    /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
+    /// Default 200,000.
+    pub quarantines_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -87,6 +90,7 @@ impl Limits {
         postures_max: 32,
         scopes_max: 8,
         scope_instances_max: 10_000,
+        quarantines_max: 200_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,

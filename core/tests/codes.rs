@@ -9,9 +9,10 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 6] = [
+const OTHERS: [(&str, &str, &str); 7] = [
     ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
+    ("Quarantine", "QuarantineError", include_str!("../src/state/quarantine.rs")),
     ("Entries", "Cause", include_str!("../src/state/postures.rs")),
     ("Reports", "Observed", include_str!("../src/state/signals.rs")),
     ("Events", "EventKind", include_str!("../src/state/events.rs")),

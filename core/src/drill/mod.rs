@@ -4,6 +4,7 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod case;
+pub mod containment;
 pub mod expect;
 pub mod timeline;
 
@@ -14,15 +15,18 @@ use sha2::{Digest, Sha256};
 
 use crate::condition::Status;
 use crate::decision::Decision;
+use crate::engine::QuarantineTerms;
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
 use crate::state::postures::PostureError;
+use crate::state::quarantine::{QuarantineError, Selector};
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
+use containment::{QuarantineCall, Quarry, RevokeCall};
 use timeline::{PostureVerb, Stage};
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
@@ -76,6 +80,15 @@ pub struct Step {
     /// A posture that an operator acknowledges, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledge: Option<PostureCall>,
+    /// A quarantine that begins, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantineCall>,
+    /// A quarantine that is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lift: Option<Quarry>,
+    /// A subject whose earlier decisions are void from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke: Option<RevokeCall>,
     /// A request to decide: an AuthZEN evaluation request, or the text of one that may be broken on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decide: Option<serde_json::Value>,
@@ -227,6 +240,9 @@ impl Drill {
                 "steps/*/enter",
                 "steps/*/leave",
                 "steps/*/acknowledge",
+                "steps/*/quarantine",
+                "steps/*/lift",
+                "steps/*/revoke",
             ],
         )?;
         let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
@@ -353,7 +369,8 @@ impl Play<'_> {
             self.stage.observe(&observation, now);
             told.push(format!("{name} {}", report.status()));
         }
-        let kept = self.postures(step, now, &mut told);
+        let kept = self.contain(step, now, &mut told);
+        let kept = self.postures(step, now, &mut told).or(kept);
         let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
         let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
@@ -391,6 +408,30 @@ impl Play<'_> {
             expects: step.expect.is_some() || !step.events.is_empty(),
             failures,
         }
+    }
+
+    /// Quarantines, lifts and revokes what the step says; why the last of it that was not done was not.
+    fn contain(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
+        let mut kept = None;
+        if let Some(call) = &step.quarantine {
+            let selector = call.what.selector();
+            let until = call.for_.map(|span| now.monotonic.after(span));
+            let terms =
+                QuarantineTerms { reason: call.reason.as_deref().unwrap_or_default(), until, absolute: call.absolute };
+            kept = self.stage.quarantine(&selector, &terms, now).err().map(QuarantineError::code);
+            told.push(format!("quarantine {selector}"));
+        }
+        if let Some(what) = &step.lift {
+            let selector = what.selector();
+            kept = self.stage.lift_quarantine(&selector, now).err().map(QuarantineError::code).or(kept);
+            told.push(format!("lift {selector}"));
+        }
+        if let Some(RevokeCall { type_name, id, before }) = &step.revoke {
+            let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
+            self.stage.revoke(type_name, id, before, now);
+            told.push(format!("revoke {}", Selector::Subject(type_name, id)));
+        }
+        kept
     }
 
     /// Does with postures what the step says; why the last of it that was not done was not.

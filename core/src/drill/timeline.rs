@@ -6,14 +6,16 @@
 use serde_json::{Value, json};
 
 use super::case;
+use super::containment::selector_json;
 use super::{Drill, request_bytes};
 use crate::decision::Decision;
-use crate::engine::{ActivateError, Config, Engine};
+use crate::engine::{ActivateError, Config, Engine, QuarantineTerms};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::state::postures::PostureError;
+use crate::state::quarantine::{QuarantineError, Selector};
 use crate::state::signals::{Observation, Observed};
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 
 /// The calls of one drill or case, in order, on an engine of its own.
 #[derive(Clone, Debug)]
@@ -54,8 +56,9 @@ impl Timeline {
 
     /// The timeline as JSON: `name`, and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as
     /// decimal text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`,
-    /// `enter_posture`, `leave_posture`, `acknowledge_posture` and `decide`. A posture's call has the `posture`, the `scope`
-    /// (null for everywhere) and `because`, the code of what kept it from being done (null where it was done); the last has
+    /// `enter_posture`, `leave_posture`, `acknowledge_posture`, `quarantine`, `lift_quarantine`, `revoke` and `decide`. A posture's call has the `posture`, the `scope`
+    /// (null for everywhere) and `because`, the code of what kept it from being done (null where it was done), and so has that of a quarantine with `what` (one of `subject`, `resource` and `scope`, or
+    /// `"everything"`), `reason`, `until_ns` and `absolute`; the last has
     /// the `decision` that comes out.
     #[must_use]
     pub fn into_json(self) -> Value {
@@ -152,6 +155,44 @@ impl Stage {
             || json!({ "posture": posture, "scope": scope, "because": done.err().map(PostureError::code) }),
         );
         done
+    }
+
+    pub(super) fn quarantine<'s>(
+        &mut self,
+        selector: &Selector<'s>,
+        terms: &QuarantineTerms<'_>,
+        now: Now,
+    ) -> Result<Selector<'s>, QuarantineError> {
+        let begun = self.engine.quarantine(selector, terms, now);
+        self.record(now, "quarantine", || {
+            json!({
+                "what": selector_json(selector),
+                "reason": terms.reason,
+                "until_ns": terms.until.map(|until| until.as_nanos().to_string()),
+                "absolute": terms.absolute,
+                "because": begun.err().map(QuarantineError::code),
+            })
+        });
+        begun
+    }
+
+    pub(super) fn lift_quarantine(&mut self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
+        let lifted = self.engine.lift_quarantine(selector, now);
+        self.record(
+            now,
+            "lift_quarantine",
+            || json!({ "what": selector_json(selector), "because": lifted.err().map(QuarantineError::code) }),
+        );
+        lifted
+    }
+
+    pub(super) fn revoke(&mut self, subject_type: &str, subject_id: &str, before: Monotonic, now: Now) {
+        self.record(
+            now,
+            "revoke",
+            || json!({ "type": subject_type, "id": subject_id, "before_ns": before.as_nanos().to_string() }),
+        );
+        self.engine.revoke(subject_type, subject_id, before, now);
     }
 
     pub(super) fn decide(&mut self, request: &Value, now: Now) -> Decision {

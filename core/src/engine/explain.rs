@@ -107,6 +107,9 @@ fn trace(
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
 
+    if snapshot.quarantine.holds(&request, &policy.postures, &slots) {
+        return Err(crate::reason::Reason::Quarantined.code().to_owned());
+    }
     let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);
     let standing = standing.ok_or(super::SCOPE_TOO_LONG)?;
     let posture = policy.postures.spec(standing.posture).ok_or("the posture is not known")?;

@@ -9,6 +9,7 @@ mod evaluate;
 mod explain;
 mod lives;
 mod postures;
+mod quarantine;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
+pub use quarantine::QuarantineTerms;
 
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
@@ -138,8 +140,8 @@ impl Engine {
         let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         let limits = &config.limits;
         Self {
-            snapshot: ArcSwap::from_pointee(Told::new(limits).snapshot(Now::default()).0),
-            told: Mutex::new(Told::new(limits)),
+            snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
+            told: Mutex::new(Told::new(limits, seed)),
             events: Mutex::new(Events::new(limits.events_max)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -369,8 +371,12 @@ impl Engine {
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };
-        // Gates 3 and 4 (audit, quarantine) have nothing to say in this version: a pack that declares an audit is refused
-        // when it is loaded. Gate 5: the strictest posture of the request's scopes permits it.
+        // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
+        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
+        if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+            return decision.denied(Reason::Quarantined);
+        }
+        // Gate 5: the strictest posture of the request's scopes permits it.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
         };
@@ -392,11 +398,12 @@ impl Engine {
         if standing.posture > 0 && !postures::permits(&evaluation, number, standing.posture) {
             return decision.denied(Reason::Posture);
         }
-        let stamp = Stamp { posture: standing, ..need.stamp };
+        let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
         let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
         let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
         let kept = key.as_ref().and_then(|key| self.cache.find(key));
+        let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
             let (verdict, particulars) = degraded::verdict(&evaluation, action, stamp, kept.as_ref());
@@ -471,6 +478,9 @@ impl Engine {
 
     /// What became of postures, as events of the time at which it did.
     fn tell_transitions(&self, told: &mut Told, now: Now) {
+        for (at, selector) in std::mem::take(&mut told.quarantines_ended) {
+            self.events().push(earlier(now, at), EventKind::QuarantineEnded { selector });
+        }
         let transitions = std::mem::take(&mut told.transitions);
         let Some(active) = &told.active else { return };
         for Transition { at, posture, scope, entered } in transitions {

@@ -9,6 +9,7 @@ use crate::policy::compile::Policy;
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::postures::InForce;
+use crate::state::quarantine::Quarantine;
 use crate::time::{Monotonic, Now};
 
 /// A bundle that decides.
@@ -27,6 +28,7 @@ pub(super) struct Snapshot {
     /// By action: the signals that it requires, and those that its rules read.
     pub(super) needs: Vec<Need>,
     pub(super) in_force: Arc<InForce>,
+    pub(super) quarantine: Quarantine,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,

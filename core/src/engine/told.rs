@@ -16,6 +16,7 @@ use crate::policy::signal::{BUILT_IN, CLOCK, Source};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
+use crate::state::quarantine::Quarantines;
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
@@ -31,6 +32,9 @@ pub(super) struct Told {
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
     pub(super) postures: PostureMachine,
+    pub(super) quarantines: Quarantines,
+    /// Quarantines that came to their end, and when, for the events of the next snapshot.
+    pub(super) quarantines_ended: Vec<(Monotonic, Box<str>)>,
     /// What became of postures, for the events of the next snapshot.
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
@@ -39,7 +43,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
         Self {
             active: None,
             held: Vec::new(),
@@ -49,6 +53,8 @@ impl Told {
             activations: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
+            quarantines: Quarantines::new(limits.quarantines_max, seed),
+            quarantines_ended: Vec::new(),
             transitions: Vec::new(),
             settled: None,
             steps_max: limits.steps_max,
@@ -62,6 +68,7 @@ impl Told {
         };
         let policy = Arc::clone(active.bundle.policy());
         self.settle(now);
+        self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
         let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
@@ -74,7 +81,7 @@ impl Told {
                 let clock = self.changes(CLOCK);
                 let posture = PostureStanding::default();
                 let read = read.wrapping_add(clock);
-                let stamp = Stamp { activation: active.activation, required, read, posture };
+                let stamp = Stamp { activation: active.activation, required, read, posture, quarantine: 0 };
                 let degraded: Vec<Name> = action
                     .requires
                     .iter()
@@ -89,11 +96,13 @@ impl Told {
         let due = standings.iter().filter_map(|standing| standing.until).map(just_after).min();
         let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
         let due = due.min(self.postures.due(&policy.postures).unwrap_or(Monotonic::NEVER));
+        let due = due.min(self.quarantines.due().unwrap_or(Monotonic::NEVER));
         let snapshot = Snapshot {
             active: Some(active),
             signals,
             needs,
             in_force: self.postures.in_force(),
+            quarantine: self.quarantines.table(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,
@@ -108,6 +117,7 @@ impl Told {
             signals: Vec::new(),
             needs: Vec::new(),
             in_force: self.postures.in_force(),
+            quarantine: self.quarantines.table(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,

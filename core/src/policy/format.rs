@@ -395,7 +395,7 @@ pub struct Expect {
     /// The postures of scopes after the step, by scope, as in `tenant:acme` (in drills).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub postures: BTreeMap<String, String>,
-    /// Why a posture could not be entered, left or acknowledged in this step (in drills). Left out: it could.
+    /// Why a posture could not be entered, left or acknowledged, or a quarantine not begun or lifted (in drills). Left out: it could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
     /// The status of signals after the step (in drills).

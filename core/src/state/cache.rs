@@ -25,6 +25,8 @@ pub struct Stamp {
     pub read: u64,
     /// The posture of the request's scopes.
     pub posture: Standing,
+    /// The changes so far of quarantines and revocations.
+    pub quarantine: u64,
 }
 
 /// An earlier answer.

@@ -41,6 +41,15 @@ impl Event {
                 put("from", from.name().into());
                 put("to", to.name().into());
             }
+            EventKind::Quarantined { selector, reason } => {
+                put("selector", (**selector).into());
+                put("reason", (**reason).into());
+            }
+            EventKind::QuarantineLifted { selector }
+            | EventKind::QuarantineEnded { selector }
+            | EventKind::Revoked { selector } => {
+                put("selector", (**selector).into());
+            }
             EventKind::PostureEntered { posture, scope, cause } => {
                 put("posture", posture.as_str().into());
                 if let Some(scope) = scope {
@@ -134,6 +143,28 @@ pub enum EventKind {
         /// Why.
         code: &'static str,
     },
+    /// A quarantine began, or was lengthened.
+    Quarantined {
+        /// What is quarantined now: everything, where there was no room for one more.
+        selector: Box<str>,
+        /// The host's reason, cut to a length.
+        reason: Box<str>,
+    },
+    /// A quarantine was lifted.
+    QuarantineLifted {
+        /// What was quarantined.
+        selector: Box<str>,
+    },
+    /// A quarantine came to its end.
+    QuarantineEnded {
+        /// What was quarantined.
+        selector: Box<str>,
+    },
+    /// What was decided for a subject before is void.
+    Revoked {
+        /// The subject.
+        selector: Box<str>,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -151,6 +182,10 @@ impl EventKind {
             Self::BundleRefused { .. } => "bundle_refused",
             Self::SignalChanged { .. } => "signal_changed",
             Self::ObservationIgnored { .. } => "observation_ignored",
+            Self::Quarantined { .. } => "quarantined",
+            Self::QuarantineLifted { .. } => "quarantine_lifted",
+            Self::QuarantineEnded { .. } => "quarantine_ended",
+            Self::Revoked { .. } => "revoked",
             Self::PostureEntered { .. } => "posture_entered",
             Self::PostureLeft { .. } => "posture_left",
             Self::PostureAcknowledged { .. } => "posture_acknowledged",

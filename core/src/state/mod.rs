@@ -5,4 +5,5 @@ pub mod cache_key;
 pub mod clocks;
 pub mod events;
 pub mod postures;
+pub mod quarantine;
 pub mod signals;

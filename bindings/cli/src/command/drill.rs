@@ -136,6 +136,10 @@ fn changed(event: &EventKind) -> Option<String> {
         EventKind::PostureEntered { posture, scope, cause } => {
             Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
         }
+        EventKind::Quarantined { selector, .. } => Some(format!("{selector}: quarantined")),
+        EventKind::QuarantineLifted { selector } => Some(format!("{selector}: no longer quarantined (lifted)")),
+        EventKind::QuarantineEnded { selector } => Some(format!("{selector}: no longer quarantined (ended)")),
+        EventKind::Revoked { selector } => Some(format!("{selector}: earlier decisions are void")),
         EventKind::PostureLeft { posture, scope } => Some(format!("{posture}{}: left", in_scope(scope.as_deref()))),
         EventKind::PostureKept { posture, code } => Some(format!("{posture}: kept as it is ({code})")),
         EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),

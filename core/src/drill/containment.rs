@@ -1,0 +1,93 @@
+//! Quarantine and revocation in a drill: how a step writes them, and what a face is told to call.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::state::quarantine::Selector;
+use crate::time::Ttl;
+
+/// What a step quarantines or lifts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Quarry {
+    /// A subject, or every subject of a type.
+    Subject(Named),
+    /// A resource, or every resource of a type.
+    Resource(Named),
+    /// A scope, as in `tenant:acme`.
+    Scope(String),
+    /// Everything.
+    Everything,
+}
+
+/// A type, and which one of it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// The type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The id. Left out: every one of the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// A quarantine that a step begins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineCall {
+    /// What is quarantined.
+    pub what: Quarry,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// For how long. Left out: until it is lifted.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub for_: Option<Ttl>,
+    /// Whether no override may ever get past it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absolute: bool,
+}
+
+/// A subject whose earlier decisions a step voids.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevokeCall {
+    /// The subject's type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The subject's id.
+    pub id: String,
+    /// What was decided until then is void, as a time since the start. Left out: the time of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Ttl>,
+}
+
+impl Quarry {
+    pub(super) fn selector(&self) -> Selector<'_> {
+        match self {
+            Self::Subject(Named { type_name, id: Some(id) }) => Selector::Subject(type_name, id),
+            Self::Subject(Named { type_name, id: None }) => Selector::SubjectType(type_name),
+            Self::Resource(Named { type_name, id: Some(id) }) => Selector::Resource(type_name, id),
+            Self::Resource(Named { type_name, id: None }) => Selector::ResourceType(type_name),
+            Self::Scope(scope) => Selector::Scope(scope),
+            Self::Everything => Selector::Everything,
+        }
+    }
+}
+
+/// A selector as a call of a timeline has it: one member, named after what it selects.
+pub(super) fn selector_json(selector: &Selector<'_>) -> Value {
+    match selector {
+        Selector::Subject(kind, id) => json!({ "subject": { "type": kind, "id": id } }),
+        Selector::SubjectType(kind) => json!({ "subject": { "type": kind } }),
+        Selector::Resource(kind, id) => json!({ "resource": { "type": kind, "id": id } }),
+        Selector::ResourceType(kind) => json!({ "resource": { "type": kind } }),
+        Selector::Scope(scope) => json!({ "scope": scope }),
+        Selector::Everything => json!("everything"),
+    }
+}

@@ -1,0 +1,79 @@
+//! Quarantine and revocation at the engine: what operators begin, lift and void (spec 1.4, gate 4).
+
+use super::Engine;
+use crate::limits::SCOPE_BYTES_MAX;
+use crate::state::events::EventKind;
+use crate::state::quarantine::{QuarantineError, Selector};
+use crate::time::{Monotonic, Now};
+
+/// How a quarantine is begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuarantineTerms<'a> {
+    /// Why, for the event; cut to a length.
+    pub reason: &'a str,
+    /// Its end, exclusive; nothing for none but lifting it.
+    pub until: Option<Monotonic>,
+    /// Whether no override may ever get past it.
+    pub absolute: bool,
+}
+
+impl Engine {
+    /// Denies whatever a selector selects, whatever the rules say, from now on; gives what is quarantined then. That is
+    /// everything, where there is no room for one quarantine more. One that is begun again never ends earlier for it.
+    ///
+    /// # Errors
+    /// [`QuarantineError`], where the pack has no such scope, or the end is not after now.
+    pub fn quarantine<'s>(
+        &self,
+        selector: &Selector<'s>,
+        terms: &QuarantineTerms<'_>,
+        now: Now,
+    ) -> Result<Selector<'s>, QuarantineError> {
+        let now = self.held(now);
+        let until = terms.until.map(Monotonic::rounded_up);
+        if until.is_some_and(|until| until <= now.monotonic) {
+            return Err(QuarantineError::Ended);
+        }
+        let mut told = self.told();
+        if let Selector::Scope(scope) = selector {
+            let active = told.active.as_ref().ok_or(QuarantineError::UnknownScope)?;
+            let (kind, value) = scope.split_once(':').ok_or(QuarantineError::UnknownScope)?;
+            let declared = active.bundle.policy().postures.scope(kind).is_some();
+            if !declared || value.len() > SCOPE_BYTES_MAX {
+                return Err(QuarantineError::UnknownScope);
+            }
+        }
+        // What ends now makes room.
+        self.publish(&mut told, now);
+        let begun = told.quarantines.begin(selector, until, terms.absolute);
+        self.publish(&mut told, now);
+        let reason = terms.reason.chars().take(200).collect::<String>().into();
+        self.events().push(now, EventKind::Quarantined { selector: begun.to_string().into(), reason });
+        Ok(begun)
+    }
+
+    /// Lifts a quarantine before its end.
+    ///
+    /// # Errors
+    /// [`QuarantineError::NotQuarantined`].
+    pub fn lift_quarantine(&self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
+        let now = self.held(now);
+        let mut told = self.told();
+        self.publish(&mut told, now);
+        told.quarantines.lift(selector)?;
+        self.publish(&mut told, now);
+        self.events().push(now, EventKind::QuarantineLifted { selector: selector.to_string().into() });
+        Ok(())
+    }
+
+    /// Voids at once what was decided for a subject until `before`, inclusive: after a password that was stolen, a role
+    /// that was taken away. The next request is evaluated anew.
+    pub fn revoke(&self, subject_type: &str, subject_id: &str, before: Monotonic, now: Now) {
+        let now = self.held(now);
+        let mut told = self.told();
+        told.quarantines.revoke(subject_type, subject_id, before.rounded_up());
+        self.publish(&mut told, now);
+        let selector = Selector::Subject(subject_type, subject_id).to_string().into();
+        self.events().push(now, EventKind::Revoked { selector });
+    }
+}

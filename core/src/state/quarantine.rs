@@ -1,0 +1,284 @@
+//! Quarantine and revocation: who and what is denied whatever the rules say, and from when on earlier answers are void.
+//!
+//! The tables are persistent: a decision's snapshot shares them, so that the hundred-thousandth entry costs no more than
+//! the first. Both are bounded, and what has no room tightens: a quarantine more is one of everything, a revocation more
+//! is one of everybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use foldhash::fast::FixedState;
+use rpds::HashTrieMapSync;
+use smallvec::SmallVec;
+
+use crate::error::quoted;
+use crate::policy::posture::{Place, Postures};
+use crate::request::{PartyView, RequestView};
+use crate::time::Monotonic;
+use crate::value::View;
+
+/// What is quarantined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selector<'a> {
+    /// One subject: its type and id.
+    Subject(&'a str, &'a str),
+    /// Every subject of a type.
+    SubjectType(&'a str),
+    /// One resource: its type and id.
+    Resource(&'a str, &'a str),
+    /// Every resource of a type.
+    ResourceType(&'a str),
+    /// A scope that the pack declares, as `tenant:acme`.
+    Scope(&'a str),
+    /// Everything.
+    Everything,
+}
+
+impl fmt::Display for Selector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subject(kind, id) => write!(f, "subject {} {}", quoted(kind), quoted(id)),
+            Self::SubjectType(kind) => write!(f, "subjects {}", quoted(kind)),
+            Self::Resource(kind, id) => write!(f, "resource {} {}", quoted(kind), quoted(id)),
+            Self::ResourceType(kind) => write!(f, "resources {}", quoted(kind)),
+            Self::Scope(scope) => write!(f, "scope {}", quoted(scope)),
+            Self::Everything => f.write_str("everything"),
+        }
+    }
+}
+
+type Key = SmallVec<[u8; 256]>;
+
+/// How many ways a node of the tables branches: a power of two, as the machine word has bits.
+const DEGREE: u8 = 32;
+
+/// A kind, and parts with the length of each but the last: no two selectors have one key.
+fn key(kind: u8, first: &str, second: &str) -> Key {
+    let mut key = Key::new();
+    key.push(kind);
+    key.extend_from_slice(&u64::try_from(first.len()).unwrap_or(u64::MAX).to_be_bytes());
+    key.extend_from_slice(first.as_bytes());
+    key.extend_from_slice(second.as_bytes());
+    key
+}
+
+impl Selector<'_> {
+    fn key(&self) -> Key {
+        match self {
+            Self::Subject(kind, id) => key(0, kind, id),
+            Self::SubjectType(kind) => key(1, kind, ""),
+            Self::Resource(kind, id) => key(2, kind, id),
+            Self::ResourceType(kind) => key(3, kind, ""),
+            Self::Scope(scope) => scope.split_once(':').map_or_else(|| key(4, scope, ""), |(a, b)| key(4, a, b)),
+            Self::Everything => key(5, "", ""),
+        }
+    }
+}
+
+/// A quarantine that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Its end, exclusive; nothing for none.
+    until: Option<Monotonic>,
+    /// Whether no override gets past it.
+    absolute: bool,
+    /// The selector as text, for the event of its end.
+    shown: Box<str>,
+}
+
+/// Why a quarantine was not begun or lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuarantineError {
+    /// The pack declares no such scope, or no bundle is active.
+    #[error("the pack declares no such scope; write it as in `tenant:acme`")]
+    UnknownScope,
+    /// Its end is not after now.
+    #[error("the quarantine would end before it begins")]
+    Ended,
+    /// What should be lifted is not quarantined.
+    #[error("it is not quarantined")]
+    NotQuarantined,
+}
+
+impl QuarantineError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownScope => "unknown_scope",
+            Self::Ended => "ended",
+            Self::NotQuarantined => "not_quarantined",
+        }
+    }
+}
+
+/// What is quarantined and revoked, as the engine was told; cheap to clone for a snapshot.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    entries: HashTrieMapSync<Key, Entry, FixedState>,
+    /// How many scopes of each kind are quarantined.
+    scopes: BTreeMap<Box<str>, usize>,
+    /// By subject: what was decided for it until then, inclusive, is void.
+    revoked: HashTrieMapSync<Key, Monotonic, FixedState>,
+    /// What was decided for anybody until then is void.
+    revoked_all: Option<Monotonic>,
+    changes: u64,
+}
+
+/// The writer's side: the table, and when what in it ends.
+#[derive(Debug)]
+pub struct Quarantines {
+    table: Quarantine,
+    ends: BTreeSet<(Monotonic, Key)>,
+    entries_max: usize,
+    /// Keeps the order of hashes from whoever chooses ids.
+    seed: u64,
+}
+
+fn empty<T>(seed: u64) -> HashTrieMapSync<Key, T, FixedState> {
+    HashTrieMapSync::new_with_hasher_and_degree_and_ptr_kind(FixedState::with_seed(seed), DEGREE)
+}
+
+impl Quarantine {
+    fn new(seed: u64) -> Self {
+        Self { entries: empty(seed), scopes: BTreeMap::new(), revoked: empty(seed), revoked_all: None, changes: 0 }
+    }
+
+    /// How often it has changed: what a cached decision rests on.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether the request is quarantined.
+    #[must_use]
+    pub fn holds(&self, request: &RequestView<'_>, postures: &Postures, slots: &[Option<View<'_>>]) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
+        let party = |of_one: u8, of_type: u8, party: &PartyView<'_>| {
+            self.entries.contains_key(&key(of_one, party.party_type, party.id))
+                || self.entries.contains_key(&key(of_type, party.party_type, ""))
+        };
+        self.entries.contains_key(&key(5, "", ""))
+            || party(0, 1, &request.subject)
+            || party(2, 3, &request.resource)
+            || self.scopes.keys().any(|kind| {
+                // Where nobody knows in which scope a request falls, it may be this one.
+                let spec = postures.scope(kind).and_then(|number| postures.scopes.get(usize::from(number)));
+                match spec.map(|spec| spec.place(slots)) {
+                    Some(Place::Of(value)) => self.entries.contains_key(&key(4, kind, value)),
+                    Some(Place::Unknown | Place::TooLong) | None => true,
+                }
+            })
+    }
+
+    /// Whether what was decided for the subject at that time is void.
+    #[must_use]
+    pub fn revoked(&self, subject: &PartyView<'_>, decided_at: Monotonic) -> bool {
+        self.revoked_all.is_some_and(|until| decided_at <= until)
+            || (!self.revoked.is_empty()
+                && self.revoked.get(&key(0, subject.party_type, subject.id)).is_some_and(|until| decided_at <= *until))
+    }
+}
+
+impl Quarantines {
+    /// Nothing quarantined; at most `entries_max` at a time, and as many revocations.
+    #[must_use]
+    pub fn new(entries_max: usize, seed: u64) -> Self {
+        Self { table: Quarantine::new(seed), ends: BTreeSet::new(), entries_max, seed }
+    }
+
+    /// What a snapshot shares.
+    #[must_use]
+    pub fn table(&self) -> Quarantine {
+        self.table.clone()
+    }
+
+    /// Begins a quarantine, or lengthens it: it never ends earlier for being begun again. What is in force then: where
+    /// there is no room for one more, everything is quarantined without an end.
+    pub fn begin<'s>(&mut self, selector: &Selector<'s>, until: Option<Monotonic>, absolute: bool) -> Selector<'s> {
+        let known = self.table.entries.contains_key(&selector.key());
+        let room = self.table.entries.size() < self.entries_max;
+        let (selector, until) = if known || room { (*selector, until) } else { (Selector::Everything, None) };
+        let key = selector.key();
+        let before = self.table.entries.get(&key).cloned();
+        if let (Selector::Scope(scope), None) = (selector, &before) {
+            let kind = scope.split(':').next().unwrap_or_default();
+            let count = self.table.scopes.entry(kind.into()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let (until, absolute) = match &before {
+            Some(before) => (before.until.zip(until).map(|(a, b)| a.max(b)), absolute || before.absolute),
+            None => (until, absolute),
+        };
+        if let Some(end) = before.and_then(|before| before.until) {
+            self.ends.remove(&(end, key.clone()));
+        }
+        self.ends.extend(until.map(|until| (until, key.clone())));
+        self.table.entries.insert_mut(key, Entry { until, absolute, shown: selector.to_string().into() });
+        self.table.changes = self.table.changes.saturating_add(1);
+        selector
+    }
+
+    /// Lifts a quarantine.
+    ///
+    /// # Errors
+    /// [`QuarantineError::NotQuarantined`].
+    pub fn lift(&mut self, selector: &Selector<'_>) -> Result<(), QuarantineError> {
+        let key = selector.key();
+        self.remove(&key).map(|_| ()).ok_or(QuarantineError::NotQuarantined)
+    }
+
+    /// Ends what ends by now, and says what it was.
+    pub fn expire(&mut self, now: Monotonic) -> Vec<(Monotonic, Box<str>)> {
+        let mut ended = Vec::new();
+        while let Some((end, key)) = self.ends.first().filter(|(end, _)| *end <= now).cloned() {
+            self.ends.remove(&(end, key.clone()));
+            ended.extend(self.remove(&key).map(|entry| (end, entry.shown)));
+        }
+        ended
+    }
+
+    /// When time alone next ends one.
+    #[must_use]
+    pub fn due(&self) -> Option<Monotonic> {
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    /// Voids what was decided for a subject until `before`, inclusive; where there is no room for one subject more, what
+    /// was decided for anybody.
+    pub fn revoke(&mut self, subject_type: &str, subject_id: &str, before: Monotonic) {
+        let key = key(0, subject_type, subject_id);
+        let table = &mut self.table;
+        if !table.revoked.contains_key(&key) && table.revoked.size() >= self.entries_max {
+            table.revoked_all = table.revoked.values().copied().chain(table.revoked_all).chain([before]).max();
+            table.revoked = empty(self.seed);
+        } else {
+            let before = table.revoked.get(&key).map_or(before, |earlier| before.max(*earlier));
+            table.revoked.insert_mut(key, before);
+        }
+        table.changes = table.changes.saturating_add(1);
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.table.entries.get(key)?.clone();
+        self.table.entries.remove_mut(key);
+        if let Some(end) = entry.until {
+            self.ends.remove(&(end, key.clone()));
+        }
+        if key.first() == Some(&4) {
+            let length = key.get(1..9).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
+            let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(9);
+            let kind = key.get(9..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+            if let Some(count) = self.table.scopes.get_mut(kind) {
+                *count = count.saturating_sub(1);
+            }
+            self.table.scopes.retain(|_, count| *count > 0);
+        }
+        self.table.changes = self.table.changes.saturating_add(1);
+        Some(entry)
+    }
+}
