@@ -10,6 +10,7 @@
 pub mod admission;
 pub mod admission_floor;
 pub mod contest;
+pub mod counting;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod floors;

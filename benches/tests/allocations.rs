@@ -1,59 +1,18 @@
 //! Shows that a native decision allocates nothing, cached or not, by counting every allocation of the thread.
 //!
-//! An allocator is the one thing here that cannot be written in safe Rust, so this test lives outside the core.
+//! It needs an allocator of its own, and so lives outside the core.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 
 use fallgate::{Engine, Request};
+use fallgate_benches::counting::{Counting, allocations};
 use fallgate_benches::engine::{NOW, engine, prepared};
 use fallgate_benches::floors::bytes;
 use fallgate_benches::{admission, many_rules, roles};
 use serde_json::Value;
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that is ending has no counter any more, and nothing that this test looks at.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory but the thread's own cell,
-// which is initialised by a constant and so allocates nothing itself.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
 
 /// Decides on each request; each decision must allocate nothing, and allows and denies must both occur.
 fn check(workload: &str, engine: &Engine, requests: &[Request], cached: bool) {

@@ -39,6 +39,12 @@ export interface Asked {
   refused?: string
 }
 
+/** Answers the bytes of a request at an endpoint: the status, the body and the reasons, as JSON. */
+export declare function authzen(handle: ExternalObject<Handle>, path: string, body: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** The metadata of the decision point at this address, as JSON. */
+export declare function authzenMetadata(address: string): string
+
 /** The active bundle's name, revision and identifier, as JSON. */
 export declare function bundle(handle: ExternalObject<Handle>): string | null
 

@@ -22,6 +22,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// What other runs have measured stands below this heading, and stays.
+const FACES: &str = "\n## Through the faces\n";
+
+fn with_kept(page: &str, before: &str) -> String {
+    let kept = before.find(FACES).and_then(|at| before.get(at..)).unwrap_or_default();
+    format!("{page}{kept}")
+}
+
 fn write(date: &str, file: &str) -> Result<(), Box<dyn Error>> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let named = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -35,7 +43,20 @@ fn write(date: &str, file: &str) -> Result<(), Box<dyn Error>> {
     let ours = read(&results("ours"))?;
     // Without the peers' run the page is of ours alone.
     let peers = if results("peers").exists() { read(&results("peers"))? } else { Vec::new() };
-    fs::write(file, page(&joined(ours, peers), &machine)?)?;
+    let page = page(&joined(ours, peers), &machine)?;
+    fs::write(file, with_kept(&page, &fs::read_to_string(file).unwrap_or_default()))?;
     println!("wrote {file}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_runs_have_measured_stays() {
+        let before = "# Benchmarks\n\nold\n\n## Through the faces\n\nkept\n";
+        assert_eq!(with_kept("# Benchmarks\n\nnew\n", before), "# Benchmarks\n\nnew\n\n## Through the faces\n\nkept\n");
+        assert_eq!(with_kept("new\n", ""), "new\n");
+    }
 }

@@ -2,40 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::panic)]
 
-use std::ffi::OsString;
+mod shell;
+
 use std::fs;
 use std::path::Path;
 
-use fallgate_cli::command::run;
-use fallgate_cli::console::Console;
 use serde_json::{Value, json};
+use shell::{fallgate, fallgate_with};
 use tempfile::TempDir;
-
-/// What one run came to.
-struct Ran {
-    exit: u8,
-    out: String,
-    err: String,
-}
-
-fn fallgate_with(arguments: &[&str], mut input: &[u8], is_terminal: bool) -> Ran {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut console = Console {
-        out: &mut out,
-        err: &mut err,
-        input: &mut input,
-        out_is_terminal: is_terminal,
-        err_is_terminal: false,
-        no_color: false,
-    };
-    let arguments = std::iter::once("fallgate").chain(arguments.iter().copied()).map(OsString::from);
-    let exit = run(arguments, &mut console);
-    Ran { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
-}
-
-fn fallgate(arguments: &[&str]) -> Ran {
-    fallgate_with(arguments, b"", false)
-}
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> (TempDir, String) {

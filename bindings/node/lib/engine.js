@@ -21,6 +21,7 @@ const { Unreadable, documentText, requestText } = require('./request.js')
 /** @typedef {import('./words.js').DrillReport} DrillReport */
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
+/** @typedef {import('./words.js').Answer} Answer */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -237,6 +238,38 @@ class Engine {
       }
     }
     return decision
+  }
+
+  /**
+   * Answers a request of the AuthZEN Authorization API 1.0: for a host that serves it to others. Whatever is wrong with the
+   * body is a status, or a deny.
+   *
+   * @param {string} path `/access/v1/evaluation`, `/access/v1/evaluations`, or `/access/v1/search/` and `subject`, `resource` or `action`.
+   * @param {string | Uint8Array} body
+   * @param {Timed} [options]
+   * @returns {Readonly<Answer>}
+   * @throws {FallgateError} for a path that is no endpoint.
+   */
+  authzen(path, body, options) {
+    const [monotonic, wall] = clocks(options)
+    if (typeof path !== 'string') throw new TypeError('a path is a text')
+    if (typeof body !== 'string' && !(body instanceof Uint8Array)) throw new TypeError('a body is a text or bytes')
+    if (typeof body === 'string' && !body.isWellFormed()) throw new TypeError('the body holds half of a character')
+    const bytes = typeof body === 'string' ? Buffer.from(body) : own(body)
+    return deeplyFrozen(JSON.parse(native(() => addon.authzen(this.#handle, path, bytes, monotonic, wall))))
+  }
+
+  /**
+   * The metadata of the decision point at this address, to be served at `/.well-known/authzen-configuration`. The address is
+   * the host's to say, never a request's.
+   *
+   * @param {string} address
+   * @returns {Readonly<Record<string, string>>}
+   * @throws {FallgateError} for an address that identifies no decision point.
+   */
+  static authzenMetadata(address) {
+    if (typeof address !== 'string') throw new TypeError('an address is a text')
+    return deeplyFrozen(JSON.parse(native(() => addon.authzenMetadata(address))))
   }
 
   /**

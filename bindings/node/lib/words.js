@@ -143,6 +143,15 @@
  */
 
 /**
+ * The answer to a request of the AuthZEN Authorization API.
+ *
+ * @typedef {object} Answer
+ * @property {number} status The HTTP status.
+ * @property {string} body The body: JSON.
+ * @property {readonly string[]} reasons The reasons of the decisions in the answer, in their order; none for a search.
+ */
+
+/**
  * Fulfils an obligation; throws where it cannot.
  *
  * @typedef {(obligation: Obligation, decision: Decision) => unknown} ObligationHandler

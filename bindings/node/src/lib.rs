@@ -3,7 +3,7 @@
 //! In reading order: [`failure`], how an error crosses; [`instant`], the two clocks; [`configuration`], how an engine is
 //! set up; [`source`], where a pack comes from; [`engine`], an engine in a handle and the calls that tell it things;
 //! [`deciding`], the calls that ask it; [`packed`], a
-//! request as bytes; [`answer`], a decision as one short text; [`happening`], events; [`rehearsal`],
+//! request as bytes; [`answer`], a decision as one short text; [`authzen`], requests of other hosts; [`happening`], events; [`rehearsal`],
 //! drills; [`command`], the `fallgate` command.
 //!
 //! Every function is a plain one that takes the handle: a method of a class costs ten times as much. Requests come in as
@@ -11,6 +11,7 @@
 //! than a whole short text.
 
 pub mod answer;
+pub mod authzen;
 pub mod command;
 pub mod configuration;
 pub mod deciding;

@@ -141,6 +141,17 @@ impl PyDecision {
         }
     }
 
+    /// What the rule that denied says against the request: the members of a Rego deny set.
+    #[getter]
+    fn messages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        match &self.0 {
+            Origin::Made(decision) => PyTuple::new(py, decision.messages().iter().map(|message| &**message)),
+            Origin::Restored(restored) => {
+                PyTuple::new(py, restored.items("messages").iter().filter_map(Value::as_str).collect::<Vec<_>>())
+            }
+        }
+    }
+
     /// For how long the host may keep it; zero where it may not.
     #[getter]
     fn expires_in(&self) -> Duration {

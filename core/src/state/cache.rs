@@ -116,6 +116,8 @@ impl Cache {
             entry.answer = answer;
             let after = entry.bytes();
             shard.bytes = shard.bytes.saturating_sub(before).saturating_add(after);
+            // The answer says more than the one before: what was within the bound need not be now.
+            while shard.bytes > shard.bytes_max && shard.evict() {}
             return;
         }
         shard.insert(Entry { hash, key: key.into(), answer, used: false });
@@ -234,6 +236,25 @@ mod tests {
             expires_at: Monotonic::NEVER,
             stale_until: Monotonic::ZERO,
             stamp: Stamp::default(),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_more_than_the_one_before_stays_within_bounds() {
+        let cache = Cache::new(16 * 100, 16 * 1_000, 7);
+        let said = |length: usize| {
+            let messages: crate::condition::rego::Messages = Some([Box::from("x".repeat(length))].into());
+            Answer { particulars: Particulars { messages, ..Particulars::default() }, ..answer(0) }
+        };
+        for length in [0, 300] {
+            for number in 0..1_000_u64 {
+                cache.keep(&number.to_be_bytes(), said(length));
+            }
+        }
+        for shard in &cache.shards {
+            let shard = shard.lock().unwrap();
+            let held: usize = shard.entries.iter().map(Entry::bytes).sum();
+            assert!(held <= 1_000 && held == shard.bytes, "{held} {}", shard.bytes);
         }
     }
 

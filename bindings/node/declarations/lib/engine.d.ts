@@ -18,6 +18,7 @@ export type Explanation = import('./words.js').Explanation;
 export type DrillReport = import('./words.js').DrillReport;
 export type ObligationHandler = import('./words.js').ObligationHandler;
 export type EnforceOptions = import('./words.js').EnforceOptions;
+export type Answer = import('./words.js').Answer;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -32,6 +33,7 @@ export type EnforceOptions = import('./words.js').EnforceOptions;
 /** @typedef {import('./words.js').DrillReport} DrillReport */
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
+/** @typedef {import('./words.js').Answer} Answer */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -127,6 +129,26 @@ declare class Engine {
      * @throws {Denied}
      */
     enforceAsync(request: Request, options?: EnforceOptions): Promise<Decision>;
+    /**
+     * Answers a request of the AuthZEN Authorization API 1.0: for a host that serves it to others. Whatever is wrong with the
+     * body is a status, or a deny.
+     *
+     * @param {string} path `/access/v1/evaluation`, `/access/v1/evaluations`, or `/access/v1/search/` and `subject`, `resource` or `action`.
+     * @param {string | Uint8Array} body
+     * @param {Timed} [options]
+     * @returns {Readonly<Answer>}
+     * @throws {FallgateError} for a path that is no endpoint.
+     */
+    authzen(path: string, body: string | Uint8Array, options?: Timed): Readonly<Answer>;
+    /**
+     * The metadata of the decision point at this address, to be served at `/.well-known/authzen-configuration`. The address is
+     * the host's to say, never a request's.
+     *
+     * @param {string} address
+     * @returns {Readonly<Record<string, string>>}
+     * @throws {FallgateError} for an address that identifies no decision point.
+     */
+    static authzenMetadata(address: string): Readonly<Record<string, string>>;
     /**
      * Explains what `decide` would say, without an effect on anything.
      *

@@ -124,6 +124,14 @@
  * @property {readonly string[]} failures In what the step is not as expected.
  */
 /**
+ * The answer to a request of the AuthZEN Authorization API.
+ *
+ * @typedef {object} Answer
+ * @property {number} status The HTTP status.
+ * @property {string} body The body: JSON.
+ * @property {readonly string[]} reasons The reasons of the decisions in the answer, in their order; none for a search.
+ */
+/**
  * Fulfils an obligation; throws where it cannot.
  *
  * @typedef {(obligation: Obligation, decision: Decision) => unknown} ObligationHandler
@@ -370,6 +378,20 @@ export type DrillStep = {
      * In what the step is not as expected.
      */
     failures: readonly string[];
+};
+export type Answer = {
+    /**
+     * The HTTP status.
+     */
+    status: number;
+    /**
+     * The body: JSON.
+     */
+    body: string;
+    /**
+     * The reasons of the decisions in the answer, in their order; none for a search.
+     */
+    reasons: readonly string[];
 };
 export type ObligationHandler = (obligation: Obligation, decision: Decision) => unknown;
 export type EnforceOptions = Timed & {

@@ -144,6 +144,10 @@ class Decision:
         """The required signals that were not ok."""
 
     @property
+    def messages(self) -> tuple[str, ...]:
+        """What the rule that denied says against the request: the members of a Rego deny set."""
+
+    @property
     def expires_in(self) -> timedelta:
         """For how long the host may keep it; zero where it may not."""
 
