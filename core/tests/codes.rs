@@ -79,7 +79,7 @@ fn every_error_code_is_documented_once() {
 fn every_other_code_is_documented_once() {
     for (heading, name, source) in OTHERS {
         let known = codes_of(source, name);
-        assert!(known.len() >= 3, "`{name}`: {known:?}");
+        assert!(!known.is_empty(), "`{name}`");
         let rows = rows(PAGE, heading);
         let documented: Vec<&str> = rows.iter().filter_map(|row| row.first().copied()).collect();
         assert_eq!(differences(&documented, &known), Vec::<String>::new(), "{heading}");
