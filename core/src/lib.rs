@@ -41,7 +41,7 @@
 //!
 //! The words first ([`value`], [`request`], [`time`], [`limits`], [`reason`], [`error`]); then [`condition`], a
 //! condition and its three truth values; [`policy`], from bytes to an immutable policy; [`combine`], from truth values
-//! to an effect, on one screen; [`state`], what the engine has been told; [`engine`], the one path of `decide`, gate by
+//! to an effect, on one screen; [`state`], what the engine has been told; [`operation`], what is done to it; [`engine`], the one path of `decide`, gate by
 //! gate; [`drill`], an outage in a file.
 //!
 //! # What it does not do
@@ -71,6 +71,8 @@ pub mod combine;
 pub mod decision;
 
 pub mod state;
+
+pub mod operation;
 
 pub mod resilience;
 

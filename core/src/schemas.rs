@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::drill::Drill;
+use crate::operation::Operation;
 use crate::policy::format::{Case, Pack, Rule};
 
 /// A file of rules: `rules.yaml`, `rules/*.yaml`.
@@ -23,7 +24,7 @@ pub struct CasesFile {
 }
 
 /// The formats that have a schema, by name.
-pub const NAMES: [&str; 4] = ["pack", "rules", "cases", "drill"];
+pub const NAMES: [&str; 5] = ["pack", "rules", "cases", "drill", "operation"];
 
 /// The schema of the format of that name.
 #[must_use]
@@ -33,6 +34,7 @@ pub fn schema(name: &str) -> Option<Schema> {
         "rules" => Some(schema_for!(RulesFile)),
         "cases" => Some(schema_for!(CasesFile)),
         "drill" => Some(schema_for!(Drill)),
+        "operation" => Some(schema_for!(Operation)),
         _ => None,
     }
 }

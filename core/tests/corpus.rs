@@ -11,11 +11,9 @@
 )]
 
 use bumpalo::Bump;
-use fallgate::engine::QuarantineTerms;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
-use fallgate::state::quarantine::Selector;
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::{Fields, Value, View};
 use fallgate::{Config, Engine, Observation, Reason};
@@ -114,23 +112,6 @@ struct Replayed {
     decisions: Sha256,
 }
 
-fn selector(what: &Json) -> Selector<'_> {
-    let text = |of: &str, name: &str| what[of][name].as_str();
-    match (text("subject", "type"), text("resource", "type"), what["scope"].as_str()) {
-        (Some(kind), ..) => text("subject", "id").map_or(Selector::SubjectType(kind), |id| Selector::Subject(kind, id)),
-        (_, Some(kind), _) => {
-            text("resource", "id").map_or(Selector::ResourceType(kind), |id| Selector::Resource(kind, id))
-        }
-        (.., Some(scope)) => Selector::Scope(scope),
-        _ => Selector::Everything,
-    }
-}
-
-fn posture_call(call: &Json) -> Option<(&'static str, &Json)> {
-    let verbs = ["enter_posture", "leave_posture", "acknowledge_posture"];
-    verbs.into_iter().find_map(|verb| Some((verb, call.get(verb)?)))
-}
-
 /// Makes the calls of a timeline on an engine of its own, deciding on views where the request has the form of one.
 fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
     let engine = Engine::new(Config::default());
@@ -151,26 +132,12 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
             engine.advance(now);
         } else if call.get("anchor_clocks").is_some() {
             engine.anchor_clocks(now);
-        } else if let Some(call) = call.get("quarantine") {
-            let until = call["until_ns"].as_str().map(|nanos| Monotonic::from_nanos(nanos.parse().unwrap()));
-            let (reason, absolute) = (call["reason"].as_str().unwrap(), call["absolute"].as_bool().unwrap());
-            let terms = QuarantineTerms { reason, until, absolute };
-            let begun = engine.quarantine(&selector(&call["what"]), &terms, now);
-            assert_eq!(begun.err().map(|error| error.code()), call["because"].as_str(), "{}", timeline["name"]);
-        } else if let Some(call) = call.get("lift_quarantine") {
-            let lifted = engine.lift_quarantine(&selector(&call["what"]), now);
-            assert_eq!(lifted.err().map(|error| error.code()), call["because"].as_str(), "{}", timeline["name"]);
-        } else if let Some(call) = call.get("revoke") {
-            let before = Monotonic::from_nanos(nanos(&call["before_ns"]));
-            engine.revoke(call["type"].as_str().unwrap(), call["id"].as_str().unwrap(), before, now);
-        } else if let Some((verb, call)) = posture_call(call) {
-            let (posture, scope) = (call["posture"].as_str().unwrap(), call["scope"].as_str());
-            let done = match verb {
-                "enter_posture" => engine.enter_posture(posture, scope, now),
-                "leave_posture" => engine.leave_posture(posture, scope, now),
-                _ => engine.acknowledge_posture(posture, scope, now),
+        } else if let Some(operation) = call.get("operate") {
+            let (outcome, because) = match engine.operate_json(operation.to_string().as_bytes(), now) {
+                Ok(outcome) => (outcome.to_json(), Json::Null),
+                Err(error) => (Json::Null, error.code().into()),
             };
-            assert_eq!(done.err().map(|error| error.code()), call["because"].as_str(), "{}", timeline["name"]);
+            assert_eq!((&outcome, &because), (&call["outcome"], &call["because"]), "{}: {operation}", timeline["name"]);
         } else {
             let arena = Bump::new();
             let decision = match view(&call["decide"], &arena) {

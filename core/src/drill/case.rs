@@ -2,10 +2,11 @@
 
 use super::expect::{decision_failures, signal_failures};
 use super::parse_status;
-use super::timeline::{PostureVerb, Stage};
+use super::timeline::Stage;
 use crate::decision::Decision;
 use crate::engine::Explanation;
 use crate::limits::Limits;
+use crate::operation::{Operation, PostureAt};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::signal::Source;
@@ -57,7 +58,7 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
     }
     if let Some(posture) = &case.posture
         && bundle.policy().postures.number(posture) != Some(0)
-        && let Err(error) = stage.on_posture(PostureVerb::Enter, posture, None, now)
+        && let Err(error) = stage.operate(&enter(posture), now)
     {
         failures.push(format!("posture {posture}: {error}"));
     }
@@ -74,6 +75,10 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
         }
     }
     (now, failures)
+}
+
+fn enter(posture: &str) -> Operation {
+    Operation::EnterPosture(PostureAt { posture: posture.to_owned(), scope: None })
 }
 
 fn wall_of(bundle: &Bundle, case: &Case, failures: &mut Vec<String>) -> Wall {

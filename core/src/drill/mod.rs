@@ -4,8 +4,8 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod case;
-pub mod containment;
 pub mod expect;
+mod operations;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -15,19 +15,17 @@ use sha2::{Digest, Sha256};
 
 use crate::condition::Status;
 use crate::decision::Decision;
-use crate::engine::QuarantineTerms;
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
+use crate::operation::{Operation, Quarantine, Quarry, Revoke};
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
-use crate::state::postures::PostureError;
-use crate::state::quarantine::{QuarantineError, Selector};
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
-use containment::{QuarantineCall, Quarry, RevokeCall};
-use timeline::{PostureVerb, Stage};
+pub use operations::PostureCall;
+use timeline::Stage;
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
 pub const START: Wall = Wall::from_millis(1_767_225_600_000);
@@ -82,13 +80,16 @@ pub struct Step {
     pub acknowledge: Option<PostureCall>,
     /// A quarantine that begins, before the step decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quarantine: Option<QuarantineCall>,
+    pub quarantine: Option<Quarantine>,
     /// A quarantine that is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lift: Option<Quarry>,
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoke: Option<RevokeCall>,
+    pub revoke: Option<Revoke>,
+    /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operate: Vec<Operation>,
     /// A request to decide: an AuthZEN evaluation request, or the text of one that may be broken on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decide: Option<serde_json::Value>,
@@ -104,31 +105,6 @@ pub struct Step {
     /// How long after the last time it happens again. Left out: at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Ttl>,
-}
-
-/// What an operator does with a posture in a drill.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum PostureCall {
-    /// The posture, everywhere.
-    Everywhere(String),
-    /// The posture, in a scope.
-    InScope {
-        /// The posture.
-        posture: String,
-        /// The scope, as in `tenant:acme`.
-        scope: String,
-    },
-}
-
-impl PostureCall {
-    fn parts(&self) -> (&str, Option<&str>) {
-        match self {
-            Self::Everywhere(posture) => (posture, None),
-            Self::InScope { posture, scope } => (posture, Some(scope)),
-        }
-    }
 }
 
 /// An observation in a drill.
@@ -243,6 +219,8 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/operate/*",
+                "steps/*/operate/*/*",
             ],
         )?;
         let drill: Self = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
@@ -369,8 +347,7 @@ impl Play<'_> {
             self.stage.observe(&observation, now);
             told.push(format!("{name} {}", report.status()));
         }
-        let kept = self.contain(step, now, &mut told);
-        let kept = self.postures(step, now, &mut told).or(kept);
+        let kept = self.operate(step, now, &mut told);
         let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
         let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
@@ -410,44 +387,12 @@ impl Play<'_> {
         }
     }
 
-    /// Quarantines, lifts and revokes what the step says; why the last of it that was not done was not.
-    fn contain(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
+    /// Does to the engine what the step says; why the last of it that was not done was not.
+    fn operate(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
         let mut kept = None;
-        if let Some(call) = &step.quarantine {
-            let selector = call.what.selector();
-            let until = call.for_.map(|span| now.monotonic.after(span));
-            let terms =
-                QuarantineTerms { reason: call.reason.as_deref().unwrap_or_default(), until, absolute: call.absolute };
-            kept = self.stage.quarantine(&selector, &terms, now).err().map(QuarantineError::code);
-            told.push(format!("quarantine {selector}"));
-        }
-        if let Some(what) = &step.lift {
-            let selector = what.selector();
-            kept = self.stage.lift_quarantine(&selector, now).err().map(QuarantineError::code).or(kept);
-            told.push(format!("lift {selector}"));
-        }
-        if let Some(RevokeCall { type_name, id, before }) = &step.revoke {
-            let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
-            self.stage.revoke(type_name, id, before, now);
-            told.push(format!("revoke {}", Selector::Subject(type_name, id)));
-        }
-        kept
-    }
-
-    /// Does with postures what the step says; why the last of it that was not done was not.
-    fn postures(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
-        let calls = [
-            (PostureVerb::Enter, &step.enter),
-            (PostureVerb::Leave, &step.leave),
-            (PostureVerb::Acknowledge, &step.acknowledge),
-        ];
-        let mut kept = None;
-        for (verb, call) in calls {
-            let Some(call) = call else { continue };
-            let (posture, scope) = call.parts();
-            kept = self.stage.on_posture(verb, posture, scope, now).err().map(PostureError::code).or(kept);
-            let place = scope.map(|scope| format!(" in {scope}")).unwrap_or_default();
-            told.push(format!("{} {posture}{place}", verb.word()));
+        for operation in operations::of_step(step) {
+            kept = self.stage.operate(&operation, now).err().map(|error| error.code()).or(kept);
+            told.push(operations::told(&operation));
         }
         kept
     }

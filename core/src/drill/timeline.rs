@@ -6,16 +6,14 @@
 use serde_json::{Value, json};
 
 use super::case;
-use super::containment::selector_json;
 use super::{Drill, request_bytes};
 use crate::decision::Decision;
-use crate::engine::{ActivateError, Config, Engine, QuarantineTerms};
+use crate::engine::{ActivateError, Config, Engine};
+use crate::operation::{Operation, OperationError, Outcome};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
-use crate::state::postures::PostureError;
-use crate::state::quarantine::{QuarantineError, Selector};
 use crate::state::signals::{Observation, Observed};
-use crate::time::{Monotonic, Now};
+use crate::time::Now;
 
 /// The calls of one drill or case, in order, on an engine of its own.
 #[derive(Clone, Debug)]
@@ -56,39 +54,11 @@ impl Timeline {
 
     /// The timeline as JSON: `name`, and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as
     /// decimal text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`,
-    /// `enter_posture`, `leave_posture`, `acknowledge_posture`, `quarantine`, `lift_quarantine`, `revoke` and `decide`. A posture's call has the `posture`, the `scope`
-    /// (null for everywhere) and `because`, the code of what kept it from being done (null where it was done), and so has that of a quarantine with `what` (one of `subject`, `resource` and `scope`, or
-    /// `"everything"`), `reason`, `until_ns` and `absolute`; the last has
-    /// the `decision` that comes out.
+    /// `operate` and `decide`. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
+    /// `because` of what it was not done; the other of the two is null. What is decided has the `decision` that comes out.
     #[must_use]
     pub fn into_json(self) -> Value {
         json!({ "name": self.name, "operations": self.calls })
-    }
-}
-
-/// What an operator does with a posture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PostureVerb {
-    Enter,
-    Leave,
-    Acknowledge,
-}
-
-impl PostureVerb {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Enter => "enter",
-            Self::Leave => "leave",
-            Self::Acknowledge => "acknowledge",
-        }
-    }
-
-    const fn call(self) -> &'static str {
-        match self {
-            Self::Enter => "enter_posture",
-            Self::Leave => "leave_posture",
-            Self::Acknowledge => "acknowledge_posture",
-        }
     }
 }
 
@@ -137,71 +107,30 @@ impl Stage {
         self.engine.anchor_clocks(now);
     }
 
-    pub(super) fn on_posture(
-        &mut self,
-        verb: PostureVerb,
-        posture: &str,
-        scope: Option<&str>,
-        now: Now,
-    ) -> Result<(), PostureError> {
-        let done = match verb {
-            PostureVerb::Enter => self.engine.enter_posture(posture, scope, now),
-            PostureVerb::Leave => self.engine.leave_posture(posture, scope, now),
-            PostureVerb::Acknowledge => self.engine.acknowledge_posture(posture, scope, now),
+    pub(super) fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        let done = self.engine.operate(operation, now);
+        self.record(now, "operate", || operation.to_json());
+        let (outcome, because) = match &done {
+            Ok(outcome) => (outcome.to_json(), Value::Null),
+            Err(error) => (Value::Null, error.code().into()),
         };
-        self.record(
-            now,
-            verb.call(),
-            || json!({ "posture": posture, "scope": scope, "because": done.err().map(PostureError::code) }),
-        );
+        self.add("outcome", || outcome);
+        self.add("because", || because);
         done
-    }
-
-    pub(super) fn quarantine<'s>(
-        &mut self,
-        selector: &Selector<'s>,
-        terms: &QuarantineTerms<'_>,
-        now: Now,
-    ) -> Result<Selector<'s>, QuarantineError> {
-        let begun = self.engine.quarantine(selector, terms, now);
-        self.record(now, "quarantine", || {
-            json!({
-                "what": selector_json(selector),
-                "reason": terms.reason,
-                "until_ns": terms.until.map(|until| until.as_nanos().to_string()),
-                "absolute": terms.absolute,
-                "because": begun.err().map(QuarantineError::code),
-            })
-        });
-        begun
-    }
-
-    pub(super) fn lift_quarantine(&mut self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
-        let lifted = self.engine.lift_quarantine(selector, now);
-        self.record(
-            now,
-            "lift_quarantine",
-            || json!({ "what": selector_json(selector), "because": lifted.err().map(QuarantineError::code) }),
-        );
-        lifted
-    }
-
-    pub(super) fn revoke(&mut self, subject_type: &str, subject_id: &str, before: Monotonic, now: Now) {
-        self.record(
-            now,
-            "revoke",
-            || json!({ "type": subject_type, "id": subject_id, "before_ns": before.as_nanos().to_string() }),
-        );
-        self.engine.revoke(subject_type, subject_id, before, now);
     }
 
     pub(super) fn decide(&mut self, request: &Value, now: Now) -> Decision {
         self.record(now, "decide", || request.clone());
         let decision = self.engine.decide_json(&request_bytes(request), now);
-        if let Some(call) = self.tape.as_mut().and_then(|tape| tape.last_mut()).and_then(Value::as_object_mut) {
-            call.insert("decision".to_owned(), decision.to_json());
-        }
+        self.add("decision", || decision.to_json());
         decision
+    }
+
+    /// Adds to the call that was recorded last.
+    fn add(&mut self, name: &str, member: impl FnOnce() -> Value) {
+        if let Some(call) = self.tape.as_mut().and_then(|tape| tape.last_mut()).and_then(Value::as_object_mut) {
+            call.insert(name.to_owned(), member());
+        }
     }
 
     fn record(&mut self, now: Now, name: &str, argument: impl FnOnce() -> Value) {

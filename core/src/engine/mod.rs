@@ -8,6 +8,7 @@ mod degraded;
 mod evaluate;
 mod explain;
 mod lives;
+mod operate;
 mod postures;
 mod quarantine;
 mod snapshot;

@@ -25,25 +25,26 @@ const LAYERS: &[Layer] = &[
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
     Layer { name: "decision", modules: &["decision"], uses: &["words", "condition", "policy", "combine"] },
     Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
+    Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state"] },
     Layer {
         name: "engine",
         modules: &["engine"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state"],
+        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "operation"],
     },
     Layer {
         name: "drill",
         modules: &["drill"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
     },
     Layer {
         name: "authzen",
         modules: &["authzen"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
     },
     Layer {
         name: "schemas",
         modules: &["schemas"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "engine", "drill"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine", "drill"],
     },
 ];
 

@@ -1,13 +1,12 @@
-//! Quarantine and revocation in a drill: how a step writes them, and what a face is told to call.
+//! Quarantine and revocation as operations.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::state::quarantine::Selector;
 use crate::time::Ttl;
 
-/// What a step quarantines or lifts.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// What is quarantined.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Quarry {
@@ -22,7 +21,7 @@ pub enum Quarry {
 }
 
 /// A type, and which one of it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Named {
@@ -34,11 +33,11 @@ pub struct Named {
     pub id: Option<String>,
 }
 
-/// A quarantine that a step begins.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A quarantine that begins.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct QuarantineCall {
+pub struct Quarantine {
     /// What is quarantined.
     pub what: Quarry,
     /// Why.
@@ -52,23 +51,25 @@ pub struct QuarantineCall {
     pub absolute: bool,
 }
 
-/// A subject whose earlier decisions a step voids.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A subject whose earlier decisions are void.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct RevokeCall {
+pub struct Revoke {
     /// The subject's type.
     #[serde(rename = "type")]
     pub type_name: String,
     /// The subject's id.
     pub id: String,
-    /// What was decided until then is void, as a time since the start. Left out: the time of the step.
+    /// What was decided until then is void: a time of the monotonic clock. Left out: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Ttl>,
 }
 
 impl Quarry {
-    pub(super) fn selector(&self) -> Selector<'_> {
+    /// The selector of what is quarantined.
+    #[must_use]
+    pub fn selector(&self) -> Selector<'_> {
         match self {
             Self::Subject(Named { type_name, id: Some(id) }) => Selector::Subject(type_name, id),
             Self::Subject(Named { type_name, id: None }) => Selector::SubjectType(type_name),
@@ -77,17 +78,5 @@ impl Quarry {
             Self::Scope(scope) => Selector::Scope(scope),
             Self::Everything => Selector::Everything,
         }
-    }
-}
-
-/// A selector as a call of a timeline has it: one member, named after what it selects.
-pub(super) fn selector_json(selector: &Selector<'_>) -> Value {
-    match selector {
-        Selector::Subject(kind, id) => json!({ "subject": { "type": kind, "id": id } }),
-        Selector::SubjectType(kind) => json!({ "subject": { "type": kind } }),
-        Selector::Resource(kind, id) => json!({ "resource": { "type": kind, "id": id } }),
-        Selector::ResourceType(kind) => json!({ "resource": { "type": kind } }),
-        Selector::Scope(scope) => json!({ "scope": scope }),
-        Selector::Everything => json!("everything"),
     }
 }

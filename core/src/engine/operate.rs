@@ -1,0 +1,42 @@
+//! Operations at the engine: each is one of its own calls, by the name that all languages share.
+
+use super::{Engine, QuarantineTerms};
+use crate::operation::{Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
+use crate::state::quarantine::Selector;
+use crate::time::{Monotonic, Now};
+
+impl Engine {
+    /// Does an operation.
+    ///
+    /// # Errors
+    /// [`OperationError`], with its stable code: why it was not done.
+    pub fn operate(&self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        match operation {
+            Operation::EnterPosture(at) => self.enter_posture(&at.posture, at.scope.as_deref(), now)?,
+            Operation::LeavePosture(at) => self.leave_posture(&at.posture, at.scope.as_deref(), now)?,
+            Operation::AcknowledgePosture(at) => self.acknowledge_posture(&at.posture, at.scope.as_deref(), now)?,
+            Operation::Quarantine(Quarantine { what, reason, for_, absolute }) => {
+                let until = for_.map(|span| now.monotonic.after(span));
+                let reason = reason.as_deref().unwrap_or_default();
+                let terms = QuarantineTerms { reason, until, absolute: *absolute };
+                let everything = self.quarantine(&what.selector(), &terms, now)? == Selector::Everything;
+                let begun = if everything { Quarry::Everything } else { what.clone() };
+                return Ok(Outcome::Quarantined(begun));
+            }
+            Operation::LiftQuarantine(what) => self.lift_quarantine(&what.selector(), now)?,
+            Operation::Revoke(Revoke { type_name, id, before }) => {
+                let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
+                self.revoke(type_name, id, before, now);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Does an operation that is written as JSON: what [`Operation::from_json`] reads.
+    ///
+    /// # Errors
+    /// As [`Engine::operate`], and [`OperationError::Malformed`].
+    pub fn operate_json(&self, bytes: &[u8], now: Now) -> Result<Outcome, OperationError> {
+        self.operate(&Operation::from_json(bytes, &self.config.limits)?, now)
+    }
+}

@@ -1,0 +1,190 @@
+//! Operations: what an operator or an automation does to an engine, besides telling it of signals and asking it.
+//!
+//! One form for all of them, as JSON, so that a drill, a control feed and every language make the same calls by the same
+//! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
+//! quarantine the wrong thing.
+
+mod quarantine;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+
+use crate::error::quoted;
+use crate::limits::Limits;
+use crate::policy::bundle::refuse_lists;
+use crate::state::postures::PostureError;
+use crate::state::quarantine::QuarantineError;
+
+/// Something that is done to an engine: a map with one member, named after what is done.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Enters a posture.
+    EnterPosture(PostureAt),
+    /// Leaves a posture, where all that its pack demands holds.
+    LeavePosture(PostureAt),
+    /// Acknowledges a posture: it escalates no more until it is entered again.
+    AcknowledgePosture(PostureAt),
+    /// Denies what is selected, whatever the rules say.
+    Quarantine(Quarantine),
+    /// Lifts a quarantine before its end.
+    LiftQuarantine(Quarry),
+    /// Voids what was decided for a subject.
+    Revoke(Revoke),
+}
+
+/// Where an operation has maps with named members; `*` stands for every member.
+const MAPS: [&str; 5] = ["", "*", "*/what", "*/what/*", "lift_quarantine/*"];
+
+/// A posture, everywhere or in one scope.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PostureAt {
+    /// The posture.
+    pub posture: String,
+    /// The scope, as in `tenant:acme`. Left out: everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// What an operation came to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// A quarantine began: of everything, where there was no room for one more.
+    Quarantined(Quarry),
+}
+
+impl Outcome {
+    /// The outcome as JSON: a map, empty where there is nothing to say but that it was done.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Done => json!({}),
+            Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+        }
+    }
+}
+
+/// Why an operation was not done. Nothing has changed but what was due before it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// It is no operation that this version knows.
+    #[error("{message}")]
+    Malformed {
+        /// What is wrong with it, and where.
+        message: String,
+    },
+    /// It is about a posture.
+    #[error(transparent)]
+    Posture(#[from] PostureError),
+    /// It is about a quarantine.
+    #[error(transparent)]
+    Quarantine(#[from] QuarantineError),
+}
+
+impl OperationError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "malformed_operation",
+            Self::Posture(error) => error.code(),
+            Self::Quarantine(error) => error.code(),
+        }
+    }
+}
+
+impl Operation {
+    /// Reads an operation from JSON.
+    ///
+    /// # Errors
+    /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
+    /// may have.
+    pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
+        let malformed = |message: String| OperationError::Malformed { message };
+        if bytes.len() > limits.request_bytes_max {
+            return Err(malformed(format!("an operation has at most {} bytes", limits.request_bytes_max)));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let operation: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let place = error.path().to_string();
+            let text = quoted_parts(&error.inner().to_string());
+            malformed(if place == "." { text } else { format!("{place}: {text}") })
+        })?;
+        reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
+        let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
+        Ok(operation)
+    }
+
+    /// The operation as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// A reader's message with what it quotes from the input cut to a length.
+fn quoted_parts(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| if at % 2 == 1 { quoted(part) } else { part.chars().take(200).collect() };
+    text.split('`').enumerate().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Operation, OperationError> {
+        Operation::from_json(text.as_bytes(), &Limits::DEFAULT)
+    }
+
+    #[test]
+    fn an_operation_is_a_map_with_one_member() {
+        let scope = Some("tenant:acme".to_owned());
+        let operation = Operation::EnterPosture(PostureAt { posture: "read-only".into(), scope });
+        assert_eq!(read(r#"{"enter_posture":{"posture":"read-only","scope":"tenant:acme"}}"#), Ok(operation));
+        assert_eq!(
+            read(r#"{"lift_quarantine":{"subject":{"type":"user"}}}"#),
+            Ok(Operation::LiftQuarantine(Quarry::Subject(Named { type_name: "user".into(), id: None })))
+        );
+        assert_eq!(read(r#"{"lift_quarantine":"everything"}"#), Ok(Operation::LiftQuarantine(Quarry::Everything)));
+    }
+
+    #[test]
+    fn what_is_half_understood_is_refused() {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"enter_posture":{"posture":"a"}} x"#,
+            r#"{"enter_posture":{"posture":"a","posture":"b"}}"#,
+            r#"{"enter_posture":{"posture":"a","scop":"b"}}"#,
+            r#"{"enter_posture":{"posture":"a"},"leave_posture":{"posture":"a"}}"#,
+            r#"{"enter_posture":["a"]}"#,
+            r#"{"enter":{"posture":"a"}}"#,
+            r#"{"quarantine":{"what":{"subject":{"type":"user"},"scope":"tenant:a"}}}"#,
+            r#"{"quarantine":{"what":{}}}"#,
+        ] {
+            assert_eq!(read(text).unwrap_err().code(), "malformed_operation", "{text}");
+        }
+        let long = format!(r#"{{"{}":{{}}}}"#, "x".repeat(500));
+        assert!(read(&long).unwrap_err().to_string().len() < 400);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = r#"{"quarantine":{"what":{"resource":{"type":"host","id":"h-1"}},"reason":"theft","for":"5m","absolute":true}}"#;
+        let operation = read(text).unwrap();
+        assert_eq!(read(&operation.to_json().to_string()), Ok(operation));
+    }
+}
