@@ -136,7 +136,7 @@ fn a_mistake_is_named_with_its_place() {
         ("/actions/buy", json!([]), Code::InvalidValue, "/actions/buy"),
         ("/rules/0/when", json!(["data.a.b"]), Code::InvalidValue, "/rules/0/when"),
         ("/rules/0/effect", json!("permit"), Code::InvalidValue, "/rules/0/effect"),
-        ("/rules/0/absolute", json!(true), Code::Unsupported, "/rules/0/absolute"),
+        ("/rules/0/absolute", json!(true), Code::InvalidValue, "/rules/0/absolute"),
         ("/rules/0/action", json!("byu"), Code::UnknownAction, "/rules/0/action"),
         ("/rules/0/action", json!(["buy", "sell*"]), Code::UnknownAction, "/rules/0/action/1"),
         ("/rules/0/action", json!([]), Code::InvalidValue, "/rules/0/action"),
