@@ -566,7 +566,8 @@ fn an_override_ends_by_uses_window_revocation_clocks_and_bundle() {
     }
 
     // A bundle without overrides, with a shorter window, with another approver, with a higher need; and one that keeps it.
-    let changes: [(fn(&mut Value), bool); 5] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, bool); 5] = [
         (|pack| drop(pack.as_object_mut().unwrap().remove("overrides")), false),
         (|pack| pack["overrides"]["max_window"] = "9m".into(), false),
         (|pack| pack["approvers"]["security"]["sec-1"] = public("sec-1 anew"), false),
