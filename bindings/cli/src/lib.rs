@@ -23,5 +23,6 @@ pub mod sarif;
 pub mod scalar;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod signing;
 pub mod source;
 pub mod yaml;
