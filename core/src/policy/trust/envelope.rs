@@ -158,9 +158,14 @@ impl Envelope {
     }
 }
 
+/// What an envelope calls a key, as a message quotes it: an id whole, anything else cut.
+pub(super) fn named(key_id: &str) -> String {
+    KeyId::parse(key_id).map_or_else(|| quoted(key_id), |id| format!("`{id}`"))
+}
+
 /// One key has signed twice.
 pub(super) fn twice(pointer: &str, key_id: &str) -> Diagnostic {
-    let message = format!("the key {} has signed twice", quoted(key_id));
+    let message = format!("the key {} has signed twice", named(key_id));
     Diagnostic::new(Code::SignedTwice, pointer, message).with_help("a key counts once: let another one sign")
 }
 

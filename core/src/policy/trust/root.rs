@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{self, Envelope, twice};
+use super::envelope::{self, Envelope, named, twice};
 use super::key::{KeyId, PublicKey};
 use super::{Provenance, read};
 use crate::error::{Code, Diagnostic, quoted};
@@ -252,7 +252,7 @@ impl TrustRoot {
         let (code, because, at) = match discounted {
             None => (Code::UnderSigned, String::new(), None),
             Some((weight, at)) => {
-                let key_id = envelope.signatures().get(at).map(|one| quoted(&one.key_id)).unwrap_or_default();
+                let key_id = envelope.signatures().get(at).map(|one| named(&one.key_id)).unwrap_or_default();
                 let (code, what) = weight.says();
                 (code, format!(": the key {key_id} {what}"), Some(at))
             }
