@@ -88,7 +88,7 @@ pub enum Command {
     },
     /// Build a pack into a bundle, and print the bundle's identifier.
     Build {
-        /// The pack's folder.
+        /// The pack's folder, or a bundle of OPA (`.tar.gz`).
         pack: PathBuf,
         /// Where the bundle goes.
         #[arg(short, long, value_name = "FILE")]
@@ -96,6 +96,10 @@ pub enum Command {
         /// Sign it with this private key; may be repeated.
         #[arg(long = "key", value_name = "FILE")]
         keys: Vec<PathBuf>,
+        /// How a bundle of OPA is read.
+        #[cfg(feature = "opa")]
+        #[command(flatten)]
+        opa: Opa,
     },
     /// Make keys and trust roots, and list the keys of one.
     #[command(subcommand)]
@@ -171,6 +175,43 @@ pub struct Trusting {
     /// Take only a signed bundle, as this trust root asks; may be repeated, each further one signed by the one before.
     #[arg(long = "trust", value_name = "FILE")]
     pub roots: Vec<PathBuf>,
+}
+
+/// How a bundle of OPA is read.
+#[cfg(feature = "opa")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct Opa {
+    /// A bundle of OPA only: the rule that allows, such as `data.app.authz.allow`.
+    #[arg(long, value_name = "RULE")]
+    pub query: Option<String>,
+    /// A bundle of OPA only: an action that the rule decides on; may be repeated.
+    #[arg(long = "action", value_name = "NAME")]
+    pub actions: Vec<String>,
+    /// A bundle of OPA only: the pack's name. Left out: the file's.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A bundle of OPA only: the pack's revision. Left out: the manifest's, where that is a number.
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<u64>,
+    /// A bundle of OPA only: the public key that must have signed it, as PEM.
+    #[arg(long, value_name = "FILE")]
+    pub verification_key: Option<PathBuf>,
+    /// A bundle of OPA only: the scope that its signature must state.
+    #[arg(long, value_name = "SCOPE", requires = "verification_key")]
+    pub scope: Option<String>,
+}
+
+#[cfg(feature = "opa")]
+impl Opa {
+    /// Whether anything was said that only a bundle of OPA has.
+    #[must_use]
+    pub const fn says_something(&self) -> bool {
+        self.query.is_some()
+            || !self.actions.is_empty()
+            || self.name.is_some()
+            || self.revision.is_some()
+            || self.verification_key.is_some()
+    }
 }
 
 /// Make keys and trust roots, and list the keys of one.

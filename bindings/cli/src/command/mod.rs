@@ -72,7 +72,16 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
             check::run(pack, trusting, *format, *strict, console, colours)
         }
         Command::Test { pack, junit, trusting } => test::run(pack, trusting, junit.as_deref(), console, colours),
-        Command::Build { pack, output, keys } => build::run(pack, output, keys, console, colours),
+        #[cfg(feature = "opa")]
+        Command::Build { pack, output, keys, opa } if crate::opa::is_archive(pack) => {
+            build::run_opa(pack, opa, output, keys, console, colours)
+        }
+        #[cfg(feature = "opa")]
+        Command::Build { pack, opa, .. } if opa.says_something() => {
+            let message = format!("{} is no bundle of OPA, which alone has such options", quoted(&shown(pack)));
+            Err(Failure::Usage(message))
+        }
+        Command::Build { pack, output, keys, .. } => build::run(pack, output, keys, console, colours),
         Command::Keys(keys) => keys::run(keys, console),
         Command::Sign { file, keys, output } => sign::run(file, keys, output, console),
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
