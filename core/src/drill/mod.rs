@@ -24,7 +24,7 @@ use crate::state::events::Event;
 use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
-pub use operations::PostureCall;
+pub use operations::{GuardedCall, PostureCall};
 use timeline::Stage;
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
@@ -87,6 +87,15 @@ pub struct Step {
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Revoke>,
+    /// A breaker that an operator forces open, by its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_open: Option<String>,
+    /// A breaker that an operator lets go of, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// A call through a guard, and what it comes to where the guard lets it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<GuardedCall>,
     /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operate: Vec<Operation>,
@@ -219,6 +228,7 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/call",
                 "steps/*/operate/*",
                 "steps/*/operate/*/*",
             ],
@@ -393,6 +403,10 @@ impl Play<'_> {
         for operation in operations::of_step(step) {
             kept = self.stage.operate(&operation, now).err().map(|error| error.code()).or(kept);
             told.push(operations::told(&operation));
+        }
+        if let Some(call) = &step.call {
+            kept = operations::call(self.stage, call, now).err().map(|error| error.code()).or(kept);
+            told.push(format!("call {}", call.signal));
         }
         kept
     }

@@ -7,6 +7,7 @@
 mod degraded;
 mod evaluate;
 mod explain;
+mod guards;
 mod lives;
 mod operate;
 mod postures;
@@ -179,6 +180,7 @@ impl Engine {
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
+        told.carry_guards(&bundle);
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
@@ -469,7 +471,8 @@ impl Engine {
         if let Some(active) = &snapshot.active {
             for (number, from, to) in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                    let guard = told.guards.state(number, now.monotonic);
+                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to, guard });
                 }
             }
         }

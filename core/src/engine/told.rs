@@ -15,6 +15,7 @@ use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, CLOCK, Source};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::guards::Guards;
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
@@ -25,6 +26,7 @@ use crate::time::{Monotonic, Now, Ttl, Wall};
 pub(super) struct Told {
     pub(super) active: Option<Active>,
     pub(super) held: Vec<Held>,
+    pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
@@ -47,6 +49,7 @@ impl Told {
         Self {
             active: None,
             held: Vec::new(),
+            guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
             engine_ok: true,
@@ -128,7 +131,7 @@ impl Told {
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
-        standings(&policy.signals, &self.held, built_in, now.monotonic)
+        standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -155,6 +158,17 @@ impl Told {
             }
         }
         self.settled = Some(last);
+    }
+
+    /// Whether the two clocks have not parted, by now either.
+    pub(super) fn trusts(&self, now: Now) -> bool {
+        self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(now))
+    }
+
+    /// Takes the guards over to the bundle that is about to be active.
+    pub(super) fn carry_guards(&mut self, bundle: &Bundle) {
+        let before = self.active.as_ref().map(|active| &**active.bundle.policy());
+        self.guards.carry(before, bundle.policy(), !self.engine_ok);
     }
 
     /// Whether the bundle has every posture that is entered.

@@ -4,18 +4,22 @@
 //! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
 //! quarantine the wrong thing.
 
+mod guard;
 mod quarantine;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::quarantine::QuarantineError;
+use crate::time::Ttl;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -35,6 +39,18 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Asks a guard whether a call may be made.
+    Acquire(Acquire),
+    /// Tells a guard what a call came to.
+    Report(Report),
+    /// Asks for how long to wait before a call is tried again.
+    Retry(Retry),
+    /// Takes something once, by when it was made.
+    FirstSeen(FirstSeen),
+    /// Forces a breaker open: it keeps every call away until it is released.
+    ForceOpen(BreakerAt),
+    /// Lets go of a breaker that was forced open: it is half-open then.
+    Release(BreakerAt),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -60,6 +76,12 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// A call may be made.
+    Permitted(PermitId),
+    /// A report has come.
+    Reported(Reported),
+    /// A call may be tried again after this.
+    RetryIn(Ttl),
 }
 
 impl Outcome {
@@ -69,6 +91,9 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Permitted(permit) => json!({ "permit": permit.number() }),
+            Self::Reported(reported) => json!({ "report": reported.code() }),
+            Self::RetryIn(wait) => json!({ "retry_in_ms": wait.as_millis() }),
         }
     }
 }
@@ -89,6 +114,9 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is about a guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl OperationError {
@@ -99,6 +127,7 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::Guard(error) => error.code(),
         }
     }
 }
@@ -174,6 +203,12 @@ mod tests {
             r#"{"enter":{"posture":"a"}}"#,
             r#"{"quarantine":{"what":{"subject":{"type":"user"},"scope":"tenant:a"}}}"#,
             r#"{"quarantine":{"what":{}}}"#,
+            r#"{"acquire":{"signal":"gateway","keys":"a"}}"#,
+            r#"{"report":{"signal":"gateway","permit":-1,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1.5,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1,"outcome":"fine"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1}}"#,
+            r#"{"force_open":"gateway"}"#,
         ] {
             assert_eq!(read(text).unwrap_err().code(), "malformed_operation", "{text}");
         }

@@ -11,8 +11,7 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 9] =
-    ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
+const LATER: [&str; 8] = ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "heartbeat", "absolute"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -151,13 +150,18 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 21] = [
+const PACK_MAPS: [&str; 26] = [
     "",
     "valid",
     "schema",
     "signals/*",
     "signals/*/recover",
     "signals/*/quorum",
+    "signals/*/breaker",
+    "signals/*/bulkhead",
+    "signals/*/limiter",
+    "signals/*/retry",
+    "signals/*/replay_guard",
     "actions/*",
     "actions/*/cache",
     "actions/*/on_failure/*",

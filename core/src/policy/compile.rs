@@ -4,6 +4,7 @@
 
 mod actions;
 mod candidates;
+mod guards;
 mod loss;
 mod postures;
 mod rules;

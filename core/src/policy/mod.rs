@@ -1,7 +1,7 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `guard`, `action`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `bundle` (bytes, digest and trust).
 
 pub mod action;
@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod candidate;
 pub mod compile;
 pub mod format;
+pub mod guard;
 pub mod index;
 pub mod posture;
 pub mod rule;

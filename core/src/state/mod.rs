@@ -4,6 +4,7 @@ pub mod cache;
 pub mod cache_key;
 pub mod clocks;
 pub mod events;
+pub mod guards;
 pub mod postures;
 pub mod quarantine;
 pub mod signals;
