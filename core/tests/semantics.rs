@@ -319,7 +319,6 @@ fn what_is_to_come_is_refused_by_its_name() {
         ("", "audit"),
         ("", "rollout"),
         ("", "slo"),
-        ("/signals/idp", "breaker"),
         ("/signals/idp", "heartbeat"),
         ("/actions/read", "audit"),
         ("/rules/0", "absolute"),
