@@ -25,6 +25,8 @@ pub struct Limits {
     /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
     /// Default 200,000.
     pub quarantines_max: usize,
+    /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
+    pub quarantine_conditions_max: usize,
     /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
     /// Default 10,000.
     pub permits_max: usize,
@@ -94,6 +96,7 @@ impl Limits {
         scopes_max: 8,
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
+        quarantine_conditions_max: 64,
         permits_max: 10_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,

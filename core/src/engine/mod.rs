@@ -93,6 +93,9 @@ pub enum ActivateError {
         /// The posture.
         posture: Name,
     },
+    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
+    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
+    LosesQuarantine,
 }
 
 impl ActivateError {
@@ -104,6 +107,7 @@ impl ActivateError {
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
+            Self::LosesQuarantine => "loses_quarantine",
         }
     }
 }
@@ -174,13 +178,16 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), &bundle, now).and_then(|()| told.keeps_postures(&bundle));
+        let admitted = admissible(told.active.as_ref(), &bundle, now)
+            .and_then(|()| told.keeps_postures(&bundle))
+            .and_then(|()| told.keeps_quarantine(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
         told.carry_guards(&bundle);
+        told.quarantines.outdate();
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
@@ -344,6 +351,7 @@ impl Engine {
         if !snapshot.engine_ok {
             return decision;
         }
+        let limits = &self.config.limits;
         // Gate 1: a bundle is active, and inside its validity.
         let Some(active) = &snapshot.active else {
             return decision.denied(Reason::NoPolicy);
@@ -376,7 +384,7 @@ impl Engine {
         };
         // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+        if snapshot.quarantines(request, &slots, limits, now) {
             return decision.denied(Reason::Quarantined);
         }
         // Gate 5: the strictest posture of the request's scopes permits it.

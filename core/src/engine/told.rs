@@ -41,7 +41,7 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
-    steps_max: u32,
+    limits: Limits,
 }
 
 impl Told {
@@ -56,11 +56,11 @@ impl Told {
             activations: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
-            quarantines: Quarantines::new(limits.quarantines_max, seed),
+            quarantines: Quarantines::new(limits, seed),
             quarantines_ended: Vec::new(),
             transitions: Vec::new(),
             settled: None,
-            steps_max: limits.steps_max,
+            limits: limits.clone(),
         }
     }
 
@@ -72,6 +72,7 @@ impl Told {
         let policy = Arc::clone(active.bundle.policy());
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
+        self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
@@ -178,6 +179,12 @@ impl Told {
         lost.map_or(Ok(()), |posture| Err(ActivateError::LosesPosture { posture }))
     }
 
+    /// Whether what is quarantined by a condition can be told by the bundle too.
+    pub(super) fn keeps_quarantine(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let compiled = self.quarantines.compiled(bundle.policy(), None, &self.limits);
+        compiled.map(|_| ()).map_err(|_| ActivateError::LosesQuarantine)
+    }
+
     /// Takes the postures over to the bundle that is about to be active.
     pub(super) fn carry_postures(&mut self, bundle: &Bundle) {
         let before = self.active.as_ref().map(|active| &active.bundle.policy().postures);
@@ -189,7 +196,7 @@ impl Told {
     fn entry_truths(&self, policy: &Policy, signals: &[SignalView], at: Monotonic) -> Vec<Option<Truth>> {
         let truth = |program: &crate::condition::program::Program| {
             let arena = Bump::new();
-            let steps_left = Cell::new(self.steps_max);
+            let steps_left = Cell::new(self.limits.steps_max);
             program.truth(&Scope {
                 slots: &[],
                 signals,

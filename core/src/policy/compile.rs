@@ -8,10 +8,13 @@ mod guards;
 mod loss;
 mod postures;
 mod rules;
+mod selector;
 mod signals;
 mod typing;
 
 use hashbrown::HashMap;
+
+pub use selector::{Conditions, Seen};
 
 use super::action::ActionSpec;
 use super::bundle::escape;
