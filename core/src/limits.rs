@@ -42,6 +42,11 @@ pub struct Limits {
     /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
     /// Default 256.
     pub overrides_max: usize,
+    /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
+    pub quarantine_conditions_max: usize,
+    /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
+    /// Default 10,000.
+    pub permits_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -116,6 +121,8 @@ impl Limits {
         flags_max: 64,
         proposals_max: 1_000,
         overrides_max: 256,
+        quarantine_conditions_max: 64,
+        permits_max: 10_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,

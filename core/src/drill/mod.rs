@@ -27,7 +27,7 @@ use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
-pub use operations::PostureCall;
+pub use operations::{GuardedCall, PostureCall};
 use timeline::Stage;
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
@@ -112,6 +112,15 @@ pub struct Step {
     /// A flag that an operator clears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_flag: Option<String>,
+    /// A breaker that an operator forces open, by its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_open: Option<String>,
+    /// A breaker that an operator lets go of, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// A call through a guard, and what it comes to where the guard lets it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<GuardedCall>,
     /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operate: Vec<Operation>,
@@ -249,6 +258,7 @@ impl Drill {
                 "steps/*/approve",
                 "steps/*/withdraw",
                 "steps/*/set_flag",
+                "steps/*/call",
                 "steps/*/operate/*",
                 "steps/*/operate/*/*",
             ],
@@ -435,6 +445,10 @@ impl Play<'_> {
             let done = self.stage.operate(&operation, now);
             kept = done.map_or_else(|error| Some(error.code()), |outcome| outcome.waits_for()).or(kept);
             told.push(operations::told(&operation));
+        }
+        if let Some(call) = &step.call {
+            kept = operations::call(self.stage, call, now).err().map(|error| error.code()).or(kept);
+            told.push(format!("call {}", call.signal));
         }
         kept
     }

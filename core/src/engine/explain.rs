@@ -107,7 +107,7 @@ fn trace(
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
 
-    if snapshot.quarantine.holds(&request, &policy.postures, &slots) {
+    if snapshot.quarantines(&request, &slots, limits, now) {
         return Err(crate::reason::Reason::Quarantined.code().to_owned());
     }
     let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);

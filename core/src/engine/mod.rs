@@ -9,6 +9,7 @@ mod degraded;
 mod evaluate;
 mod explain;
 mod flags;
+mod guards;
 mod lives;
 mod operate;
 mod overrides;
@@ -126,6 +127,9 @@ pub enum ActivateError {
         /// The flag.
         flag: Name,
     },
+    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
+    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
+    LosesQuarantine,
 }
 
 impl ActivateError {
@@ -140,6 +144,7 @@ impl ActivateError {
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
             Self::LosesFlag { .. } => "loses_flag",
+            Self::LosesQuarantine => "loses_quarantine",
         }
     }
 }
@@ -210,15 +215,19 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = told.admits(&bundle, now)
+        let admitted = told
+            .admits(&bundle, now)
             .and_then(|()| told.keeps_postures(&bundle))
-            .and_then(|()| told.keeps_flags(&bundle));
+            .and_then(|()| told.keeps_flags(&bundle))
+            .and_then(|()| told.keeps_quarantine(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
         let started_anew = !told.engine_ok;
+        told.carry_guards(&bundle);
+        told.quarantines.outdate();
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
@@ -409,6 +418,7 @@ impl Engine {
         if !snapshot.engine_ok {
             return decision;
         }
+        let limits = &self.config.limits;
         // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
             return decision.denied(Reason::NoPolicy);
@@ -441,7 +451,7 @@ impl Engine {
         };
         // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
-            if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+            if snapshot.quarantines(request, &slots, limits, now) {
                 return decision.denied(Reason::Quarantined);
             }
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
@@ -451,7 +461,7 @@ impl Engine {
         };
         let evaluation = Evaluation {
             policy,
-            limits: &self.config.limits,
+            limits,
             request: *request,
             slots: &slots,
             signals: &snapshot.signals,
@@ -471,7 +481,7 @@ impl Engine {
         let Question { snapshot, number, action, need, standing, terms } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(&request, &policy.postures, slots) {
+        if snapshot.quarantines(&request, slots, &self.config.limits, now) {
             return decision.denied(Reason::Quarantined);
         }
         // Gate 5: the strictest posture of the request's scopes permits it.
@@ -549,7 +559,8 @@ impl Engine {
         if let Some(active) = &snapshot.active {
             for (number, from, to) in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                    let guard = told.guards.state(number, now.monotonic);
+                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to, guard });
                 }
             }
         }

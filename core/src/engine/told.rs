@@ -18,6 +18,7 @@ use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
+use crate::state::guards::Guards;
 use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
@@ -33,6 +34,7 @@ pub(super) struct Told {
     /// Whose bundles are taken.
     pub(super) trust: Trust,
     pub(super) held: Vec<Held>,
+    pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
@@ -52,7 +54,7 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
-    steps_max: u32,
+    limits: Limits,
 }
 
 impl Told {
@@ -62,13 +64,14 @@ impl Told {
             highest: None,
             trust,
             held: Vec::new(),
+            guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
             engine_ok: true,
             activations: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
-            quarantines: Quarantines::new(limits.quarantines_max, seed),
+            quarantines: Quarantines::new(limits, seed),
             approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
             overrides: Overrides::new(limits.overrides_max),
             flags: Flags::default(),
@@ -76,7 +79,7 @@ impl Told {
             happened: Vec::new(),
             transitions: Vec::new(),
             settled: None,
-            steps_max: limits.steps_max,
+            limits: limits.clone(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Told {
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
         self.expire_approvals(now);
+        self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
@@ -152,7 +156,7 @@ impl Told {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
         let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
-        standings(&policy.signals, &self.held, built_in, now.monotonic)
+        standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -212,6 +216,17 @@ impl Told {
         Ok(())
     }
 
+    /// Whether the two clocks have not parted, by now either.
+    pub(super) fn trusts(&self, now: Now) -> bool {
+        self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(now))
+    }
+
+    /// Takes the guards over to the bundle that is about to be active.
+    pub(super) fn carry_guards(&mut self, bundle: &Bundle) {
+        let before = self.active.as_ref().map(|active| &**active.bundle.policy());
+        self.guards.carry(before, bundle.policy(), !self.engine_ok);
+    }
+
     /// Whether the bundle has every posture that is entered.
     pub(super) fn keeps_postures(&self, bundle: &Bundle) -> Result<(), ActivateError> {
         let Some(active) = &self.active else { return Ok(()) };
@@ -229,6 +244,12 @@ impl Told {
     fn approvals_due(&self, policy: &Policy, now: Monotonic) -> Option<Monotonic> {
         let due = [self.approvals.due(), self.overrides.due(), self.flags.due(), self.approved_leave_due(policy, now)];
         due.into_iter().flatten().min()
+    }
+
+    /// Whether what is quarantined by a condition can be told by the bundle too.
+    pub(super) fn keeps_quarantine(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let compiled = self.quarantines.compiled(bundle.policy(), None, &self.limits);
+        compiled.map(|_| ()).map_err(|_| ActivateError::LosesQuarantine)
     }
 
     /// Takes the postures over to the bundle that is about to be active.
@@ -256,7 +277,7 @@ impl Told {
     fn entry_truths(&self, policy: &Policy, signals: &[SignalView], at: Monotonic) -> Vec<Option<Truth>> {
         let truth = |program: &crate::condition::program::Program| {
             let arena = Bump::new();
-            let steps_left = Cell::new(self.steps_max);
+            let steps_left = Cell::new(self.limits.steps_max);
             program.truth(&Scope {
                 slots: &[],
                 signals,

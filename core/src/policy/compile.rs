@@ -5,13 +5,17 @@
 mod actions;
 mod approvals;
 mod candidates;
+mod guards;
 mod loss;
 mod postures;
 mod rules;
+mod selector;
 mod signals;
 mod typing;
 
 use hashbrown::HashMap;
+
+pub use selector::{Conditions, Seen};
 
 use super::action::ActionSpec;
 use super::approver::Approvers;

@@ -49,10 +49,16 @@ impl Event {
             EventKind::TrustRefused { code } => {
                 put("code", (*code).into());
             }
-            EventKind::SignalChanged { signal, from, to } => {
+            EventKind::SignalChanged { signal, from, to, guard } => {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+                if let Some(guard) = guard {
+                    put("guard", (*guard).into());
+                }
+            }
+            EventKind::GuardForcedOpen { signal } | EventKind::GuardReleased { signal } => {
+                put("signal", signal.as_str().into());
             }
             EventKind::Quarantined { selector, reason } => {
                 put("selector", (**selector).into());
@@ -227,6 +233,18 @@ pub enum EventKind {
         from: Status,
         /// What it is.
         to: Status,
+        /// Where the guard stands that the signal is, as in `half_open`; nothing where it is none.
+        guard: Option<&'static str>,
+    },
+    /// An operator forced a breaker open.
+    GuardForcedOpen {
+        /// Its signal.
+        signal: Name,
+    },
+    /// An operator let go of a breaker that was forced open.
+    GuardReleased {
+        /// Its signal.
+        signal: Name,
     },
     /// An observation was not taken.
     ObservationIgnored {
@@ -404,6 +422,8 @@ impl EventKind {
             Self::TrustRotated { .. } => "trust_rotated",
             Self::TrustRefused { .. } => "trust_refused",
             Self::SignalChanged { .. } => "signal_changed",
+            Self::GuardForcedOpen { .. } => "guard_forced_open",
+            Self::GuardReleased { .. } => "guard_released",
             Self::ObservationIgnored { .. } => "observation_ignored",
             Self::Quarantined { .. } => "quarantined",
             Self::QuarantineLifted { .. } => "quarantine_lifted",

@@ -6,6 +6,7 @@ pub mod cache_key;
 pub mod clocks;
 pub mod events;
 pub mod flags;
+pub mod guards;
 pub mod overrides;
 pub mod postures;
 pub mod proposal;

@@ -118,6 +118,10 @@ pub(super) fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>
             Ok(specs.map(|spec| spec.name.as_str()).collect())
         }
         Some((spec, Source::Observed { .. })) => Ok(vec![spec.name.as_str()]),
+        Some((_, Source::Guard { .. })) => Err(Failure::Usage(format!(
+            "{} is a guard, whose status comes from the calls of its host; try it in a case or a drill",
+            quoted(name)
+        ))),
         Some((_, Source::BuiltIn)) => Err(Failure::Usage(format!("the engine itself observes {}", quoted(name)))),
         None => {
             let near = nearest(name, observed(bundle)).map(|near| format!("; did you mean `{near}`?"));
