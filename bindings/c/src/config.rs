@@ -20,6 +20,14 @@ pub struct fallgate_limits {
     pub actions_max: u64,
     /// Signals that a bundle declares.
     pub signals_max: u64,
+    /// Postures that a bundle declares.
+    pub postures_max: u64,
+    /// Kinds of scopes that a bundle declares.
+    pub scopes_max: u64,
+    /// Scopes with a posture of their own; beyond, one is entered everywhere.
+    pub scope_instances_max: u64,
+    /// Quarantines at a time, and as many revocations; beyond, all is quarantined.
+    pub quarantines_max: u64,
     /// Attributes that a bundle reads.
     pub slots_max: u64,
     /// Bytes of one condition.
@@ -98,6 +106,10 @@ macro_rules! for_each_limit {
             rules_max,
             actions_max,
             signals_max,
+            postures_max,
+            scopes_max,
+            scope_instances_max,
+            quarantines_max,
             slots_max,
             condition_bytes_max,
             condition_nodes_max,

@@ -45,6 +45,8 @@ pub struct fallgate_decision {
     pub rule: [c_char; 64],
     /// The bundle that decided; empty if there was none.
     pub bundle: [c_char; 64],
+    /// The posture that the request was under; empty if there was no bundle.
+    pub posture: [c_char; 64],
 }
 
 /// A decision that never was: a deny.
@@ -64,6 +66,7 @@ pub(crate) const NONE: fallgate_decision = fallgate_decision {
     reason_code: [0; 32],
     rule: [0; 64],
     bundle: [0; 64],
+    posture: [0; 64],
 };
 
 impl fallgate_decision {
@@ -97,6 +100,7 @@ impl fallgate_decision {
         put(&mut out.reason_code, decision.reason().code());
         put(&mut out.rule, decision.rule().unwrap_or_default());
         put(&mut out.bundle, decision.bundle());
+        put(&mut out.posture, decision.posture());
         put_bytes(&mut out.id, &decision.id().letters());
         out
     }

@@ -1,8 +1,9 @@
-/* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a line.
+/* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a
+ * line, and each operation with its outcome or the code of why it was not done.
  *
  * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one; `at MONOTONIC WALL`; `activate`;
- * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `json` and a text; `arrays` and a request.
- * script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
+ * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `operate` and a text; `json` and a text;
+ * `arrays` and a request. script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
 #include "script.h"
 
 static fallgate_engine *engine;
@@ -18,6 +19,7 @@ static void answer(fallgate_effect effect, const fallgate_decision *decision) {
     CHECK((strstr(text, "\"decision\":true") != NULL) == (effect == FALLGATE_EFFECT_ALLOW));
     CHECK(strstr(text, decision->reason_code) != NULL && strstr(text, decision->id) != NULL);
     CHECK(strstr(text, decision->rule) != NULL && strstr(text, decision->bundle) != NULL);
+    CHECK(strstr(text, decision->posture) != NULL);
     puts(text);
 }
 
@@ -33,6 +35,22 @@ static void observe(void) {
     CHECK(taken == FALLGATE_STATUS_OK || taken == FALLGATE_STATUS_OBSERVATION_OLDER ||
           taken == FALLGATE_STATUS_OBSERVATION_FUTURE || taken == FALLGATE_STATUS_UNKNOWN_SIGNAL ||
           taken == FALLGATE_STATUS_NOT_OBSERVABLE);
+}
+
+/* What an operation came to, or why it was not done: one of the two is null. */
+static void operate(void) {
+    fallgate_str operation = read_text();
+    fallgate_text *outcome = NULL;
+    fallgate_error *error = NULL;
+    fallgate_status status = fallgate_engine_operate(engine, operation.data, operation.length, &now, &outcome, &error);
+    CHECK((status == FALLGATE_STATUS_OK) == (error == NULL) && (outcome == NULL) == (error != NULL));
+    if (status == FALLGATE_STATUS_OK) {
+        printf("{\"outcome\":%s,\"because\":null}\n", fallgate_text_data(outcome));
+    } else {
+        CHECK(status == FALLGATE_STATUS_OPERATION_REFUSED && fallgate_error_status(error) == status);
+        printf("{\"outcome\":null,\"because\":\"%s\"}\n", fallgate_error_code(error));
+    }
+    CHECK(fallgate_text_free(&outcome) == FALLGATE_STATUS_OK && fallgate_error_free(&error) == FALLGATE_STATUS_OK);
 }
 
 int main(void) {
@@ -66,6 +84,8 @@ int main(void) {
             CHECK(fallgate_engine_anchor_clocks(engine, &now) == FALLGATE_STATUS_OK);
         } else if (strncmp(line, "observe ", 8) == 0) {
             observe();
+        } else if (is("operate")) {
+            operate();
         } else if (is("json")) {
             fallgate_str text = read_text();
             answer(fallgate_engine_decide_json(engine, text.data, text.length, &now, &decision, details), &decision);
