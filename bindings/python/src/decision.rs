@@ -120,6 +120,15 @@ impl PyDecision {
         }
     }
 
+    /// The posture that the request was under; empty if there was no bundle.
+    #[getter]
+    fn posture(&self) -> &str {
+        match &self.0 {
+            Origin::Made(decision) => decision.posture(),
+            Origin::Restored(restored) => restored.text("posture").unwrap_or_default(),
+        }
+    }
+
     /// What the host has to do along with it.
     #[getter]
     fn obligations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

@@ -24,10 +24,11 @@ use crate::batch;
 use crate::clock::{At, PyNow, when};
 use crate::decision::PyDecision;
 use crate::drill::PyDrillReport;
-use crate::error::{PyDiagnostic, not_activated};
+use crate::error::{PyDiagnostic, not_activated, not_done};
 use crate::event::PyEvent;
 use crate::fork::detached;
 use crate::json::to_python;
+use crate::operation;
 use crate::request::{Parts, standing};
 use crate::source;
 use crate::value::{Bounds, Fault, Reader};
@@ -157,6 +158,24 @@ impl PyEngine {
         };
         let value = serde_json::to_value(explanation).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(to_python(py, &value)?.cast_into()?)
+    }
+
+    #[pyo3(signature = (operation, *, now=None))]
+    fn operate<'py>(&self, operation: &Bound<'py, PyAny>, now: Option<At>) -> PyResult<Bound<'py, PyDict>> {
+        let py = operation.py();
+        let done = match operation::bytes_of(operation, &self.limits)? {
+            Ok(bytes) => self.engine.operate_json(&bytes, when(now)),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(outcome) => Ok(to_python(py, &outcome.to_json())?.cast_into()?),
+            Err(error) => Err(not_done(py, &error)),
+        }
+    }
+
+    #[pyo3(signature = (scope=None))]
+    fn posture(&self, scope: Option<&str>) -> Option<String> {
+        self.engine.posture(scope).map(|posture| posture.as_str().to_owned())
     }
 
     #[pyo3(signature = (*, now=None))]

@@ -31,7 +31,8 @@ from ._fallgate import (
 )
 from .engine import Engine
 from .entity import Entity
-from .errors import ActivateError, BundleError, Denied, DrillError, Error
+from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
+from .operations import Named, Quarry
 
 __all__ = [
     "ActivateError",
@@ -48,8 +49,11 @@ __all__ = [
     "Entity",
     "Error",
     "Event",
+    "Named",
     "Now",
     "Obligation",
+    "OperationError",
+    "Quarry",
     "StepReport",
     "__version__",
     "authzen_metadata",

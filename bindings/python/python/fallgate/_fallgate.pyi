@@ -85,6 +85,21 @@ class Engine:
     ) -> dict[str, Any]:
         """Explains what `decide` would say, without an effect on anything: the rules considered and what each came to."""
 
+    def operate(self, operation: Mapping[str, Any] | str | bytes | bytearray, *, now: _Now = None) -> dict[str, Any]:
+        """Does an operation: a mapping with one member, named after what is done, or its JSON. Says what it came to.
+
+        `{"enter_posture": {"posture": "read-only"}}` and its like; the repository has them all in
+        `docs/formats/operation.schema.json`. What it came to is a dict, empty where it was just done. It is what the
+        methods named after operations call. Raises `OperationError` where it was not done, with the code that says why:
+        `malformed_operation` for what is no operation.
+        """
+
+    def posture(self, scope: str | None = None) -> str | None:
+        """The posture that is in force, everywhere or in a scope such as `tenant:acme`; `None` without a bundle.
+
+        It is that of the last call that told the engine the time.
+        """
+
     def advance(self, *, now: _Now = None) -> None:
         """Lets time alone do what is due, so that events come even when nobody asks anything."""
 
@@ -134,6 +149,10 @@ class Decision:
     @property
     def revision(self) -> int:
         """The revision of that bundle; zero if there was none."""
+
+    @property
+    def posture(self) -> str:
+        """The posture that the request was under; empty if there was no bundle."""
 
     @property
     def obligations(self) -> tuple[Obligation, ...]:

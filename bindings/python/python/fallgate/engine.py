@@ -1,4 +1,4 @@
-"""The engine: the native one, and what Python adds to it: opening, enforcing and guarding."""
+"""The engine: the native one with its operations, and what Python adds to it: opening, enforcing and guarding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import guarding
 from ._fallgate import Decision, Event, Now, Obligation
-from ._fallgate import Engine as _Engine
+from .operations import Operated
 
 __all__ = ["Engine"]
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Engine(_Engine):
+class Engine(Operated):
     """A policy decision point inside this process. Safe to share between threads, tasks and forked processes.
 
     An engine without a bundle denies everything. `key` are 16 secret bytes that hosts which take requests from strangers

@@ -1,0 +1,100 @@
+"""What operators and automations do to an engine, one method for each: every one is an operation of the core."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from ._fallgate import Engine as _Engine
+from ._fallgate import Now
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
+__all__ = ["Named", "Operated", "Quarry"]
+
+
+class Named(TypedDict):
+    """A type of subjects or resources, and which one of it; without an id, every one."""
+
+    type: str
+    id: NotRequired[str]
+
+
+class _Subject(TypedDict):
+    subject: Named
+
+
+class _Resource(TypedDict):
+    resource: Named
+
+
+class _Scope(TypedDict):
+    scope: str
+
+
+#: What is quarantined: `{"subject": …}`, `{"resource": …}`, `{"scope": "tenant:acme"}` or `"everything"`.
+Quarry = _Subject | _Resource | _Scope | Literal["everything"]
+
+_Clocks = Now | tuple[int, int] | None
+
+
+class Operated(_Engine):
+    """The operations as methods. Each raises `OperationError` where it was not done: its `code` says why."""
+
+    __slots__ = ()
+
+    def enter_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Enters a posture, everywhere or in a scope such as `tenant:acme`. One that is entered already stays so."""
+        self.operate({"enter_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def leave_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Leaves a posture, where all that its pack demands for that holds."""
+        self.operate({"leave_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def acknowledge_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Acknowledges a posture: it escalates no more until it is entered again."""
+        self.operate({"acknowledge_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def quarantine(
+        self,
+        what: Quarry,
+        *,
+        reason: str | None = None,
+        for_: timedelta | str | None = None,
+        absolute: bool | None = None,
+        now: _Clocks = None,
+    ) -> Quarry:
+        """Denies whatever is selected, whatever the rules say, `for_` a time, or until it is lifted.
+
+        `absolute` says that no override may ever get past it. Gives what is quarantined then: `"everything"`, where there
+        was no room for one more.
+        """
+        begun = self.operate({"quarantine": _given(what=what, reason=reason, for_=for_, absolute=absolute)}, now=now)
+        quarry: Quarry = begun["quarantined"]
+        return quarry
+
+    def lift_quarantine(self, what: Quarry, *, now: _Clocks = None) -> None:
+        """Lifts a quarantine before its end."""
+        self.operate({"lift_quarantine": what}, now=now)
+
+    def revoke(self, type: str, id: str, *, before: Now | int | None = None, now: _Clocks = None) -> None:
+        """Voids what was decided for a subject until `before`, inclusive: a time of the monotonic clock; left out, now.
+
+        After a password that was stolen, a role that was taken away: the next request is evaluated anew.
+        """
+        nanos = before.monotonic_ns if isinstance(before, Now) else before
+        until = None if nanos is None else f"{-(-nanos // 1_000_000)}ms"
+        self.operate({"revoke": _given(type=type, id=id, before=until)}, now=now)
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    """The members that were given, by the names of the core: a word that Python keeps for itself has a `_` behind it."""
+    return {name.rstrip("_"): _span(value) for name, value in members.items() if value is not None}
+
+
+def _span(value: Any) -> Any:
+    """A span as the core reads it: in whole milliseconds, rounded up."""
+    if isinstance(value, timedelta):
+        return f"{-(-value // timedelta(milliseconds=1))}ms"
+    return value
