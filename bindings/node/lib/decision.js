@@ -19,6 +19,7 @@
  * @property {string | null} rule
  * @property {string} bundle
  * @property {number} revision
+ * @property {string} posture
  * @property {readonly Obligation[]} obligations
  * @property {readonly string[]} messages
  * @property {readonly string[]} degraded
@@ -47,6 +48,7 @@ const NEVER = Object.freeze({
   rule: null,
   bundle: '',
   revision: 0,
+  posture: '',
   obligations: NONE,
   messages: NONE,
   degraded: NONE,
@@ -73,6 +75,8 @@ class Decision {
   bundle
   /** The bundle's revision. @readonly @type {number} */
   revision
+  /** The posture that the request was under; empty if there was no bundle. @readonly @type {string} */
+  posture
   /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
   obligations
   /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */
@@ -101,6 +105,7 @@ class Decision {
     this.rule = fields.rule
     this.bundle = fields.bundle
     this.revision = fields.revision
+    this.posture = fields.posture
     this.obligations = fields.obligations
     this.messages = fields.messages
     this.degraded = fields.degraded
@@ -123,6 +128,7 @@ class Decision {
     if (this.rule !== null) context.rule = this.rule
     context.bundle = this.bundle
     context.revision = this.revision
+    context.posture = this.posture
     context.cached = this.cached
     if (this.informationLoss) context.information_loss = true
     context.degraded = this.degraded
@@ -148,6 +154,7 @@ function fieldsOf(text) {
     rule: context.rule ?? null,
     bundle: context.bundle,
     revision: context.revision,
+    posture: context.posture,
     obligations: deeplyFrozen(context.obligations),
     messages: deeplyFrozen(context.messages ?? NONE),
     degraded: deeplyFrozen(context.degraded),

@@ -5,7 +5,7 @@ const addon = require('../native.js')
 const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
 const { Denied, FallgateError, native } = require('./failures.js')
 const packing = require('./packing.js')
-const { Unreadable, documentText, requestText } = require('./request.js')
+const { Unreadable, documentText, operationText, requestText } = require('./request.js')
 
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
@@ -22,6 +22,10 @@ const { Unreadable, documentText, requestText } = require('./request.js')
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
 /** @typedef {import('./words.js').Answer} Answer */
+/** @typedef {import('./words.js').Operation} Operation */
+/** @typedef {import('./words.js').Quarry} Quarry */
+/** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
+/** @typedef {import('./words.js').InScope} InScope */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -292,6 +296,121 @@ class Engine {
   }
 
   /**
+   * Does an operation, and says what it came to. The methods that are named after operations call it.
+   *
+   * @param {Operation | string | Uint8Array} operation An object with one member, named after what is done; or its JSON.
+   * @param {Timed} [options]
+   * @returns {Readonly<Record<string, any>>} Empty where there is nothing to say but that it was done.
+   * @throws {FallgateError} where it was not done, with the code that says why: `malformed_operation` for what is none.
+   */
+  operate(operation, options) {
+    const [monotonic, wall] = clocks(options)
+    const handle = this.#handle
+    let bytes
+    try {
+      bytes = operationBytes(operation, this.#everything.bytes)
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      const message = error.detail.replace('the request', 'the operation')
+      native(() => addon.refuseOperation(handle, message))
+      throw error
+    }
+    return deeplyFrozen(JSON.parse(native(() => addon.operate(handle, bytes, monotonic, wall))))
+  }
+
+  /**
+   * The posture that is in force, everywhere or in a scope such as `tenant:acme`, as of the last call that told the engine
+   * the time; null where no bundle is active.
+   *
+   * @param {string} [scope]
+   * @returns {string | null}
+   */
+  posture(scope) {
+    if (scope !== undefined && typeof scope !== 'string') throw new TypeError('a scope is a text')
+    return addon.posture(this.#handle, scope)
+  }
+
+  /**
+   * Enters a posture. One that is entered already stays so.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} where the pack has no such posture or scope.
+   */
+  enterPosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ enter_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Leaves a posture, where all that its pack demands for that holds.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} with the code of the first demand that is not met.
+   */
+  leavePosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ leave_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Acknowledges a posture: it escalates no more until it is entered again.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not entered there.
+   */
+  acknowledgePosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ acknowledge_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Denies whatever is selected, whatever the rules say, until it is lifted or over.
+   *
+   * @param {Quarry} what
+   * @param {Timed & QuarantineTerms} [options]
+   * @returns {Quarry} What is quarantined then: everything, where there was no room for one more.
+   * @throws {FallgateError}
+   */
+  quarantine(what, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ quarantine: { ...members, what } }, { now }).quarantined
+  }
+
+  /**
+   * Lifts a quarantine before its end.
+   *
+   * @param {Quarry} what
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not quarantined.
+   */
+  liftQuarantine(what, options) {
+    this.operate({ lift_quarantine: what }, options)
+  }
+
+  /**
+   * Voids what was decided for a subject: after a password that was stolen, a role that was taken away. The next request is
+   * evaluated anew.
+   *
+   * @param {{ readonly type: string, readonly id: string }} subject
+   * @param {Timed & { before?: bigint }} [options] `before`: until when, inclusive, on the monotonic clock; left out, now.
+   * @returns {void}
+   */
+  revoke(subject, options) {
+    const { now, before, ...members } = given(options)
+    if (before !== undefined && typeof before !== 'bigint') throw new TypeError('`before` must be a bigint')
+    // A span of the core, in whole milliseconds: rounded up, so that nothing is kept that should be void.
+    const until = before === undefined ? {} : { before: `${(before + 999_999n) / 1_000_000n}ms` }
+    this.operate({ revoke: { ...members, ...until, ...subject } }, { now })
+  }
+
+  /**
    * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
    * come in time even when nobody asks.
    *
@@ -541,6 +660,36 @@ function clocks(options) {
     typeof wallNs === 'bigint' && wallNs >= -(2n ** 63n) && wallNs < 2n ** 63n
   if (!whole) throw new TypeError('`now` must be `{ monotonicNs, wallNs }`, two bigints of nanoseconds within 64 bits')
   return [monotonicNs, wallNs]
+}
+
+/**
+ * The options of an operation that were given; those that are undefined are left out.
+ *
+ * @param {any} options
+ * @returns {any}
+ */
+function given(options) {
+  return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * The bytes of an operation.
+ *
+ * @param {unknown} operation
+ * @param {number} bytes How many the core would read.
+ * @returns {Uint8Array}
+ * @throws {Unreadable} for what has no single meaning.
+ */
+function operationBytes(operation, bytes) {
+  if (operation instanceof Uint8Array) return own(operation)
+  if (typeof operation === 'string') {
+    if (!operation.isWellFormed()) throw new Unreadable('holds half of a character')
+    return Buffer.from(operation)
+  }
+  if (typeof operation !== 'object' || operation === null) {
+    throw new TypeError('an operation is an object with one member, named after what is done, or its JSON')
+  }
+  return Buffer.from(operationText(operation, { ...DOCUMENT, bytes }))
 }
 
 /** @type {[undefined, undefined]} */

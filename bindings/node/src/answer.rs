@@ -21,6 +21,7 @@ struct Key {
     rule: Option<Name>,
     bundle: Name,
     revision: u64,
+    posture: Name,
     cached: bool,
     information_loss: bool,
 }
@@ -73,6 +74,7 @@ impl Labels {
             },
             bundle: fallgate::name::name(decision.bundle())?,
             revision: decision.revision(),
+            posture: fallgate::name::name(decision.posture())?,
             cached: decision.cached(),
             information_loss: decision.information_loss(),
         };

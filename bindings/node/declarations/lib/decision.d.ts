@@ -21,6 +21,7 @@ export type Fields = {
     rule: string | null;
     bundle: string;
     revision: number;
+    posture: string;
     obligations: readonly Obligation[];
     messages: readonly string[];
     degraded: readonly string[];
@@ -50,6 +51,8 @@ declare class Decision {
     readonly bundle: string;
     /** The bundle's revision. @readonly @type {number} */
     readonly revision: number;
+    /** The posture that the request was under; empty if there was no bundle. @readonly @type {string} */
+    readonly posture: string;
     /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
     readonly obligations: readonly Obligation[];
     /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */

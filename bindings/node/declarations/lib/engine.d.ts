@@ -19,6 +19,10 @@ export type DrillReport = import('./words.js').DrillReport;
 export type ObligationHandler = import('./words.js').ObligationHandler;
 export type EnforceOptions = import('./words.js').EnforceOptions;
 export type Answer = import('./words.js').Answer;
+export type Operation = import('./words.js').Operation;
+export type Quarry = import('./words.js').Quarry;
+export type QuarantineTerms = import('./words.js').QuarantineTerms;
+export type InScope = import('./words.js').InScope;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -34,6 +38,10 @@ export type Answer = import('./words.js').Answer;
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
 /** @typedef {import('./words.js').Answer} Answer */
+/** @typedef {import('./words.js').Operation} Operation */
+/** @typedef {import('./words.js').Quarry} Quarry */
+/** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
+/** @typedef {import('./words.js').InScope} InScope */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -157,6 +165,82 @@ declare class Engine {
      * @returns {Explanation}
      */
     explain(request: Request, options?: Timed): Explanation;
+    /**
+     * Does an operation, and says what it came to. The methods that are named after operations call it.
+     *
+     * @param {Operation | string | Uint8Array} operation An object with one member, named after what is done; or its JSON.
+     * @param {Timed} [options]
+     * @returns {Readonly<Record<string, any>>} Empty where there is nothing to say but that it was done.
+     * @throws {FallgateError} where it was not done, with the code that says why: `malformed_operation` for what is none.
+     */
+    operate(operation: Operation | string | Uint8Array, options?: Timed): Readonly<Record<string, any>>;
+    /**
+     * The posture that is in force, everywhere or in a scope such as `tenant:acme`, as of the last call that told the engine
+     * the time; null where no bundle is active.
+     *
+     * @param {string} [scope]
+     * @returns {string | null}
+     */
+    posture(scope?: string): string | null;
+    /**
+     * Enters a posture. One that is entered already stays so.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} where the pack has no such posture or scope.
+     */
+    enterPosture(posture: string, options?: InScope): void;
+    /**
+     * Leaves a posture, where all that its pack demands for that holds.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} with the code of the first demand that is not met.
+     */
+    leavePosture(posture: string, options?: InScope): void;
+    /**
+     * Acknowledges a posture: it escalates no more until it is entered again.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not entered there.
+     */
+    acknowledgePosture(posture: string, options?: InScope): void;
+    /**
+     * Denies whatever is selected, whatever the rules say, until it is lifted or over.
+     *
+     * @param {Quarry} what
+     * @param {Timed & QuarantineTerms} [options]
+     * @returns {Quarry} What is quarantined then: everything, where there was no room for one more.
+     * @throws {FallgateError}
+     */
+    quarantine(what: Quarry, options?: Timed & QuarantineTerms): Quarry;
+    /**
+     * Lifts a quarantine before its end.
+     *
+     * @param {Quarry} what
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not quarantined.
+     */
+    liftQuarantine(what: Quarry, options?: Timed): void;
+    /**
+     * Voids what was decided for a subject: after a password that was stolen, a role that was taken away. The next request is
+     * evaluated anew.
+     *
+     * @param {{ readonly type: string, readonly id: string }} subject
+     * @param {Timed & { before?: bigint }} [options] `before`: until when, inclusive, on the monotonic clock; left out, now.
+     * @returns {void}
+     */
+    revoke(subject: {
+        readonly type: string;
+        readonly id: string;
+    }, options?: Timed & {
+        before?: bigint;
+    }): void;
     /**
      * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
      * come in time even when nobody asks.

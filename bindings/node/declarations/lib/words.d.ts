@@ -42,11 +42,12 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax'
- *   | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
+ *   | 'scopeInstancesMax' | 'quarantinesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
- *   | 'drillStepsMax' | 'batchMax', number>>} Limits
+ *   | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>} Limits
  */
 /**
  * How an engine is set up. What is left out is the core's default.
@@ -65,11 +66,44 @@
  * @property {Readonly<Now>} at When.
  * @property {string} [bundle] Of an activation: the bundle's name.
  * @property {number} [revision] Of an activation: the bundle's revision.
- * @property {string} [cause] Of a refused bundle: why.
+ * @property {string} [cause] Of a refused bundle, of a posture that was entered, or was not left: why.
  * @property {string} [signal] Of a signal: its name.
  * @property {Status} [from] Of a signal that changed: what it was.
  * @property {Status} [to] Of a signal that changed: what it is.
  * @property {Observed} [outcome] Of an observation that was not taken: why.
+ * @property {string} [posture] Of a posture: its name.
+ * @property {string} [scope] Of a posture: where, unless it is everywhere.
+ * @property {string} [selector] Of a quarantine or a revocation: what it selects.
+ * @property {string} [reason] Of a quarantine: why.
+ */
+/**
+ * What is done to an engine: an object with one member, named after what is done, as in
+ * `{ enter_posture: { posture: 'read-only' } }`.
+ *
+ * @typedef {{ readonly [name: string]: Value }} Operation
+ */
+/**
+ * A type of subjects or resources, and which one of it; without an `id`, every one.
+ *
+ * @typedef {{ readonly type: string, readonly id?: string }} Named
+ */
+/**
+ * What is quarantined.
+ *
+ * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | 'everything'} Quarry
+ */
+/**
+ * Where a posture is meant; left out, everywhere.
+ *
+ * @typedef {Timed & { scope?: string }} InScope `scope`: as in `tenant:acme`.
+ */
+/**
+ * How a quarantine is begun.
+ *
+ * @typedef {object} QuarantineTerms
+ * @property {string} [reason] Why, for the event.
+ * @property {string} [for] For how long, as in `5m`; left out, until it is lifted.
+ * @property {boolean} [absolute] Whether no override may ever get past it.
  */
 /**
  * What was counted since the engine was made.
@@ -207,7 +241,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -241,7 +275,7 @@ export type Event = {
      */
     revision?: number;
     /**
-     * Of a refused bundle: why.
+     * Of a refused bundle, of a posture that was entered, or was not left: why.
      */
     cause?: string;
     /**
@@ -260,6 +294,53 @@ export type Event = {
      * Of an observation that was not taken: why.
      */
     outcome?: Observed;
+    /**
+     * Of a posture: its name.
+     */
+    posture?: string;
+    /**
+     * Of a posture: where, unless it is everywhere.
+     */
+    scope?: string;
+    /**
+     * Of a quarantine or a revocation: what it selects.
+     */
+    selector?: string;
+    /**
+     * Of a quarantine: why.
+     */
+    reason?: string;
+};
+export type Operation = {
+    readonly [name: string]: Value;
+};
+export type Named = {
+    readonly type: string;
+    readonly id?: string;
+};
+export type Quarry = {
+    readonly subject: Named;
+} | {
+    readonly resource: Named;
+} | {
+    readonly scope: string;
+} | 'everything';
+export type InScope = Timed & {
+    scope?: string;
+};
+export type QuarantineTerms = {
+    /**
+     * Why, for the event.
+     */
+    reason?: string;
+    /**
+     * For how long, as in `5m`; left out, until it is lifted.
+     */
+    for?: string;
+    /**
+     * Whether no override may ever get past it.
+     */
+    absolute?: boolean;
 };
 export type Counters = {
     /**
