@@ -1,0 +1,317 @@
+"""What operators do to an engine: the methods, the operation behind each, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import START
+
+import fallgate
+
+DESK: dict[str, Any] = {
+    "fallgate": 1,
+    "name": "desk",
+    "revision": 1,
+    "schema": {"resource": {"file": {"tenant": "string"}}},
+    "scopes": {"tenant": "resource.tenant"},
+    "actions": {"file:read": {"class": "read", "cache": {"allow": "1m", "deny": "1m"}}, "file:write": {}},
+    "postures": [
+        {"name": "read-only", "rank": 1, "permits": {"classes": ["read"]}, "leave": {"dwell": "10s"}},
+        {"name": "shut", "rank": 9, "permits": "none", "leave": {}},
+    ],
+    "rules": [{"id": "all", "effect": "allow"}],
+}
+ANN: fallgate.Quarry = {"subject": {"type": "user", "id": "ann"}}
+LARGE = "x" * 1_000_000
+
+
+def at(ms: int) -> fallgate.Now:
+    return fallgate.Now(START.monotonic_ns + ms * 1_000_000, START.wall_ns + ms * 1_000_000)
+
+
+@pytest.fixture
+def desk() -> fallgate.Engine:
+    return fallgate.Engine.open(DESK, now=START)
+
+
+def ask(
+    engine: fallgate.Engine, ms: int, action: str = "file:read", tenant: str = "acme", subject: str = "ann"
+) -> fallgate.Decision:
+    resource = {"type": "file", "id": "f-1", "properties": {"tenant": tenant}}
+    return engine.decide(subject={"type": "user", "id": subject}, action=action, resource=resource, now=at(ms))
+
+
+def refused(call: Any, *arguments: Any, **options: Any) -> str:
+    """The code with which a call is refused."""
+    with pytest.raises(fallgate.OperationError) as caught:
+        call(*arguments, **options)
+    assert isinstance(caught.value, fallgate.Error)
+    assert len(str(caught.value)) < 600, "a message is short, whatever was passed in"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), again.code, str(again)) == (fallgate.OperationError, caught.value.code, str(caught.value))
+    return caught.value.code
+
+
+def test_a_posture_is_entered_caps_what_is_allowed_and_is_left_when_its_pack_lets_it(desk: fallgate.Engine) -> None:
+    assert desk.posture() == "normal" and ask(desk, 1, "file:write").posture == "normal"
+    desk.enter_posture("read-only", now=at(2))
+    denied = ask(desk, 3, "file:write")
+    assert (denied.reason, denied.posture, desk.posture()) == ("posture", "read-only", "read-only")
+    assert ask(desk, 3).allowed
+    assert refused(desk.leave_posture, "read-only", now=at(10_001)) == "dwelling"
+    desk.leave_posture("read-only", now=at(10_002))
+    assert ask(desk, 10_003, "file:write").allowed
+    assert refused(desk.leave_posture, "read-only", now=at(10_004)) == "not_entered"
+    assert refused(desk.enter_posture, "night", now=at(10_004)) == "unknown_posture"
+    restored = pickle.loads(pickle.dumps(denied))
+    assert restored.posture == "read-only" and restored == denied
+
+
+def test_a_posture_of_one_scope_is_that_of_its_requests_alone(desk: fallgate.Engine) -> None:
+    desk.enter_posture("shut", "tenant:acme", now=at(1))
+    assert [desk.posture(), desk.posture("tenant:acme"), desk.posture("tenant:other")] == ["normal", "shut", "normal"]
+    assert ask(desk, 2).reason == "posture" and ask(desk, 2, tenant="other").allowed
+    desk.acknowledge_posture("shut", scope="tenant:acme", now=at(3))
+    assert refused(desk.acknowledge_posture, "shut", now=at(3)) == "not_entered"
+    assert refused(desk.enter_posture, "shut", "region:eu", now=at(3)) == "unknown_scope"
+    desk.leave_posture("shut", scope="tenant:acme", now=at(4))
+    assert ask(desk, 5).allowed
+
+
+def test_what_is_quarantined_is_denied_for_a_time_or_until_it_is_lifted(desk: fallgate.Engine) -> None:
+    assert desk.quarantine(ANN, reason="a stolen laptop", for_=timedelta(seconds=5), now=at(1)) == ANN
+    assert ask(desk, 2).reason == "quarantined" and ask(desk, 2, subject="bob").allowed
+    assert ask(desk, 5_000).reason == "quarantined" and ask(desk, 5_001).allowed
+    # A span between two milliseconds lasts until the later one.
+    desk.quarantine(ANN, for_=timedelta(microseconds=1), now=at(5_002))
+    assert ask(desk, 5_002).reason == "quarantined" and ask(desk, 5_003).allowed
+    assert desk.quarantine("everything", for_="1h", absolute=True, now=at(5_004)) == "everything"
+    assert ask(desk, 5_005).reason == "quarantined"
+    desk.lift_quarantine("everything", now=at(5_006))
+    assert ask(desk, 5_007).allowed
+    assert refused(desk.lift_quarantine, "everything", now=at(5_008)) == "not_quarantined"
+    assert desk.quarantine({"scope": "tenant:acme"}, now=at(5_009)) == {"scope": "tenant:acme"}
+    assert desk.quarantine({"resource": {"type": "file"}}, now=at(5_009)) == {"resource": {"type": "file"}}
+    assert refused(desk.quarantine, {"scope": "region:eu"}, now=at(5_010)) == "unknown_scope"
+    assert refused(desk.quarantine, ANN, for_=timedelta(), now=at(5_010)) == "ended"
+    assert refused(desk.quarantine, ANN, for_=timedelta(seconds=-1), now=at(5_010)) == "malformed_operation"
+
+
+def test_what_was_decided_for_a_subject_is_void_once_it_is_revoked(desk: fallgate.Engine) -> None:
+    ask(desk, 1)
+    assert ask(desk, 2).cached
+    # A nanosecond after a millisecond, which it is rounded up to.
+    desk.revoke("user", "ann", before=at(0).monotonic_ns + 1, now=at(3))
+    assert not ask(desk, 3).cached and ask(desk, 4).cached
+    desk.revoke("user", "ann", before=at(5), now=at(5))
+    assert not ask(desk, 6).cached and ask(desk, 7).cached
+    desk.revoke("user", "ann", now=at(8))
+    assert not ask(desk, 9).cached
+    assert refused(desk.revoke, "user", "ann", before=2**70, now=at(9)) == "malformed_operation"
+    with pytest.raises(TypeError):
+        desk.revoke("user", "ann", before="5s")  # type: ignore[arg-type]
+
+
+def test_an_operation_is_a_mapping_or_its_json(desk: fallgate.Engine) -> None:
+    class View(Mapping[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            return {"what": ANN, "for": "1m"}
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["quarantine"])
+
+        def __len__(self) -> int:
+            return 1
+
+    operation = {"quarantine": {"what": ANN, "for": "1m"}}
+    text = json.dumps(operation)
+    for form in (operation, View(), text, text.encode(), bytearray(text.encode())):
+        engine = fallgate.Engine.open(DESK, now=START)
+        assert engine.operate(form, now=at(1)) == {"quarantined": ANN}
+        assert ask(engine, 2).reason == "quarantined"
+    assert desk.operate({"enter_posture": {"posture": "shut"}}, now=at(1)) == {}
+
+
+@dataclass
+class EnterPosture:
+    posture: str
+
+
+KNOT: dict[str, Any] = {"posture": "shut"}
+KNOT["scope"] = KNOT
+
+NONE: list[Any] = [
+    {},
+    {"open_everything": {}},
+    {"enter_posture": {}},
+    {"enter_posture": "shut"},
+    {"enter_posture": ["shut"]},
+    {"enter_posture": {"posture": 5}},
+    {"enter_posture": {"posture": None}},
+    {"enter_posture": {"posture": "shut", "scop": "tenant:acme"}},
+    {"enter_posture": {"posture": "shut"}, "quarantine": {"what": "everything"}},
+    {"enter_posture": {"posture": "\ud800"}},
+    {"\ud800": {}},
+    {5: {}},
+    {"enter_posture": KNOT},
+    {"enter_posture": {"posture": object()}},
+    {"enter_posture": {"posture": b"shut"}},
+    {"enter_posture": {"posture": float("nan")}},
+    {"enter_posture": {"posture": {"shut"}}},
+    {"quarantine": {"what": "everything", "for": 5}},
+    {"quarantine": {"what": "everything", "for": "-5s"}},
+    {"quarantine": {"what": {}}},
+    {"quarantine": {"what": {"subject": {"type": "user"}, "scope": "tenant:acme"}}},
+    {"quarantine": {"what": "everything", "absolute": "no"}},
+    {"enter_posture": {"posture": "shut", "scope": LARGE * 2}},
+    {"enter_posture": {"posture": "shut", "scope": ["x"] * 20_000}},
+    json.dumps({"enter_posture": {"posture": "shut", "scope": LARGE * 2}}),
+    "",
+    "null",
+    '{"enter_posture": {"posture": "shut"}} x',
+    '{"enter_posture": {"posture": "shut", "posture": "shut"}}',
+    '{"enter_posture": {"posture": "\ud800"}}',
+    b'{"enter_posture": {"posture": "\xff"}}',
+    b'{"enter_posture": {"posture": "\xed\xa0\x80"}}',
+]
+
+
+@pytest.mark.parametrize("operation", NONE, ids=lambda operation: repr(operation)[:40])
+def test_what_is_no_operation_does_nothing(desk: fallgate.Engine, operation: Any) -> None:
+    assert refused(desk.operate, operation, now=at(1)) == "malformed_operation"
+    assert desk.posture() == "normal" and ask(desk, 2).allowed
+
+
+@pytest.mark.parametrize("operation", [None, 5, 1.5, True, [], [("enter_posture", {})], object(), EnterPosture("shut")])
+def test_what_cannot_be_an_operation_is_a_type_error(desk: fallgate.Engine, operation: Any) -> None:
+    with pytest.raises(TypeError, match="`operation` must be a mapping"):
+        desk.operate(operation, now=at(1))
+
+
+def test_what_is_wrong_with_the_arguments_of_a_method(desk: fallgate.Engine) -> None:
+    with pytest.raises(TypeError):
+        desk.enter_posture()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        desk.enter_posture("shut", "tenant:acme", "more")  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        desk.leave_posture("shut", scop="tenant:acme")  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        desk.enter_posture("shut", now=5)  # type: ignore[arg-type]
+    for wrong in (None, 5, b"shut", ["shut"], "\ud800"):
+        assert refused(desk.enter_posture, wrong, now=at(1)) == "malformed_operation"
+        assert refused(desk.quarantine, wrong, now=at(1)) == "malformed_operation"
+        assert refused(desk.lift_quarantine, wrong, now=at(1)) == "malformed_operation"
+    assert refused(desk.enter_posture, "shut", f"tenant:{LARGE}", now=at(1)) == "scope_too_long"
+    assert refused(fallgate.Engine().enter_posture, "shut") == "no_policy"
+    assert desk.posture(LARGE) == "normal" and fallgate.Engine().posture() is None
+    with pytest.raises(TypeError):
+        desk.posture(5)  # type: ignore[arg-type]
+    with pytest.raises(UnicodeEncodeError):
+        desk.posture("\ud800")
+
+
+def test_an_operation_is_read_once(desk: fallgate.Engine) -> None:
+    class Fickle(Mapping[str, Any]):
+        """Says `read-only` the first time that it is read, and `shut` ever after."""
+
+        reads = 0
+
+        def __getitem__(self, key: str) -> Any:
+            self.reads += 1
+            return "read-only" if self.reads == 1 else "shut"
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["posture"])
+
+        def __len__(self) -> int:
+            return 1
+
+    fickle = Fickle()
+    desk.operate({"enter_posture": fickle}, now=at(1))
+    assert (desk.posture(), fickle.reads) == ("read-only", 1)
+
+
+def test_what_a_value_raises_is_a_refusal_without_its_words(desk: fallgate.Engine) -> None:
+    class Raising(Mapping[str, Any]):
+        def __init__(self, error: BaseException) -> None:
+            self.error = error
+
+        def __getitem__(self, key: str) -> Any:
+            raise self.error
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["posture"])
+
+        def __len__(self) -> int:
+            return 1
+
+    with pytest.raises(fallgate.OperationError) as caught:
+        desk.operate({"enter_posture": Raising(RuntimeError("secret"))}, now=at(1))
+    assert "secret" not in str(caught.value) and "RuntimeError" in str(caught.value)
+    with pytest.raises(KeyboardInterrupt):
+        desk.operate({"enter_posture": Raising(KeyboardInterrupt())}, now=at(1))
+
+
+def test_a_dict_that_another_thread_changes_is_one_operation_or_none(desk: fallgate.Engine) -> None:
+    shared: dict[str, Any] = {"posture": "shut", "scope": "tenant:acme"}
+    ended = threading.Event()
+
+    def change() -> None:
+        while not ended.is_set():
+            shared["scope"] = "tenant:other"
+            shared["scop"] = "tenant:acme"
+            shared.pop("scop")
+            shared["scope"] = "tenant:acme"
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for ms in range(1, 2_000):
+            try:
+                desk.operate({"enter_posture": shared}, now=at(ms))
+            except fallgate.OperationError as error:
+                assert error.code == "malformed_operation" and "scop" in str(error)
+    finally:
+        ended.set()
+        thread.join()
+    # Never everywhere: no snapshot was without its scope.
+    assert desk.posture() == "normal"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_is_operated_for_itself(desk: fallgate.Engine) -> None:
+    desk.enter_posture("read-only", now=at(1))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        before = desk.posture()
+        desk.enter_posture("shut", now=at(2))
+        os.write(writer, f"{before} {desk.posture()}".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        assert told.read() == "read-only shut"
+    assert os.waitpid(child, 0)[1] == 0
+    assert desk.posture() == "read-only"
+
+
+def test_events_say_what_operators_did(desk: fallgate.Engine) -> None:
+    list(desk.events())
+    desk.enter_posture("shut", "tenant:acme", now=at(1))
+    refused(desk.leave_posture, "read-only", now=at(2))
+    desk.quarantine(ANN, reason="a stolen laptop", now=at(3))
+    told = [{name: value for name, value in event.to_dict().items() if name not in ("at", "monotonic_ms")} for event in desk.events()]
+    assert told == [
+        {"event": "posture_entered", "posture": "shut", "scope": "tenant:acme", "cause": "operator"},
+        {"event": "posture_kept", "posture": "read-only", "code": "not_entered"},
+        {"event": "quarantined", "selector": "subject `user` `ann`", "reason": "a stolen laptop"},
+    ]
