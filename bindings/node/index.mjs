@@ -3,6 +3,7 @@
 /** @typedef {import('./lib/decision.js').EvaluationResponse} EvaluationResponse */
 /** @typedef {import('./lib/decision.js').Obligation} Obligation */
 /** @typedef {import('./lib/words.js').Action} Action */
+/** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DrillReport} DrillReport */
 /** @typedef {import('./lib/words.js').DrillStep} DrillStep */
@@ -18,7 +19,9 @@
 /** @typedef {import('./lib/words.js').OpenOptions} OpenOptions */
 /** @typedef {import('./lib/words.js').Operation} Operation */
 /** @typedef {import('./lib/words.js').Options} Options */
+/** @typedef {import('./lib/words.js').Overview} Overview */
 /** @typedef {import('./lib/words.js').Party} Party */
+/** @typedef {import('./lib/words.js').Proof} Proof */
 /** @typedef {import('./lib/words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./lib/words.js').Quarry} Quarry */
 /** @typedef {import('./lib/words.js').Request} Request */

@@ -102,6 +102,9 @@ export declare function observe(handle: ExternalObject<Handle>, signal: string, 
 /** Does an operation, as JSON, and gives what it came to, as JSON. */
 export declare function operate(handle: ExternalObject<Handle>, operation: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
+/** How things stand, as JSON. */
+export declare function overview(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
 /** The oldest event that was not polled yet, as JSON. */
 export declare function pollEvent(handle: ExternalObject<Handle>): string | null
 

@@ -861,6 +861,7 @@ module.exports.neverDecided = nativeBinding.neverDecided
 module.exports.nextDeadline = nativeBinding.nextDeadline
 module.exports.observe = nativeBinding.observe
 module.exports.operate = nativeBinding.operate
+module.exports.overview = nativeBinding.overview
 module.exports.pollEvent = nativeBinding.pollEvent
 module.exports.posture = nativeBinding.posture
 module.exports.refuse = nativeBinding.refuse

@@ -87,6 +87,8 @@ enum fallgate_status
     FALLGATE_STATUS_OUTSIDE_VALIDITY = 42,
     // A posture is entered that the bundle has not, or in a scope that it has not.
     FALLGATE_STATUS_LOSES_POSTURE = 43,
+    // A flag is set that the bundle has not.
+    FALLGATE_STATUS_LOSES_FLAG = 44,
     // An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     // A policy is refused for a cause that this header has no number for; the message has the code.
@@ -124,6 +126,9 @@ enum fallgate_status
     FALLGATE_STATUS_POSTURE_NO_WAY_OUT = 130,
     FALLGATE_STATUS_POSTURE_CYCLE = 131,
     FALLGATE_STATUS_POSTURE_WIDER = 132,
+    FALLGATE_STATUS_INVALID_KEY = 133,
+    FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
+    FALLGATE_STATUS_UNKNOWN_GROUP = 135,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -275,6 +280,14 @@ typedef struct fallgate_limits {
     uint64_t scope_instances_max;
     // Quarantines at a time, and as many revocations; beyond, all is quarantined.
     uint64_t quarantines_max;
+    // Approvers that a bundle declares; and secrets whose used codes are remembered.
+    uint64_t approvers_max;
+    // Flags that a bundle declares.
+    uint64_t flags_max;
+    // Proposals that are remembered; beyond, none is taken.
+    uint64_t proposals_max;
+    // Overrides that are remembered; beyond, none is granted.
+    uint64_t overrides_max;
     // Attributes that a bundle reads.
     uint64_t slots_max;
     // Bytes of one condition.
@@ -506,6 +519,8 @@ typedef struct fallgate_decision {
     char bundle[64];
     // The posture that the request was under; empty if there was no bundle.
     char posture[64];
+    // The override that allowed it, by the id of its proposal; empty if none did.
+    char override_id[65];
 } fallgate_decision;
 
 #ifdef __cplusplus
@@ -771,6 +786,16 @@ fallgate_status fallgate_engine_posture(const struct fallgate_engine *engine,
                                         const char *scope,
                                         size_t scope_length,
                                         struct fallgate_text **posture);
+
+// How things stand, for people who have to act: a JSON object with the posture, the scopes that have one of their own, the
+// proposals that wait, the overrides in force and the flags that are set. What is due by now is done first.
+//
+// Ownership: `*overview` becomes the caller's, who frees it with fallgate_text_free. NULL for `engine` or `overview`:
+// FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks. Threads: any number at once.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_overview(const struct fallgate_engine *engine,
+                                         const struct fallgate_now *now,
+                                         struct fallgate_text **overview);
 
 // Decides on a request in arrays of the caller's, and returns the effect: FALLGATE_EFFECT_DENY is 0.
 //

@@ -28,6 +28,14 @@ pub struct fallgate_limits {
     pub scope_instances_max: u64,
     /// Quarantines at a time, and as many revocations; beyond, all is quarantined.
     pub quarantines_max: u64,
+    /// Approvers that a bundle declares; and secrets whose used codes are remembered.
+    pub approvers_max: u64,
+    /// Flags that a bundle declares.
+    pub flags_max: u64,
+    /// Proposals that are remembered; beyond, none is taken.
+    pub proposals_max: u64,
+    /// Overrides that are remembered; beyond, none is granted.
+    pub overrides_max: u64,
     /// Attributes that a bundle reads.
     pub slots_max: u64,
     /// Bytes of one condition.
@@ -110,6 +118,10 @@ macro_rules! for_each_limit {
             scopes_max,
             scope_instances_max,
             quarantines_max,
+            approvers_max,
+            flags_max,
+            proposals_max,
+            overrides_max,
             slots_max,
             condition_bytes_max,
             condition_nodes_max,

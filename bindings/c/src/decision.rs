@@ -47,6 +47,8 @@ pub struct fallgate_decision {
     pub bundle: [c_char; 64],
     /// The posture that the request was under; empty if there was no bundle.
     pub posture: [c_char; 64],
+    /// The override that allowed it, by the id of its proposal; empty if none did.
+    pub override_id: [c_char; 65],
 }
 
 /// A decision that never was: a deny.
@@ -67,6 +69,7 @@ pub(crate) const NONE: fallgate_decision = fallgate_decision {
     rule: [0; 64],
     bundle: [0; 64],
     posture: [0; 64],
+    override_id: [0; 65],
 };
 
 impl fallgate_decision {
@@ -101,6 +104,7 @@ impl fallgate_decision {
         put(&mut out.rule, decision.rule().unwrap_or_default());
         put(&mut out.bundle, decision.bundle());
         put(&mut out.posture, decision.posture());
+        put(&mut out.override_id, decision.override_id().unwrap_or_default());
         put_bytes(&mut out.id, &decision.id().letters());
         out
     }

@@ -74,5 +74,26 @@ pub unsafe extern "C" fn fallgate_engine_posture(
     }
 }
 
+/// How things stand, for people who have to act: a JSON object with the posture, the scopes that have one of their own, the
+/// proposals that wait, the overrides in force and the flags that are set. What is due by now is done first.
+///
+/// Ownership: `*overview` becomes the caller's, who frees it with fallgate_text_free. NULL for `engine` or `overview`:
+/// FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks. Threads: any number at once.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_engine_overview(
+    engine: *const fallgate_engine,
+    now: *const fallgate_now,
+    overview: *mut *mut fallgate_text,
+) -> fallgate_status {
+    // SAFETY: the header's contracts of handles, structs and out-parameters.
+    unsafe {
+        made(overview, "overview", || {
+            let (host, now) = (borrowed(engine, "engine")?, read(now)?);
+            Ok(host.overview(now).to_string())
+        })
+    }
+}
+
 /// Bytes of a scope as it is written: its kind, a colon, and which one of it.
 const SCOPE_TEXT_MAX: usize = NAME_BYTES_MAX + 1 + SCOPE_BYTES_MAX;

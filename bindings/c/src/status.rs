@@ -164,6 +164,8 @@ pub enum fallgate_status {
     FALLGATE_STATUS_OUTSIDE_VALIDITY = 42,
     /// A posture is entered that the bundle has not, or in a scope that it has not.
     FALLGATE_STATUS_LOSES_POSTURE = 43,
+    /// A flag is set that the bundle has not.
+    FALLGATE_STATUS_LOSES_FLAG = 44,
     /// An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     /// A policy is refused for a cause that this header has no number for; the message has the code.
@@ -201,6 +203,9 @@ pub enum fallgate_status {
     FALLGATE_STATUS_POSTURE_NO_WAY_OUT = 130,
     FALLGATE_STATUS_POSTURE_CYCLE = 131,
     FALLGATE_STATUS_POSTURE_WIDER = 132,
+    FALLGATE_STATUS_INVALID_KEY = 133,
+    FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
+    FALLGATE_STATUS_UNKNOWN_GROUP = 135,
 }
 
 const STATUSES: &[(fallgate_status, &CStr)] = &[
@@ -221,6 +226,7 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_OTHER_NAME, c"other_name"),
     (fallgate_status::FALLGATE_STATUS_OUTSIDE_VALIDITY, c"outside_validity"),
     (fallgate_status::FALLGATE_STATUS_LOSES_POSTURE, c"loses_posture"),
+    (fallgate_status::FALLGATE_STATUS_LOSES_FLAG, c"loses_flag"),
     (fallgate_status::FALLGATE_STATUS_OPERATION_REFUSED, c"operation_refused"),
     (fallgate_status::FALLGATE_STATUS_REFUSED, c"refused"),
     (fallgate_status::FALLGATE_STATUS_SYNTAX, c"syntax"),
@@ -256,6 +262,9 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_POSTURE_NO_WAY_OUT, c"posture_no_way_out"),
     (fallgate_status::FALLGATE_STATUS_POSTURE_CYCLE, c"posture_cycle"),
     (fallgate_status::FALLGATE_STATUS_POSTURE_WIDER, c"posture_wider"),
+    (fallgate_status::FALLGATE_STATUS_INVALID_KEY, c"invalid_key"),
+    (fallgate_status::FALLGATE_STATUS_DUPLICATE_APPROVER, c"duplicate_approver"),
+    (fallgate_status::FALLGATE_STATUS_UNKNOWN_GROUP, c"unknown_group"),
 ];
 
 impl fallgate_status {

@@ -19,7 +19,8 @@ static void answer(fallgate_effect effect, const fallgate_decision *decision) {
     CHECK((strstr(text, "\"decision\":true") != NULL) == (effect == FALLGATE_EFFECT_ALLOW));
     CHECK(strstr(text, decision->reason_code) != NULL && strstr(text, decision->id) != NULL);
     CHECK(strstr(text, decision->rule) != NULL && strstr(text, decision->bundle) != NULL);
-    CHECK(strstr(text, decision->posture) != NULL);
+    CHECK(strstr(text, decision->posture) != NULL && strstr(text, decision->override_id) != NULL);
+    CHECK((decision->override_id[0] != '\0') == (decision->reason == FALLGATE_REASON_ALLOWED_BY_OVERRIDE));
     puts(text);
 }
 

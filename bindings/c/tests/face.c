@@ -613,6 +613,13 @@ static void operations(void) {
     CHECK(fallgate_engine_posture(engine, NULL, 0, NULL) == FALLGATE_STATUS_NULL_POINTER);
     CHECK(fallgate_engine_posture(engine, NULL, 0, odd_text) == FALLGATE_STATUS_MISALIGNED);
     CHECK(strcmp(fallgate_error_code(NULL), "internal_error") == 0);
+    CHECK(fallgate_engine_overview(NULL, second(29), &text) == FALLGATE_STATUS_NULL_POINTER && text == NULL);
+    CHECK(fallgate_engine_overview(engine, odd_now, &text) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(fallgate_engine_overview(engine, second(29), NULL) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_engine_overview(engine, second(29), odd_text) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(fallgate_engine_overview(engine, second(29), &text) == FALLGATE_STATUS_OK);
+    CHECK(strcmp(fallgate_text_data(text), "{\"flags\":[],\"overrides\":[],\"posture\":\"normal\",\"proposals\":[],\"scopes\":{}}") == 0);
+    fallgate_text_free(&text);
     /* Nothing of all that entered anything. */
     CHECK(fallgate_engine_posture(engine, NULL, 0, &text) == FALLGATE_STATUS_OK);
     CHECK(strcmp(fallgate_text_data(text), "normal") == 0);

@@ -1,6 +1,7 @@
 export type EvaluationResponse = import('./lib/decision.js').EvaluationResponse;
 export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
+export type Approved = import('./lib/words.js').Approved;
 export type Counters = import('./lib/words.js').Counters;
 export type DrillReport = import('./lib/words.js').DrillReport;
 export type DrillStep = import('./lib/words.js').DrillStep;
@@ -16,7 +17,9 @@ export type Observed = import('./lib/words.js').Observed;
 export type OpenOptions = import('./lib/words.js').OpenOptions;
 export type Operation = import('./lib/words.js').Operation;
 export type Options = import('./lib/words.js').Options;
+export type Overview = import('./lib/words.js').Overview;
 export type Party = import('./lib/words.js').Party;
+export type Proof = import('./lib/words.js').Proof;
 export type QuarantineTerms = import('./lib/words.js').QuarantineTerms;
 export type Quarry = import('./lib/words.js').Quarry;
 export type Request = import('./lib/words.js').Request;
@@ -28,6 +31,7 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/decision.js').EvaluationResponse} EvaluationResponse */
 /** @typedef {import('./lib/decision.js').Obligation} Obligation */
 /** @typedef {import('./lib/words.js').Action} Action */
+/** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DrillReport} DrillReport */
 /** @typedef {import('./lib/words.js').DrillStep} DrillStep */
@@ -43,7 +47,9 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/words.js').OpenOptions} OpenOptions */
 /** @typedef {import('./lib/words.js').Operation} Operation */
 /** @typedef {import('./lib/words.js').Options} Options */
+/** @typedef {import('./lib/words.js').Overview} Overview */
 /** @typedef {import('./lib/words.js').Party} Party */
+/** @typedef {import('./lib/words.js').Proof} Proof */
 /** @typedef {import('./lib/words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./lib/words.js').Quarry} Quarry */
 /** @typedef {import('./lib/words.js').Request} Request */

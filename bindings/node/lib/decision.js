@@ -20,6 +20,7 @@
  * @property {string} bundle
  * @property {number} revision
  * @property {string} posture
+ * @property {string | null} override
  * @property {readonly Obligation[]} obligations
  * @property {readonly string[]} messages
  * @property {readonly string[]} degraded
@@ -49,6 +50,7 @@ const NEVER = Object.freeze({
   bundle: '',
   revision: 0,
   posture: '',
+  override: null,
   obligations: NONE,
   messages: NONE,
   degraded: NONE,
@@ -77,6 +79,8 @@ class Decision {
   revision
   /** The posture that the request was under; empty if there was no bundle. @readonly @type {string} */
   posture
+  /** The override that allowed it, by the id of its proposal. @readonly @type {string | null} */
+  override
   /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
   obligations
   /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */
@@ -106,6 +110,7 @@ class Decision {
     this.bundle = fields.bundle
     this.revision = fields.revision
     this.posture = fields.posture
+    this.override = fields.override
     this.obligations = fields.obligations
     this.messages = fields.messages
     this.degraded = fields.degraded
@@ -126,6 +131,7 @@ class Decision {
     /** @type {Record<string, unknown>} */
     const context = { id: this.id, reason: this.reason }
     if (this.rule !== null) context.rule = this.rule
+    if (this.override !== null) context.override = this.override
     context.bundle = this.bundle
     context.revision = this.revision
     context.posture = this.posture
@@ -155,6 +161,7 @@ function fieldsOf(text) {
     bundle: context.bundle,
     revision: context.revision,
     posture: context.posture,
+    override: context.override ?? null,
     obligations: deeplyFrozen(context.obligations),
     messages: deeplyFrozen(context.messages ?? NONE),
     degraded: deeplyFrozen(context.degraded),

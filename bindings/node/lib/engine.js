@@ -26,6 +26,9 @@ const { Unreadable, documentText, operationText, requestText } = require('./requ
 /** @typedef {import('./words.js').Quarry} Quarry */
 /** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./words.js').InScope} InScope */
+/** @typedef {import('./words.js').Proof} Proof */
+/** @typedef {import('./words.js').Approved} Approved */
+/** @typedef {import('./words.js').Overview} Overview */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -411,6 +414,97 @@ class Engine {
   }
 
   /**
+   * Proposes what takes approvals. It waits until it expires.
+   *
+   * @param {{ readonly [name: string]: import('./words.js').Value }} proposal The document that was signed.
+   * @param {Timed & Proof} [options]
+   * @returns {string} The proposal's id.
+   * @throws {FallgateError}
+   */
+  propose(proposal, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ propose: { ...proved(members), proposal } }, { now }).proposed
+  }
+
+  /**
+   * Approves a proposal. With the last approval that it takes, what was proposed is done.
+   *
+   * @param {string} proposal Its id.
+   * @param {string} by Which approver it is.
+   * @param {Timed & Proof} [options]
+   * @returns {Readonly<Approved>}
+   * @throws {FallgateError}
+   */
+  approve(proposal, by, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ approve: { ...proved(members), proposal, by } }, { now }).approved
+  }
+
+  /**
+   * Withdraws a proposal that waits: any approver may.
+   *
+   * @param {string} proposal Its id.
+   * @param {string} by Which approver it is.
+   * @param {Timed & Proof} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  withdraw(proposal, by, options) {
+    const { now, ...members } = given(options)
+    this.operate({ withdraw: { ...proved(members), proposal, by } }, { now })
+  }
+
+  /**
+   * Ends an override before its time.
+   *
+   * @param {string} override The id of the proposal that granted it.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where no such override is in force.
+   */
+  revokeOverride(override, options) {
+    this.operate({ revoke_override: { override } }, options)
+  }
+
+  /**
+   * Sets a flag: its posture is entered, and stays until the flag is cleared. After a time a flag that is still set is
+   * reported.
+   *
+   * @param {string} flag
+   * @param {Timed & { for?: string }} [options] `for`: after what time it is reported, as in `2h`; left out, the most that
+   *   the pack admits.
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  setFlag(flag, options) {
+    const { now, ...members } = given(options)
+    this.operate({ set_flag: { ...members, flag } }, { now })
+  }
+
+  /**
+   * Clears a flag. Its posture stays until somebody leaves it.
+   *
+   * @param {string} flag
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  clearFlag(flag, options) {
+    this.operate({ clear_flag: { flag } }, options)
+  }
+
+  /**
+   * How things stand, for people who have to act. What is due is done first.
+   *
+   * @param {Timed} [options]
+   * @returns {Readonly<Overview>}
+   */
+  overview(options) {
+    const [monotonic, wall] = clocks(options)
+    return deeplyFrozen(JSON.parse(native(() => addon.overview(this.#handle, monotonic, wall))))
+  }
+
+  /**
    * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
    * come in time even when nobody asks.
    *
@@ -670,6 +764,17 @@ function clocks(options) {
  */
 function given(options) {
   return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * The members of a proof, with the bytes of a signature as text.
+ *
+ * @param {any} members
+ * @returns {any}
+ */
+function proved(members) {
+  const { signature } = members
+  return signature instanceof Uint8Array ? { ...members, signature: Buffer.from(signature).toString('hex') } : members
 }
 
 /**

@@ -53,7 +53,8 @@
  * Limits on what an engine takes in. What is left out is the core's default.
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
- *   | 'scopeInstancesMax' | 'quarantinesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
+ *   | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
  *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
@@ -113,6 +114,34 @@
  * Where a posture is meant; left out, everywhere.
  *
  * @typedef {Timed & { scope?: string }} InScope `scope`: as in `tenant:acme`.
+ */
+
+/**
+ * What shows who proposes, approves or withdraws: one of the two. The command `fallgate approve` makes both.
+ *
+ * @typedef {object} Proof
+ * @property {string | Uint8Array} [signature] An Ed25519 signature of the canonical proposal.
+ * @property {string} [code] A one-time code.
+ */
+
+/**
+ * How far a proposal is.
+ *
+ * @typedef {object} Approved
+ * @property {number} approvals How many approvals there are.
+ * @property {number} need How many it takes.
+ * @property {string | null} waits_for What it still waits for, by its code; null once it was carried out.
+ */
+
+/**
+ * How things stand, for people who have to act.
+ *
+ * @typedef {object} Overview
+ * @property {string | null} posture That of the whole system; null where no bundle is active.
+ * @property {{ readonly [scope: string]: string }} scopes The scopes that have a posture of their own, and which.
+ * @property {readonly Readonly<Record<string, any>>[]} proposals Those that wait: `proposal` (the id), `operation`, `by`, `reason`, `approvals`, `need`, `from`, `expires_in_ms`.
+ * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
+ * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
  */
 
 /**

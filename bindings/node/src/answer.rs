@@ -50,7 +50,8 @@ impl Labels {
         let particular = decision.detail().is_some()
             || !decision.degraded().is_empty()
             || !decision.obligations().is_empty()
-            || !decision.messages().is_empty();
+            || !decision.messages().is_empty()
+            || decision.override_id().is_some();
         let number = if particular { None } else { self.number(decision) };
         let Some([high, low]) = number.and_then(digits) else {
             return decision.to_json().to_string();

@@ -38,3 +38,10 @@ fn not_done(error: &OperationError) -> napi::Error<String> {
 pub fn posture(handle: &External<Handle>, scope: Option<String>) -> Option<String> {
     handle.with(|engine| engine.posture(scope.as_deref())).map(|posture| posture.as_str().to_owned())
 }
+
+/// How things stand, as JSON.
+#[napi(catch_unwind)]
+pub fn overview(handle: &External<Handle>, monotonic_ns: Option<BigInt>, wall_ns: Option<BigInt>) -> Result<String> {
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    Ok(handle.with(|engine| engine.overview(now)).to_string())
+}

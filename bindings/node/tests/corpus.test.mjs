@@ -44,6 +44,12 @@ const METHODS = {
   acknowledge_posture: (engine, { posture, ...rest }, timed) => engine.acknowledgePosture(posture, { ...rest, ...timed }),
   quarantine: (engine, { what, ...rest }, timed) => ({ quarantined: engine.quarantine(what, { ...rest, ...timed }) }),
   lift_quarantine: (engine, what, timed) => engine.liftQuarantine(what, timed),
+  propose: (engine, { proposal, ...rest }, timed) => ({ proposed: engine.propose(proposal, { ...rest, ...timed }) }),
+  approve: (engine, { proposal, by, ...rest }, timed) => ({ approved: engine.approve(proposal, by, { ...rest, ...timed }) }),
+  withdraw: (engine, { proposal, by, ...rest }, timed) => engine.withdraw(proposal, by, { ...rest, ...timed }),
+  revoke_override: (engine, { override }, timed) => engine.revokeOverride(override, timed),
+  set_flag: (engine, { flag, ...rest }, timed) => engine.setFlag(flag, { ...rest, ...timed }),
+  clear_flag: (engine, { flag }, timed) => engine.clearFlag(flag, timed),
   revoke: (engine, { type, id, ...rest }, timed) => engine.revoke({ type, id }, { ...rest, ...timed }),
 }
 

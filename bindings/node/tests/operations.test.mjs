@@ -1,5 +1,6 @@
 // What operators do to an engine: the methods, the operation behind each, and what is refused.
 import assert from 'node:assert/strict'
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -239,4 +240,89 @@ test('every limit of the core can be set', () => {
   const names = [...fields.matchAll(/uint64_t (\w+);/g)].map(([, name]) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()))
   assert.ok(names.length >= 34 && names.includes('quarantinesMax'), names.join())
   for (const name of names) assert.doesNotThrow(() => new Engine({ limits: { [name]: 1 } }), name)
+})
+
+/** A key whose seed is one byte, 32 times. */
+function keyOf(seed) {
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, seed)])
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+}
+
+const publicText = (seed) => `ed25519:${createPublicKey(keyOf(seed)).export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64')}`
+
+const GUARDED = {
+  ...DESK,
+  approvers: { sre: { one: publicText(1), two: publicText(2), three: publicText(3) } },
+  overrides: { need: 2, from: 'sre', max_window: '1h', max_uses: 5 },
+  flags: { emergency: { posture: 'read-only', owner: 'the platform team', max_age: '24h' } },
+}
+
+/** A statement of an approver on a document whose members are in order: its JSON is canonical as it is. */
+function statement(seed, purpose, document) {
+  const type = `application/vnd.fallgate.${purpose}+json`
+  const payload = Buffer.from(JSON.stringify(document))
+  return sign(null, Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]), keyOf(seed))
+}
+
+const instant = (ms) => new Date(Number(at(ms).now.wallNs / 1_000_000n)).toISOString()
+
+/** A proposal, its members in order. */
+function proposalOf(nonce, operation) {
+  return { bundle: 'desk', by: 'one', expires_at: instant(600_000), fallgate: 'proposal/1', issued_at: instant(0), nonce, operation, reason: 'somebody waits' }
+}
+
+test('an override takes its approvals, allows what it covers, and says so', () => {
+  const engine = Engine.open(GUARDED, at(0))
+  engine.enterPosture('shut', at(1))
+  assert.equal(engine.decide(asking(), at(2)).reason, 'posture')
+  const document = proposalOf('1', { grant_override: { actions: ['file:read'], for: '10m', resources: ['file:f-1'], subjects: ['user:ann'], uses: 2 } })
+  refuses(() => engine.propose(document, at(3)), 'proof_missing')
+  refuses(() => engine.propose(document, { signature: statement(2, 'proposal', document), ...at(3) }), 'bad_signature')
+  refuses(() => engine.propose(document, { signature: statement(1, 'approval', document), ...at(3) }), 'bad_signature')
+  refuses(() => engine.propose({ ...document, by: 'nobody' }, { signature: 'x', ...at(3) }), 'unknown_approver')
+  const id = engine.propose(document, { signature: statement(1, 'proposal', document), ...at(3) })
+  assert.match(id, /^[0-9a-f]{64}$/)
+  assert.deepEqual(engine.overview(at(3)).proposals.map(({ proposal, by, approvals, need, from }) => [proposal, by, approvals, need, from]), [[id, 'one', 0, 2, 'sre']])
+  refuses(() => engine.approve(id, 'one', { signature: statement(1, 'approval', document), ...at(4) }), 'own_proposal')
+  const [second, third] = [2, 3].map((seed) => statement(seed, 'approval', document))
+  assert.deepEqual(engine.approve(id, 'two', { signature: second.toString('base64'), ...at(4) }), { approvals: 1, need: 2, waits_for: 'not_approved' })
+  refuses(() => engine.approve(id, 'two', { signature: second, ...at(4) }), 'already_approved')
+  assert.deepEqual(engine.approve(id, 'three', { signature: third, ...at(5) }), { approvals: 2, need: 2, waits_for: null })
+  assert.deepEqual(engine.overview(at(5)).overrides, [{ override: id, uses_left: 2, expires_in_ms: 599_995 }])
+  const allowed = engine.decide(asking(), at(6))
+  assert.deepEqual([allowed.allowed, allowed.reason, allowed.override, allowed.posture], [true, 'allowed_by_override', id, 'shut'])
+  assert.equal(JSON.parse(JSON.stringify(allowed)).context.override, id)
+  assert.equal(engine.decide(asking('file:write'), at(6)).override, null)
+  engine.revokeOverride(id, at(7))
+  assert.equal(engine.decide(asking(), at(8)).reason, 'posture')
+  refuses(() => engine.revokeOverride(id, at(9)), 'unknown_override')
+})
+
+test('a proposal is withdrawn, and what is signed for one thing is not good for another', () => {
+  const engine = Engine.open(GUARDED, at(0))
+  const document = proposalOf('2', { grant_override: { actions: ['file:read'], for: '10m', resources: ['file:f-1'], subjects: ['user:ann'], uses: 2 } })
+  const id = engine.propose(document, { signature: statement(1, 'proposal', document), ...at(1) })
+  refuses(() => engine.withdraw(id, 'two', { signature: statement(2, 'approval', document), ...at(2) }), 'bad_signature')
+  engine.withdraw(id, 'two', { signature: statement(2, 'withdrawal', document), ...at(2) })
+  refuses(() => engine.approve(id, 'two', { signature: statement(2, 'approval', document), ...at(3) }), 'unknown_proposal')
+  refuses(() => engine.propose(document, { signature: statement(1, 'proposal', document), ...at(3) }), 'already_proposed')
+  refuses(() => engine.propose({ ...document, more: 1 }, { signature: 'x', ...at(3) }), 'malformed_proposal')
+  refuses(() => engine.propose({ ...document, reason: '\ud800' }, { signature: 'x', ...at(3) }), 'malformed_operation')
+})
+
+test('a flag holds its posture until it is cleared', () => {
+  const engine = Engine.open(GUARDED, at(0))
+  engine.setFlag('emergency', { for: '1h', ...at(1) })
+  assert.equal(engine.posture(), 'read-only')
+  refuses(() => engine.leavePosture('read-only', at(20_000)), 'flag_set')
+  const flag = { flag: 'emergency', posture: 'read-only', owner: 'the platform team', expires_in_ms: 3_599_999, expired: false }
+  assert.deepEqual(engine.overview(at(2)).flags, [flag])
+  engine.clearFlag('emergency', at(20_001))
+  engine.leavePosture('read-only', at(20_002))
+  refuses(() => engine.clearFlag('emergency', at(20_003)), 'not_set')
+  refuses(() => engine.setFlag('nonsense', at(20_003)), 'unknown_flag')
+  refuses(() => engine.setFlag('emergency', { for: '25h', ...at(20_003) }), 'age_too_long')
+  assert.deepEqual(engine.overview(at(20_004)), { posture: 'normal', scopes: {}, proposals: [], overrides: [], flags: [] })
+  engine.close()
+  assert.equal(engine.overview(at(20_005)).posture, null)
 })

@@ -179,6 +179,11 @@ impl PyEngine {
     }
 
     #[pyo3(signature = (*, now=None))]
+    fn overview<'py>(&self, py: Python<'py>, now: Option<At>) -> PyResult<Bound<'py, PyDict>> {
+        Ok(to_python(py, &self.engine.overview(when(now)))?.cast_into()?)
+    }
+
+    #[pyo3(signature = (*, now=None))]
     fn advance(&self, now: Option<At>) {
         self.engine.advance(when(now));
     }

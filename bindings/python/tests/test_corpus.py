@@ -46,7 +46,7 @@ def decided(engine: fallgate.Engine, request: Any, now: fallgate.Now) -> fallgat
 #: The operations whose methods take what they are about as one argument; the members of the others are parameters.
 WHOLE = {"lift_quarantine"}
 #: What a method gives of an outcome with one member.
-OUTCOMES = {"quarantine": "quarantined"}
+OUTCOMES = {"quarantine": "quarantined", "propose": "proposed", "approve": "approved"}
 #: Words that Python keeps for itself.
 RENAMED = {"for": "for_"}
 

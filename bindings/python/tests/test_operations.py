@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import os
 import pickle
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -315,3 +317,91 @@ def test_events_say_what_operators_did(desk: fallgate.Engine) -> None:
         {"event": "posture_kept", "posture": "read-only", "code": "not_entered"},
         {"event": "quarantined", "selector": "subject `user` `ann`", "reason": "a stolen laptop"},
     ]
+
+
+SECRETS = {name: name.encode() * 20 for name in ("one", "two", "three")}
+GUARDED: dict[str, Any] = {
+    **DESK,
+    "approvers": {"sre": {name: "totp:" + base64.b32encode(secret).decode().rstrip("=") for name, secret in SECRETS.items()}},
+    "overrides": {"need": 2, "from": "sre", "max_window": "1h", "max_uses": 5},
+    "flags": {"emergency": {"posture": "read-only", "owner": "the platform team", "max_age": "24h"}},
+}
+
+
+@pytest.fixture
+def guarded() -> fallgate.Engine:
+    return fallgate.Engine.open(GUARDED, now=START)
+
+
+def code(name: str, ms: int) -> str:
+    """The one-time code of an approver at a time: RFC 6238, with SHA-1, six digits and 30 seconds."""
+    step = at(ms).wall_ns // 30_000_000_000
+    digest = hmac.digest(SECRETS[name], step.to_bytes(8, "big"), "sha1")
+    place = digest[-1] & 15
+    return f"{(int.from_bytes(digest[place : place + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def proposal(**more: Any) -> dict[str, Any]:
+    def instant(ms: int) -> str:
+        return datetime.fromtimestamp(at(ms).wall_ns / 10**9, timezone.utc).isoformat()
+
+    scope = {"subjects": ["user:ann"], "actions": ["file:read"], "resources": ["file:f-1"], "for": "10m", "uses": 2}
+    return {
+        "fallgate": "proposal/1", "bundle": "desk", "operation": {"grant_override": scope}, "by": "one",
+        "reason": "somebody waits", "issued_at": instant(0), "expires_at": instant(600_000), "nonce": "1", **more,
+    }  # fmt: skip
+
+
+def test_an_override_takes_its_approvals_allows_what_it_covers_and_says_so(guarded: fallgate.Engine) -> None:
+    guarded.enter_posture("shut", now=at(1))
+    assert ask(guarded, 2).reason == "posture"
+    assert refused(guarded.propose, proposal(), now=at(3)) == "proof_missing"
+    assert refused(guarded.propose, proposal(), code="1", signature="x", now=at(3)) == "proof_missing"
+    assert refused(guarded.propose, proposal(), code=code("two", 3), now=at(3)) == "bad_code"
+    assert refused(guarded.propose, proposal(), signature=b"\0" * 64, now=at(3)) == "proof_missing"
+    assert refused(guarded.propose, proposal(by="nobody"), code=code("one", 3), now=at(3)) == "unknown_approver"
+    assert refused(guarded.propose, proposal(more=1), code=code("one", 3), now=at(3)) == "malformed_proposal"
+    assert refused(guarded.propose, proposal(reason="\ud800"), code=code("one", 3), now=at(3)) == "malformed_operation"
+    name = guarded.propose(proposal(), code=code("one", 3), now=at(3))
+    assert len(name) == 64
+    (waiting,) = guarded.overview(now=at(3))["proposals"]
+    assert [waiting[key] for key in ("proposal", "by", "approvals", "need", "from")] == [name, "one", 0, 2, "sre"]
+    assert refused(guarded.approve, name, "one", code=code("one", 4), now=at(4)) == "own_proposal"
+    approved: fallgate.Approved = {"approvals": 1, "need": 2, "waits_for": "not_approved"}
+    assert guarded.approve(name, "two", code=code("two", 4), now=at(4)) == approved
+    assert refused(guarded.approve, name, "two", code=code("two", 4), now=at(4)) == "already_approved"
+    last = guarded.approve(name, "three", code=code("three", 5), now=at(5))
+    assert last == {"approvals": 2, "need": 2, "waits_for": None}
+    assert guarded.overview(now=at(5))["overrides"] == [{"override": name, "uses_left": 2, "expires_in_ms": 599_995}]
+    allowed = ask(guarded, 6)
+    assert (allowed.reason, allowed.override, allowed.posture) == ("allowed_by_override", name, "shut") and allowed
+    assert pickle.loads(pickle.dumps(allowed)).override == name
+    assert ask(guarded, 6, "file:write").override is None
+    guarded.revoke_override(name, now=at(7))
+    assert ask(guarded, 8).reason == "posture"
+    assert refused(guarded.revoke_override, name, now=at(9)) == "unknown_override"
+    assert refused(guarded.revoke_override, "x", now=at(9)) == "unknown_override"
+
+
+def test_a_proposal_is_withdrawn(guarded: fallgate.Engine) -> None:
+    name = guarded.propose(proposal(), code=code("one", 1), now=at(1))
+    assert refused(guarded.withdraw, name, "two", now=at(2)) == "proof_missing"
+    guarded.withdraw(name, "two", code=code("two", 2), now=at(2))
+    assert guarded.overview(now=at(2))["proposals"] == []
+    assert refused(guarded.approve, name, "three", code=code("three", 3), now=at(3)) == "unknown_proposal"
+
+
+def test_a_flag_holds_its_posture_until_it_is_cleared(guarded: fallgate.Engine) -> None:
+    guarded.set_flag("emergency", for_=timedelta(hours=1), now=at(1))
+    assert guarded.posture() == "read-only"
+    assert refused(guarded.leave_posture, "read-only", now=at(20_000)) == "flag_set"
+    flag = {"flag": "emergency", "posture": "read-only", "owner": "the platform team", "expired": False}
+    assert guarded.overview(now=at(20_001))["flags"] == [{**flag, "expires_in_ms": 3_580_000}]
+    guarded.clear_flag("emergency", now=at(20_001))
+    guarded.leave_posture("read-only", now=at(20_002))
+    assert refused(guarded.clear_flag, "emergency", now=at(20_003)) == "not_set"
+    assert refused(guarded.set_flag, "nonsense", now=at(20_003)) == "unknown_flag"
+    assert refused(guarded.set_flag, "emergency", for_=timedelta(hours=25), now=at(20_003)) == "age_too_long"
+    calm = {"posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": []}
+    assert guarded.overview(now=at(20_004)) == calm
+    assert fallgate.Engine().overview() == {**calm, "posture": None}

@@ -12,6 +12,7 @@ mod flags;
 mod lives;
 mod operate;
 mod overrides;
+mod overview;
 mod postures;
 mod quarantine;
 mod snapshot;

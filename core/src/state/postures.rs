@@ -220,6 +220,14 @@ impl InForce {
         self.everywhere
     }
 
+    /// The scopes with a posture of their own, and its number.
+    pub fn scopes(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.scopes
+            .iter()
+            .filter(|(_, standing)| standing.posture > 0)
+            .map(|(scope, standing)| (&**scope, standing.posture))
+    }
+
     /// What is in force in the scope of that name, the whole system's posture included.
     #[must_use]
     pub fn in_scope(&self, scope: &str) -> Standing {

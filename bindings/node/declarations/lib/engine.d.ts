@@ -23,6 +23,9 @@ export type Operation = import('./words.js').Operation;
 export type Quarry = import('./words.js').Quarry;
 export type QuarantineTerms = import('./words.js').QuarantineTerms;
 export type InScope = import('./words.js').InScope;
+export type Proof = import('./words.js').Proof;
+export type Approved = import('./words.js').Approved;
+export type Overview = import('./words.js').Overview;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -42,6 +45,9 @@ export type InScope = import('./words.js').InScope;
 /** @typedef {import('./words.js').Quarry} Quarry */
 /** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./words.js').InScope} InScope */
+/** @typedef {import('./words.js').Proof} Proof */
+/** @typedef {import('./words.js').Approved} Approved */
+/** @typedef {import('./words.js').Overview} Overview */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -241,6 +247,75 @@ declare class Engine {
     }, options?: Timed & {
         before?: bigint;
     }): void;
+    /**
+     * Proposes what takes approvals. It waits until it expires.
+     *
+     * @param {{ readonly [name: string]: import('./words.js').Value }} proposal The document that was signed.
+     * @param {Timed & Proof} [options]
+     * @returns {string} The proposal's id.
+     * @throws {FallgateError}
+     */
+    propose(proposal: {
+        readonly [name: string]: import('./words.js').Value;
+    }, options?: Timed & Proof): string;
+    /**
+     * Approves a proposal. With the last approval that it takes, what was proposed is done.
+     *
+     * @param {string} proposal Its id.
+     * @param {string} by Which approver it is.
+     * @param {Timed & Proof} [options]
+     * @returns {Readonly<Approved>}
+     * @throws {FallgateError}
+     */
+    approve(proposal: string, by: string, options?: Timed & Proof): Readonly<Approved>;
+    /**
+     * Withdraws a proposal that waits: any approver may.
+     *
+     * @param {string} proposal Its id.
+     * @param {string} by Which approver it is.
+     * @param {Timed & Proof} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    withdraw(proposal: string, by: string, options?: Timed & Proof): void;
+    /**
+     * Ends an override before its time.
+     *
+     * @param {string} override The id of the proposal that granted it.
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where no such override is in force.
+     */
+    revokeOverride(override: string, options?: Timed): void;
+    /**
+     * Sets a flag: its posture is entered, and stays until the flag is cleared. After a time a flag that is still set is
+     * reported.
+     *
+     * @param {string} flag
+     * @param {Timed & { for?: string }} [options] `for`: after what time it is reported, as in `2h`; left out, the most that
+     *   the pack admits.
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    setFlag(flag: string, options?: Timed & {
+        for?: string;
+    }): void;
+    /**
+     * Clears a flag. Its posture stays until somebody leaves it.
+     *
+     * @param {string} flag
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    clearFlag(flag: string, options?: Timed): void;
+    /**
+     * How things stand, for people who have to act. What is due is done first.
+     *
+     * @param {Timed} [options]
+     * @returns {Readonly<Overview>}
+     */
+    overview(options?: Timed): Readonly<Overview>;
     /**
      * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
      * come in time even when nobody asks.

@@ -32,11 +32,12 @@ from ._fallgate import (
 from .engine import Engine
 from .entity import Entity
 from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
-from .operations import Named, Quarry
+from .operations import Approved, Named, Quarry
 
 __all__ = [
     "ActivateError",
     "Answer",
+    "Approved",
     "Bundle",
     "BundleError",
     "Counters",

@@ -100,6 +100,14 @@ class Engine:
         It is that of the last call that told the engine the time.
         """
 
+    def overview(self, *, now: _Now = None) -> dict[str, Any]:
+        """How things stand, for people who have to act.
+
+        `posture`, that of the whole system; `scopes`, those with one of their own; the `proposals` that wait, the
+        `overrides` in force and the `flags` that are set, each with the milliseconds after which it ends. What is due is
+        done first.
+        """
+
     def advance(self, *, now: _Now = None) -> None:
         """Lets time alone do what is due, so that events come even when nobody asks anything."""
 
@@ -153,6 +161,10 @@ class Decision:
     @property
     def posture(self) -> str:
         """The posture that the request was under; empty if there was no bundle."""
+
+    @property
+    def override(self) -> str | None:
+        """The override that allowed it, by the id of its proposal."""
 
     @property
     def obligations(self) -> tuple[Obligation, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -11,7 +12,7 @@ from ._fallgate import Now
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-__all__ = ["Named", "Operated", "Quarry"]
+__all__ = ["Approved", "Named", "Operated", "Quarry"]
 
 
 class Named(TypedDict):
@@ -35,6 +36,14 @@ class _Scope(TypedDict):
 
 #: What is quarantined: `{"subject": …}`, `{"resource": …}`, `{"scope": "tenant:acme"}` or `"everything"`.
 Quarry = _Subject | _Resource | _Scope | Literal["everything"]
+
+class Approved(TypedDict):
+    """How far a proposal is. `waits_for` is `None` once it was carried out; else the code of what it waits for."""
+
+    approvals: int
+    need: int
+    waits_for: str | None
+
 
 _Clocks = Now | tuple[int, int] | None
 
@@ -87,10 +96,57 @@ class Operated(_Engine):
         until = None if nanos is None else f"{-(-nanos // 1_000_000)}ms"
         self.operate({"revoke": _given(type=type, id=id, before=until)}, now=now)
 
+    def propose(
+        self,
+        proposal: Mapping[str, Any],
+        *,
+        signature: str | bytes | None = None,
+        code: str | None = None,
+        now: _Clocks = None,
+    ) -> str:
+        """Proposes what takes approvals, and gives the proposal's id. It waits until it expires.
+
+        The proof is the proposer's Ed25519 `signature` of the canonical proposal, or a one-time `code`: the command
+        `fallgate approve` makes both.
+        """
+        members = _given(proposal=proposal, signature=_text(signature), code=code)
+        proposed: str = self.operate({"propose": members}, now=now)["proposed"]
+        return proposed
+
+    def approve(
+        self, proposal: str, by: str, *, signature: str | bytes | None = None, code: str | None = None, now: _Clocks = None
+    ) -> Approved:
+        """Approves a proposal, by its id. With the last approval that it takes, what was proposed is done."""
+        members = _given(proposal=proposal, by=by, signature=_text(signature), code=code)
+        approved: Approved = self.operate({"approve": members}, now=now)["approved"]
+        return approved
+
+    def withdraw(
+        self, proposal: str, by: str, *, signature: str | bytes | None = None, code: str | None = None, now: _Clocks = None
+    ) -> None:
+        """Withdraws a proposal that waits: any approver may."""
+        self.operate({"withdraw": _given(proposal=proposal, by=by, signature=_text(signature), code=code)}, now=now)
+
+    def revoke_override(self, override: str, *, now: _Clocks = None) -> None:
+        """Ends an override before its time, by the id of the proposal that granted it."""
+        self.operate({"revoke_override": _given(override=override)}, now=now)
+
+    def set_flag(self, flag: str, *, for_: timedelta | str | None = None, now: _Clocks = None) -> None:
+        """Sets a flag: its posture is entered, and stays until the flag is cleared. After `for_` it is reported."""
+        self.operate({"set_flag": _given(flag=flag, for_=for_)}, now=now)
+
+    def clear_flag(self, flag: str, *, now: _Clocks = None) -> None:
+        """Clears a flag. Its posture stays until somebody leaves it."""
+        self.operate({"clear_flag": _given(flag=flag)}, now=now)
+
 
 def _given(**members: Any) -> dict[str, Any]:
     """The members that were given, by the names of the core: a word that Python keeps for itself has a `_` behind it."""
     return {name.rstrip("_"): _span(value) for name, value in members.items() if value is not None}
+
+
+def _text(signature: str | bytes | None) -> str | None:
+    return signature.hex() if isinstance(signature, bytes) else signature
 
 
 def _span(value: Any) -> Any:
