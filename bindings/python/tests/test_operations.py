@@ -372,7 +372,7 @@ def test_an_override_takes_its_approvals_allows_what_it_covers_and_says_so(guard
     assert refused(guarded.approve, name, "two", code=code("two", 4), now=at(4)) == "already_approved"
     last = guarded.approve(name, "three", code=code("three", 5), now=at(5))
     assert last == {"approvals": 2, "need": 2, "waits_for": None}
-    assert guarded.overview(now=at(5))["overrides"] == [{"override": name, "uses_left": 2, "expires_in_ms": 599_995}]
+    assert guarded.overview(now=at(5))["overrides"] == [{"override": name, "uses_left": 2, "expires_in_ms": 600_000}]
     allowed = ask(guarded, 6)
     assert (allowed.reason, allowed.override, allowed.posture) == ("allowed_by_override", name, "shut") and allowed
     assert pickle.loads(pickle.dumps(allowed)).override == name
