@@ -25,6 +25,8 @@ pub struct Limits {
     /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
     /// Default 200,000.
     pub quarantines_max: usize,
+    /// Bytes of an exported state. Default 16 MiB.
+    pub state_bytes_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -91,6 +93,7 @@ impl Limits {
         scopes_max: 8,
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
+        state_bytes_max: 16 << 20,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,

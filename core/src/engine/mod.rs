@@ -7,10 +7,12 @@
 mod degraded;
 mod evaluate;
 mod explain;
+mod failover;
 mod lives;
 mod operate;
 mod postures;
 mod quarantine;
+mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use quarantine::QuarantineTerms;
+pub use restore::Restored;
 
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
@@ -40,6 +43,7 @@ use crate::request::{Request, RequestError, RequestView};
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
+use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind, Events};
 use crate::state::postures::Transition;
 use crate::state::signals::{Observation, Observed};
@@ -60,11 +64,22 @@ pub struct Config {
     /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
+    /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
+    /// exported or restored.
+    pub state_key: Option<StateKey>,
+    /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
+    pub instance: Name,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::DEFAULT, clock_skew_max: Ttl::from_secs(5), key: [0; 16] }
+        Self {
+            limits: Limits::DEFAULT,
+            clock_skew_max: Ttl::from_secs(5),
+            key: [0; 16],
+            state_key: None,
+            instance: Name::new(),
+        }
     }
 }
 
@@ -173,7 +188,8 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), &bundle, now).and_then(|()| told.keeps_postures(&bundle));
+        let admitted =
+            admissible(told.active.as_ref(), told.revision, &bundle, now).and_then(|()| told.keeps_postures(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
@@ -183,6 +199,7 @@ impl Engine {
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.active = Some(Active { bundle, activation: told.activations });
         let (snapshot, _) = told.snapshot(now);
@@ -220,13 +237,18 @@ impl Engine {
         let raw = now;
         let now = self.held(now);
         let mut told = self.told();
+        self.follow(&mut told, raw, now);
+    }
+
+    /// Does what is due by now, and finds clocks that have parted; `raw` are the clocks as the host read them.
+    fn follow(&self, told: &mut Told, raw: Now, now: Now) {
         told.settle(now);
         let parted = told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
         if parted && told.clock_ok {
             told.clock_ok = false;
             self.events().push(now, EventKind::ClockFailed);
         }
-        self.publish(&mut told, now);
+        self.publish(told, now);
     }
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.

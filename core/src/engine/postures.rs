@@ -35,9 +35,14 @@ impl Engine {
     /// [`PostureError`]: the first demand that is not met. The posture stays.
     pub fn leave_posture(&self, posture: &str, scope: Option<&str>, now: Now) -> Result<(), PostureError> {
         self.on_posture(posture, scope, now, |told, policy, scope, number, now| {
-            let checks_ok = told.checks_ok(policy, number, now);
+            let over = told.failover_is_over(policy, scope.as_deref(), number, now);
+            let checks_ok = told.checks_ok(policy, number, now) && over;
             let at = now.monotonic;
+            let everywhere = scope.is_none();
             told.postures.leave(&policy.postures, scope, number, checks_ok, at, &mut told.transitions)?;
+            if let Some(spec) = policy.postures.spec(number).filter(|_| everywhere) {
+                told.epochs.unguard(&spec.name);
+            }
             Ok(None)
         })
     }

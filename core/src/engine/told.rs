@@ -12,9 +12,10 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
-use crate::policy::signal::{BUILT_IN, CLOCK, Source};
+use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::epochs::Epochs;
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
@@ -29,6 +30,14 @@ pub(super) struct Told {
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
     pub(super) activations: u64,
+    /// The highest revision that was ever active, before a restart too.
+    pub(super) revision: u64,
+    /// Who is active, as far as is known.
+    pub(super) epochs: Epochs,
+    /// Epoch and sequence of the last state that was restored.
+    pub(super) restored: (u64, u64),
+    /// What the sequence of exported states is ahead of the changes that were counted here.
+    pub(super) sequence_ahead: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
     pub(super) postures: PostureMachine,
@@ -51,6 +60,10 @@ impl Told {
             clock_ok: true,
             engine_ok: true,
             activations: 0,
+            revision: 0,
+            epochs: Epochs::default(),
+            restored: (0, 0),
+            sequence_ahead: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
             quarantines: Quarantines::new(limits.quarantines_max, seed),
@@ -127,7 +140,8 @@ impl Told {
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        let epoch = self.epochs.is_single();
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
         standings(&policy.signals, &self.held, built_in, now.monotonic)
     }
 
@@ -196,6 +210,18 @@ impl Told {
         checks.is_some_and(|checks| checks.iter().all(|number| status(&standings, *number) == Status::Ok))
     }
 
+    /// Whether a posture that a failover entered may be left: the checks of the failover are ok, and no other engine is
+    /// active.
+    pub(super) fn failover_is_over(&self, policy: &Policy, scope: Option<&str>, posture: u16, now: Now) -> bool {
+        let guarded = policy.postures.spec(posture).is_some_and(|spec| self.epochs.guards(&spec.name));
+        if scope.is_some() || !guarded {
+            return true;
+        }
+        let standings = self.standings(policy, now);
+        let checks = policy.failover.iter().flat_map(|failover| &failover.checks);
+        checks.chain([&EPOCH]).all(|number| status(&standings, *number) == Status::Ok)
+    }
+
     /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
     fn clock_ok_for(&self, policy: &Policy) -> bool {
         self.clock_ok || (policy.valid_from.is_none() && policy.valid_until.is_none())
@@ -252,13 +278,18 @@ impl Told {
     }
 }
 
-/// Whether a bundle may take the place of the active one.
-pub(super) fn admissible(active: Option<&Active>, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+/// Whether a bundle may take the place of the active one; `highest` is the highest revision that was ever active.
+pub(super) fn admissible(
+    active: Option<&Active>,
+    highest: u64,
+    bundle: &Bundle,
+    now: Now,
+) -> Result<(), ActivateError> {
     let Some(active) = active else { return Ok(()) };
     if active.bundle.name() != bundle.name() {
         return Err(ActivateError::OtherName);
     }
-    let (offered, highest) = (bundle.revision(), active.bundle.revision());
+    let offered = bundle.revision();
     if offered < highest {
         return Err(ActivateError::OlderRevision { offered, highest });
     }

@@ -5,15 +5,19 @@
 //! quarantine the wrong thing.
 
 mod quarantine;
+mod state;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::document::StateError;
+use crate::state::epochs::FailoverError;
 use crate::state::postures::PostureError;
 use crate::state::quarantine::QuarantineError;
 
@@ -35,6 +39,16 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Exports what has to outlive the engine.
+    ExportState(Nothing),
+    /// Restores what was exported.
+    RestoreState(RestoreState),
+    /// Makes the engine the active one.
+    TakeOver(Nothing),
+    /// Takes in that an engine claims to be the active one.
+    WitnessEpoch(Claim),
+    /// Gives up being the active one.
+    Resign(Nothing),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -60,6 +74,12 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// The exported state, to be kept to the byte.
+    Exported(String),
+    /// A state was restored.
+    Restored(StateReport),
+    /// The engine is the active one, and claims this epoch.
+    TookOver(u64),
 }
 
 impl Outcome {
@@ -69,6 +89,9 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Exported(state) => json!({ "state": state }),
+            Self::Restored(report) => json!({ "restored": report }),
+            Self::TookOver(epoch) => json!({ "epoch": epoch }),
         }
     }
 }
@@ -89,6 +112,12 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is about an exported state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It is about who is active.
+    #[error(transparent)]
+    Failover(#[from] FailoverError),
 }
 
 impl OperationError {
@@ -99,6 +128,8 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::State(error) => error.code(),
+            Self::Failover(error) => error.code(),
         }
     }
 }
@@ -108,11 +139,13 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have.
+    /// may have; one that restores a state may have twice as many as the state.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
-        if bytes.len() > limits.request_bytes_max {
-            return Err(malformed(format!("an operation has at most {} bytes", limits.request_bytes_max)));
+        let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
+        let longest = limits.state_bytes_max.saturating_mul(2).max(limits.request_bytes_max);
+        if bytes.len() > longest {
+            return Err(too_long(longest));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let operation: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -122,6 +155,9 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
+            return Err(too_long(limits.request_bytes_max));
+        }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
     }

@@ -151,7 +151,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 21] = [
+const PACK_MAPS: [&str; 22] = [
     "",
     "valid",
     "schema",
@@ -167,6 +167,7 @@ const PACK_MAPS: [&str; 21] = [
     "postures/*/leave",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "failover",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

@@ -4,6 +4,7 @@
 
 mod actions;
 mod candidates;
+mod failover;
 mod loss;
 mod postures;
 mod rules;
@@ -15,6 +16,7 @@ use hashbrown::HashMap;
 use super::action::ActionSpec;
 use super::bundle::escape;
 use super::candidate::Candidates;
+use super::failover::FailoverSpec;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::posture::Postures;
@@ -52,6 +54,8 @@ pub struct Policy {
     pub actions: Vec<ActionSpec>,
     /// The postures.
     pub postures: Postures,
+    /// What happens when an engine takes over from another.
+    pub failover: Option<FailoverSpec>,
     /// The rules, in order of their ids.
     pub rules: Vec<Rule>,
     /// The parts of the index: one for each way to name actions.
@@ -181,6 +185,7 @@ impl Compiler<'_> {
             postures: Some(ranked.names()),
         };
         let postures = self.postures(pack, &ranked, &mut vocabulary);
+        let failover = self.failover(pack, &ranked, &signal_numbers);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -198,6 +203,7 @@ impl Compiler<'_> {
             signals,
             actions: indexed.actions,
             postures,
+            failover,
             rules: indexed.rules,
             index: indexed.roots,
             modules,

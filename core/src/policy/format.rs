@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use crate::time::Ttl;
 
+mod failover;
 mod posture;
 
+pub use failover::Failover;
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 
 /// A pack: everything that decides, in one document.
@@ -53,6 +55,9 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// What happens when an engine takes over from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
     /// The rules, in any order.
     #[serde(default)]
     pub rules: Vec<Rule>,

@@ -8,6 +8,7 @@ pub mod action;
 pub mod bundle;
 pub mod candidate;
 pub mod compile;
+pub mod failover;
 pub mod format;
 pub mod index;
 pub mod posture;
