@@ -8,11 +8,13 @@ use std::sync::Arc;
 use super::told::Told;
 use super::{Config, Engine};
 use crate::name::{self, Name};
+use crate::policy::compile::Policy;
 use crate::policy::posture::Postures;
 use crate::state::document::{Elapsed, Failover, State, StateError, WrittenAt};
 use crate::state::events::EventKind;
 use crate::state::postures::Cause;
 use crate::state::quarantine::Selector;
+use crate::state::signals::Held;
 use crate::time::{Monotonic, Now};
 
 /// What was restored.
@@ -132,6 +134,7 @@ impl Told {
             self.postures.turns(),
             self.quarantines.changes(),
             self.epochs.changes(),
+            self.recoveries,
         ];
         counts.into_iter().fold(0, u64::saturating_add)
     }
@@ -161,6 +164,7 @@ impl Told {
             entering: self.postures.entering(&policy.postures, at),
             quarantines: self.quarantines.exported(at),
             revocations: self.quarantines.exported_revocations(at),
+            recovering: self.recovering(policy),
         })
     }
 
@@ -191,6 +195,7 @@ impl Told {
         for revoked in &state.revocations {
             self.quarantines.join_revocation(revoked, at);
         }
+        self.join_recovering(state, &policy);
         let fits = self.join_postures(state, &policy.postures, elapsed, at);
         let known = |posture: &&String| policy.postures.number(posture).is_some_and(|number| number > 0);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
@@ -206,6 +211,25 @@ impl Told {
         }
         let (sequence, epoch) = (state.sequence, state.failover.epoch);
         Ok(Restored { sequence, epoch, instance: state.instance.as_str().into(), elapsed })
+    }
+
+    /// The signals that failed and have not recovered, in order of their names.
+    fn recovering(&self, policy: &Policy) -> Vec<String> {
+        let held = policy.signals.iter().zip(&self.held).filter(|(_, held)| held.is_recovering());
+        let mut names: Vec<String> = held.map(|(spec, _)| spec.name.as_str().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn join_recovering(&mut self, state: &State, policy: &Policy) {
+        self.held.resize(policy.signals.len(), Held::default());
+        for name in &state.recovering {
+            let number = policy.signal(name).map(usize::from);
+            if let Some(held) = number.and_then(|number| self.held.get_mut(number)) {
+                held.failed_elsewhere();
+                self.recoveries = self.recoveries.saturating_add(1);
+            }
+        }
     }
 
     /// Joins the postures that the active bundle has; whether it has all of them.

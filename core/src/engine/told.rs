@@ -36,6 +36,8 @@ pub(super) struct Told {
     pub(super) epochs: Epochs,
     /// Epoch and sequence of the last state that was restored.
     pub(super) restored: (u64, u64),
+    /// How often a signal has begun to recover, or has recovered.
+    pub(super) recoveries: u64,
     /// What the sequence of exported states is ahead of the changes that were counted here.
     pub(super) sequence_ahead: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
@@ -63,6 +65,7 @@ impl Told {
             revision: 0,
             epochs: Epochs::default(),
             restored: (0, 0),
+            recoveries: 0,
             sequence_ahead: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
@@ -271,10 +274,13 @@ impl Told {
         if self.held.len() <= at {
             self.held.resize(policy.signals.len(), Held::default());
         }
-        match self.held.get_mut(at) {
-            Some(held) => held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover),
-            None => Observed::UnknownSignal,
+        let Some(held) = self.held.get_mut(at) else { return Observed::UnknownSignal };
+        let recovering = held.is_recovering();
+        let observed = held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover);
+        if held.is_recovering() != recovering {
+            self.recoveries = self.recoveries.saturating_add(1);
         }
+        observed
     }
 }
 

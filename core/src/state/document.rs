@@ -119,8 +119,8 @@ impl StateError {
     }
 }
 
-/// What is exported. Signals are not: they are unknown until they are observed. Neither are cached decisions, nor the
-/// guards of the host's own calls.
+/// What is exported. What signals are is not: they are unknown until they are observed. Neither are cached decisions, nor
+/// the guards of the host's own calls.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -146,6 +146,8 @@ pub struct State {
     pub quarantines: Vec<Quarantined>,
     /// Whose earlier decisions are void.
     pub revocations: Vec<Revoked>,
+    /// The signals that failed and have not recovered, in order of their names: the next ok does not make them ok.
+    pub recovering: Vec<String>,
 }
 
 /// What is known of who is active.
@@ -303,9 +305,14 @@ impl State {
         if bytes.len() > max {
             return Err(StateError::TooLarge { max });
         }
-        let other_version = || match bytes.strip_prefix(OPENING.as_bytes()) {
-            Some(rest) if !rest.starts_with(b"1\"") => StateError::UnknownVersion,
-            _ => StateError::Malformed,
+        let other_version = || {
+            let rest = bytes.strip_prefix(OPENING.as_bytes()).filter(|rest| rest.contains(&b'"'));
+            let version = rest.and_then(|rest| rest.split(|byte| *byte == b'"').next());
+            if version.is_none_or(|version| version == b"1") {
+                StateError::Malformed
+            } else {
+                StateError::UnknownVersion
+            }
         };
         let rest = bytes.strip_prefix(BEFORE_MAC.as_bytes()).ok_or_else(other_version)?;
         let (mac, rest) = rest.split_at_checked(MAC_DIGITS).ok_or(StateError::Malformed)?;

@@ -148,6 +148,17 @@ impl Held {
         (status, Some(fresh_until))
     }
 
+    /// Whether it failed and has not recovered.
+    #[must_use]
+    pub const fn is_recovering(&self) -> bool {
+        self.recovering
+    }
+
+    /// Takes over from another engine that it failed and has not recovered: it has to recover here, from the start.
+    pub const fn failed_elsewhere(&mut self) {
+        (self.recovering, self.oks, self.ok_since) = (true, 0, None);
+    }
+
     /// When the signal was last observed.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {
