@@ -27,6 +27,15 @@ pub struct Limits {
     pub quarantines_max: usize,
     /// Bytes of an exported state. Default 16 MiB.
     pub state_bytes_max: usize,
+    /// Approvers a bundle declares, over all groups; and secrets whose used codes are remembered. Default 1,000.
+    pub approvers_max: usize,
+    /// Flags a bundle declares. Default 64.
+    pub flags_max: usize,
+    /// Proposals that are remembered, pending or over, until they expire. Beyond, none is taken. Default 1,000.
+    pub proposals_max: usize,
+    /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
+    /// Default 256.
+    pub overrides_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -94,6 +103,10 @@ impl Limits {
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
         state_bytes_max: 16 << 20,
+        approvers_max: 1_000,
+        flags_max: 64,
+        proposals_max: 1_000,
+        overrides_max: 256,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,

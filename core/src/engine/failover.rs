@@ -15,9 +15,7 @@ impl Engine {
     /// # Errors
     /// [`FailoverError`], with everything as it was.
     pub fn take_over(&self, now: Now) -> Result<u64, FailoverError> {
-        let (raw, now) = (now, self.held(now));
-        let mut told = self.told();
-        self.follow(&mut told, raw, now);
+        let (mut told, now) = self.follow(now);
         if told.active.is_none() {
             return Err(FailoverError::NoPolicy);
         }
@@ -26,6 +24,7 @@ impl Engine {
         }
         let epoch = told.epochs.take_over()?;
         self.events().push(now, EventKind::TookOver { epoch });
+        told.approve_anew(now.wall, now);
         if let Some(posture) = told.failover_posture() {
             self.tighten_and_guard(&mut told, Some(posture), Cause::Failover, now);
         }
@@ -37,9 +36,7 @@ impl Engine {
     /// Where this one is active too, the signal `epoch` fails until it takes over anew or resigns, and the posture of the
     /// pack's `failover` is entered everywhere, or the strictest where it names none.
     pub fn witness_epoch(&self, epoch: u64, instance: &str, now: Now) {
-        let (raw, now) = (now, self.held(now));
-        let mut told = self.told();
-        self.follow(&mut told, raw, now);
+        let (mut told, now) = self.follow(now);
         self.witness(&mut told, epoch, instance, now);
         self.publish(&mut told, now);
     }
@@ -49,9 +46,7 @@ impl Engine {
     /// # Errors
     /// [`FailoverError::NotActive`].
     pub fn resign(&self, now: Now) -> Result<(), FailoverError> {
-        let (raw, now) = (now, self.held(now));
-        let mut told = self.told();
-        self.follow(&mut told, raw, now);
+        let (mut told, now) = self.follow(now);
         let epoch = told.epochs.resign()?;
         self.events().push(now, EventKind::Resigned { epoch });
         self.publish(&mut told, now);

@@ -8,14 +8,21 @@ use std::sync::Arc;
 use super::told::Told;
 use super::{Config, Engine};
 use crate::name::{self, Name};
+use crate::policy::approver::Fingerprint;
+use crate::policy::bundle::hexadecimal;
 use crate::policy::compile::Policy;
 use crate::policy::posture::Postures;
-use crate::state::document::{Elapsed, Failover, State, StateError, WrittenAt};
+use crate::state::approvals::Close;
+use crate::state::document::{
+    Barred, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, WrongCodes, left_ms, span_ms,
+};
 use crate::state::events::EventKind;
+use crate::state::flags::Set;
+use crate::state::overrides::End;
 use crate::state::postures::Cause;
 use crate::state::quarantine::Selector;
 use crate::state::signals::Held;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +45,7 @@ impl Engine {
     /// [`StateError`], without a key or a bundle, or beyond the limit.
     pub fn export_state(&self, now: Now) -> Result<Vec<u8>, StateError> {
         let key = self.config.state_key.as_ref().ok_or(StateError::NoKey)?;
-        let (raw, now) = (now, self.held(now));
-        let mut told = self.told();
-        self.follow(&mut told, raw, now);
+        let (told, now) = self.follow(now);
         let state = told.exported(&self.config, now);
         drop(told);
         state?.seal(key, &self.config.limits)
@@ -67,13 +72,12 @@ impl Engine {
             Some(key) => State::open(bytes, key, &self.config.limits),
             None => Err(StateError::NoKey),
         };
-        let (raw, now) = (now, self.held(now));
-        let mut told = self.told();
         // What was due before comes before what is restored.
-        self.follow(&mut told, raw, now);
+        let (mut told, now) = self.follow(now);
         // Also where the state is gone: what this engine exports is newer than all that its host has seen.
         told.begin_above(least_sequence.unwrap_or(0));
         let mut rival = None;
+        told.approve_anew(now.wall, now);
         let done = read.and_then(|state| {
             told.admits(&state, least_sequence)?;
             rival = self.rival(&state);
@@ -134,7 +138,7 @@ impl Told {
             self.postures.turns(),
             self.quarantines.changes(),
             self.epochs.changes(),
-            self.recoveries,
+            self.other_changes,
         ];
         counts.into_iter().fold(0, u64::saturating_add)
     }
@@ -164,6 +168,8 @@ impl Told {
             entering: self.postures.entering(&policy.postures, at),
             quarantines: self.quarantines.exported(at),
             revocations: self.quarantines.exported_revocations(at),
+            flags: self.flags_set(at),
+            approvals: self.barred(),
             recovering: self.recovering(policy),
         })
     }
@@ -198,6 +204,8 @@ impl Told {
         self.join_recovering(state, &policy);
         let fits = self.join_postures(state, &policy.postures, elapsed, at);
         let known = |posture: &&String| policy.postures.number(posture).is_some_and(|number| number > 0);
+        let fits = self.join_flags(state, &policy, elapsed, at) && fits;
+        self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);
         self.revision = self.revision.max(state.revision);
@@ -211,6 +219,58 @@ impl Told {
         }
         let (sequence, epoch) = (state.sequence, state.failover.epoch);
         Ok(Restored { sequence, epoch, instance: state.instance.as_str().into(), elapsed })
+    }
+
+    fn flags_set(&self, at: Monotonic) -> Vec<FlagSet> {
+        let set = self.flags.iter();
+        set.map(|(flag, set)| FlagSet { flag: flag.as_str().to_owned(), fresh_ms: span_ms(at, set.expires_at) })
+            .collect()
+    }
+
+    /// Sets the flags that the active bundle has; whether it has all of them.
+    fn join_flags(&mut self, state: &State, policy: &Policy, elapsed: Elapsed, at: Monotonic) -> bool {
+        let mut fits = true;
+        for FlagSet { flag, fresh_ms } in &state.flags {
+            let Some(spec) = policy.approvers.flag(flag) else {
+                fits = false;
+                continue;
+            };
+            let expires_at = at.after(Ttl::from_millis(left_ms(*fresh_ms, elapsed)));
+            let here = self.flags.iter().find(|(name, _)| **name == spec.name).map(|(_, set)| *set);
+            let set = Set { since: at, expires_at, reported: false };
+            let joined = here.map_or(set, |here| Set { expires_at: here.expires_at.min(expires_at), ..here });
+            self.flags.restore(spec.name, joined);
+            self.other_changes = self.other_changes.saturating_add(1);
+        }
+        self.hold_flagged();
+        fits
+    }
+
+    /// What is not taken as an approval after a restart.
+    fn barred(&self) -> Barred {
+        let tried = self.approvals.codes().iter().filter(|(_, tries)| tries.wrong > 0);
+        let wrong = tried.map(|(of, tries)| WrongCodes { of: hexadecimal(of), count: tries.wrong });
+        let until = self.approvals.begun().map(|until| until.as_nanos().div_euclid(1_000_000).saturating_add(1));
+        Barred { issued_until_ms: until, wrong_codes: wrong.collect() }
+    }
+
+    fn join_approvals(&mut self, state: &State, now: Now) {
+        let before = state.approvals.issued_until_ms.map(Wall::from_millis);
+        self.approve_anew(before.max(Some(state.at.wall())).unwrap_or(now.wall), now);
+        for WrongCodes { of, count } in &state.approvals.wrong_codes {
+            let bytes = data_encoding::HEXLOWER.decode(of.as_bytes()).ok();
+            if let Some(of) = bytes.and_then(|bytes| Fingerprint::try_from(bytes.as_slice()).ok()) {
+                self.approvals.count_wrong(of, *count, now.monotonic);
+            }
+        }
+    }
+
+    /// Ends what loosens, and takes nothing any more that was issued until then: whether it was carried out or used before,
+    /// or by another engine, nobody here knows.
+    pub(super) fn approve_anew(&mut self, until: Wall, now: Now) {
+        self.end_approvals(Close::Anew, End::Anew, now.monotonic);
+        self.approvals.begin_anew(until);
+        self.other_changes = self.other_changes.saturating_add(1);
     }
 
     /// The signals that failed and have not recovered, in order of their names.
@@ -227,7 +287,7 @@ impl Told {
             let number = policy.signal(name).map(usize::from);
             if let Some(held) = number.and_then(|number| self.held.get_mut(number)) {
                 held.failed_elsewhere();
-                self.recoveries = self.recoveries.saturating_add(1);
+                self.other_changes = self.other_changes.saturating_add(1);
             }
         }
     }

@@ -4,21 +4,26 @@
 //! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
 //! quarantine the wrong thing.
 
+mod approval;
 mod quarantine;
 mod state;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use approval::{Approve, Propose, RevokeOverride};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
+use crate::state::flags::FlagError;
 use crate::state::postures::PostureError;
+use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
@@ -49,6 +54,18 @@ pub enum Operation {
     WitnessEpoch(Claim),
     /// Gives up being the active one.
     Resign(Nothing),
+    /// Proposes what takes approvals.
+    Propose(Propose),
+    /// Approves a proposal.
+    Approve(Approve),
+    /// Withdraws a proposal.
+    Withdraw(Approve),
+    /// Ends an override before its time.
+    RevokeOverride(RevokeOverride),
+    /// Sets a flag that takes no approvals.
+    SetFlag(SetFlag),
+    /// Clears a flag that takes no approvals.
+    ClearFlag(ClearFlag),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -80,6 +97,10 @@ pub enum Outcome {
     Restored(StateReport),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
+    /// A proposal was taken: its id.
+    Proposed(ProposalId),
+    /// An approval counts; and what the proposal still waits for.
+    Approved(Approved),
 }
 
 impl Outcome {
@@ -92,6 +113,19 @@ impl Outcome {
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
+            Self::Proposed(id) => json!({ "proposed": id.to_string() }),
+            Self::Approved(Approved { approvals, need, waits_for }) => {
+                json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
+            }
+        }
+    }
+
+    /// What it still waits for, by its code, where it was not done at once.
+    #[must_use]
+    pub const fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Approved(approved) => approved.waits_for,
+            _ => None,
         }
     }
 }
@@ -118,6 +152,12 @@ pub enum OperationError {
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
+    /// It is about approvals or an override.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// It is about a flag.
+    #[error(transparent)]
+    Flag(#[from] FlagError),
 }
 
 impl OperationError {
@@ -130,6 +170,8 @@ impl OperationError {
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
             Self::Failover(error) => error.code(),
+            Self::Approval(error) => error.code(),
+            Self::Flag(error) => error.code(),
         }
     }
 }

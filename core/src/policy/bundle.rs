@@ -11,8 +11,7 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 9] =
-    ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
+const LATER: [&str; 5] = ["audit", "rollout", "slo", "breaker", "heartbeat"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -151,7 +150,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 22] = [
+const PACK_MAPS: [&str; 29] = [
     "",
     "valid",
     "schema",
@@ -165,9 +164,16 @@ const PACK_MAPS: [&str; 22] = [
     "postures/*/permits",
     "postures/*/enter",
     "postures/*/leave",
+    "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
     "failover",
+    "approvers/*",
+    "approvers/*/*",
+    "overrides",
+    "overrides/review",
+    "flags/*",
+    "flags/*/approvals",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

@@ -3,6 +3,7 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod approvals;
 mod candidates;
 mod failover;
 mod loss;
@@ -14,6 +15,7 @@ mod typing;
 use hashbrown::HashMap;
 
 use super::action::ActionSpec;
+use super::approver::Approvers;
 use super::bundle::escape;
 use super::candidate::Candidates;
 use super::failover::FailoverSpec;
@@ -56,6 +58,8 @@ pub struct Policy {
     pub postures: Postures,
     /// What happens when an engine takes over from another.
     pub failover: Option<FailoverSpec>,
+    /// Who approves what loosens, the overrides and the flags.
+    pub approvers: Approvers,
     /// The rules, in order of their ids.
     pub rules: Vec<Rule>,
     /// The parts of the index: one for each way to name actions.
@@ -178,14 +182,16 @@ impl Compiler<'_> {
         let data = pack.data.as_ref().map(Value::from);
         let modules = self.modules(pack, data.as_ref());
         let ranked = self.ranked(pack);
+        let groups = self.groups(pack);
         let mut vocabulary = Vocabulary {
             schema: &mut schema,
             signals: &signal_numbers,
             data: data.as_ref(),
             postures: Some(ranked.names()),
         };
-        let postures = self.postures(pack, &ranked, &mut vocabulary);
+        let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
         let failover = self.failover(pack, &ranked, &signal_numbers);
+        let approvers = self.approvers(pack, groups, &ranked);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -204,6 +210,7 @@ impl Compiler<'_> {
             actions: indexed.actions,
             postures,
             failover,
+            approvers,
             rules: indexed.rules,
             index: indexed.roots,
             modules,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::limits::Limits;
-use crate::time::{Monotonic, Now, Ttl};
+use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What stands before the version.
 const OPENING: &str = r#"{"fallgate":"state/"#;
@@ -146,6 +146,10 @@ pub struct State {
     pub quarantines: Vec<Quarantined>,
     /// Whose earlier decisions are void.
     pub revocations: Vec<Revoked>,
+    /// The flags that are set, in order of their names.
+    pub flags: Vec<FlagSet>,
+    /// What of approvals tightens. None that waits is carried, and no override: what loosens is approved anew.
+    pub approvals: Barred,
     /// The signals that failed and have not recovered, in order of their names: the next ok does not make them ok.
     pub recovering: Vec<String>,
 }
@@ -244,6 +248,37 @@ pub struct Revoked {
     pub lasts_ms: u64,
 }
 
+/// A flag that is set.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct FlagSet {
+    /// The flag.
+    pub flag: String,
+    /// How long until it is stale.
+    pub fresh_ms: u64,
+}
+
+/// What is not taken as an approval any more.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Barred {
+    /// Until when, by the wall clock in milliseconds, whatever was issued was void before already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_until_ms: Option<i64>,
+    /// Wrong one-time codes that count.
+    pub wrong_codes: Vec<WrongCodes>,
+}
+
+/// Wrong one-time codes of one secret.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct WrongCodes {
+    /// The fingerprint of the secret, in hexadecimal.
+    pub of: String,
+    /// How many.
+    pub count: u32,
+}
+
 /// How much time has passed since a state was written, at the most; nothing where nobody can tell.
 pub type Elapsed = Option<Ttl>;
 
@@ -252,6 +287,12 @@ impl WrittenAt {
     #[must_use]
     pub fn new(now: Now, clock_ok: bool) -> Self {
         Self { wall_ms: now.wall.as_nanos().div_euclid(1_000_000), clock_ok }
+    }
+
+    /// When it was, rounded up.
+    #[must_use]
+    pub const fn wall(&self) -> Wall {
+        Wall::from_millis(self.wall_ms.saturating_add(1))
     }
 
     /// How much time has passed since, at the most. Two wall clocks may differ by `skew`: that much is added. One that went

@@ -11,7 +11,7 @@ impl Compiler<'_> {
         let failover = pack.failover.as_ref()?;
         let posture = ranked.number(&failover.posture);
         if posture.is_none() {
-            let help = nearest(&failover.posture, ranked.stricter()).map_or_else(
+            let help = nearest(&failover.posture, ranked.entered()).map_or_else(
                 || "declare it under `postures`, with a rank above 0".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );
