@@ -10,10 +10,16 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::HashSet;
+#[path = "approvals/flags.rs"]
+mod flags;
+#[path = "approvals/loading.rs"]
+mod loading;
+#[path = "approvals/overrides.rs"]
+mod overrides;
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use ed25519_dalek::{Signer, SigningKey};
+use fallgate::authzen::{self, Endpoint};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::state::approvals::{ApprovalError, Approved, Proof};
@@ -142,12 +148,12 @@ fn for_ann(window: &str, uses: u32) -> Value {
     grant(&json!(["user:ann"]), &json!(["order:*"]), &json!(["order:*"]), window, uses)
 }
 
-/// Proposes and approves an override, with `sec-1` and a code of `sec-3`.
+/// Proposes and approves an override, with the signatures of `sec-1` and `sec-2`.
 fn granted(engine: &Engine, operation: &Value, millis: u64) -> Result<ProposalId, ApprovalError> {
     let proposal = proposal("sre-1", operation, millis);
     propose(engine, &proposal, at(millis))?;
     approve(engine, &proposal, "sec-1", at(millis))?;
-    let approved = engine.approve(id(&proposal), "sec-3", Proof::Code(&code(at(millis))), at(millis))?;
+    let approved = approve(engine, &proposal, "sec-2", at(millis))?;
     assert_eq!(approved, Approved { approvals: 2, need: 2, waits_for: None });
     Ok(id(&proposal))
 }
@@ -387,6 +393,27 @@ fn nothing_is_taken_twice_even_when_the_wall_clock_is_put_back() {
 }
 
 #[test]
+fn an_engine_takes_nothing_of_the_time_before_it_began() {
+    let asked = proposal("sre-1", &for_ann("1m", 1), 0);
+    let used = engine();
+    propose(&used, &asked, at(1)).unwrap();
+    // The same signed words, and the code of that time, at an engine that was started again without its state.
+    let started = |millis| {
+        let engine = Engine::new(Config::default());
+        engine.activate(bundle(&pack()), at(millis)).unwrap();
+        engine
+    };
+    assert_eq!(propose(&started(2), &asked, at(3)), Err(ApprovalError::IssuedBeforeStart));
+    let again = started(35_000);
+    let asked = proposal("sre-1", &for_ann("1m", 1), 35_000);
+    propose(&again, &asked, at(35_000)).unwrap();
+    let by_code = |code: &str, millis| again.approve(id(&asked), "sec-3", Proof::Code(code), at(millis));
+    assert_eq!(by_code(&code(at(29_000)), 59_000), Err(ApprovalError::UsedCode));
+    assert_eq!(by_code(&code(at(59_000)), 59_000), Err(ApprovalError::UsedCode));
+    assert_eq!(waits_for(by_code(&code(at(60_000)), 60_000)), Some("not_approved"));
+}
+
+#[test]
 fn a_million_proposals_find_no_room_and_make_no_noise() {
     let mut config = Config::default();
     config.limits.proposals_max = 8;
@@ -439,352 +466,6 @@ fn a_code_approves_once_in_its_time_and_few_are_tried() {
 }
 
 #[test]
-fn an_override_allows_what_it_covers_and_no_more() {
-    let engine = engine();
-    assert_eq!(ask(&engine, "ann", "order:pay", 0).reason(), Reason::DeniedByRule);
-    let id = granted(&engine, &for_ann("10m", 3), 1_000).unwrap();
-    let decision = ask(&engine, "ann", "order:pay", 2_000);
-    assert_eq!(decision.reason(), Reason::AllowedByOverride);
-    assert_eq!(decision.override_id(), Some(id.to_string().as_str()));
-    assert_eq!((decision.expires_in_ms(), decision.cached(), decision.rule()), (0, false, None));
-    assert_eq!(decision.obligations()[0].id.as_ref(), "review");
-    assert_eq!(decision.to_json()["context"]["override"], id.to_string());
-    let used = events(&engine).into_iter().find(|event| event["event"] == "override_used").unwrap();
-    assert_eq!((&used["overrode"], &used["uses_left"]), (&json!("posture"), &json!(2)));
-    assert_eq!(used["decision"], decision.id().to_string());
-    // Another subject, action or resource, and a subject of another type.
-    assert!(!ask(&engine, "bob", "order:pay", 2_000).is_allow());
-    assert!(!ask(&engine, "ann", "book:pay", 2_000).is_allow());
-    let request = |subject: Value, resource: Value| {
-        let request = json!({"subject": subject, "action": {"name": "order:pay"}, "resource": resource});
-        engine.decide_json(request.to_string().as_bytes(), at(2_000))
-    };
-    assert!(!request(json!({"type": "agent", "id": "ann"}), json!({"type": "order", "id": "o"})).is_allow());
-    assert!(!request(json!({"type": "user", "id": "ann"}), json!({"type": "book", "id": "o"})).is_allow());
-    // What is allowed anyway uses nothing up.
-    assert_eq!(engine.overrides()[0].uses_left, 2);
-    engine.activate(bundle(&pack()), at(2_500)).unwrap();
-    assert_eq!(engine.overrides()[0].uses_left, 2, "the same bundle again");
-}
-
-#[test]
-fn an_override_gets_past_gates_4_to_8_and_no_other() {
-    let engine = engine();
-    granted(&engine, &for_ann("10m", 5), 0).unwrap();
-    let overridden = |decision: &Decision| decision.reason() == Reason::AllowedByOverride;
-    // Gate 5: the posture; gate 4: a quarantine that is not absolute.
-    engine.enter_posture("shut", None, at(1_000)).unwrap();
-    assert!(overridden(&ask(&engine, "ann", "order:read", 1_000)));
-    let terms = |absolute| fallgate::engine::QuarantineTerms { reason: "", until: None, absolute };
-    engine.quarantine(&Selector::Subject("user", "ann"), &terms(false), at(2_000)).unwrap();
-    assert!(overridden(&ask(&engine, "ann", "order:read", 2_000)));
-    engine.quarantine(&Selector::ResourceType("order"), &terms(true), at(3_000)).unwrap();
-    assert_eq!(ask(&engine, "ann", "order:read", 3_000).reason(), Reason::Quarantined);
-    engine.lift_quarantine(&Selector::ResourceType("order"), at(3_000)).unwrap();
-    // An absolute rule that is true, or cannot be established, whatever gate denies.
-    let suspended = |suspended: Value| {
-        let request = json!({
-            "subject": {"type": "user", "id": "ann", "properties": suspended}, "action": {"name": "order:read"},
-            "resource": {"type": "order", "id": "o-1"},
-        });
-        engine.decide_json(request.to_string().as_bytes(), at(4_000)).reason()
-    };
-    assert_eq!(suspended(json!({"suspended": true})), Reason::Quarantined);
-    assert_eq!(suspended(json!({})), Reason::Quarantined);
-    assert_eq!(suspended(json!({"suspended": false})), Reason::AllowedByOverride);
-    // Gate 2 is final.
-    assert_eq!(suspended(json!({"suspended": 5})), Reason::InvalidRequest);
-    let newer = json!({
-        "subject": {"type": "user", "id": "ann", "properties": {"suspended": false}}, "action": {"name": "order:read"},
-        "resource": {"type": "order", "id": "o-1"}, "context": {"fallgate": {"min_revision": 2}},
-    });
-    assert_eq!(engine.decide_json(newer.to_string().as_bytes(), at(4_000)).reason(), Reason::RevisionTooOld);
-    assert_eq!(engine.overrides()[0].uses_left, 2);
-}
-
-#[test]
-fn a_cached_deny_is_overridden_and_the_override_is_never_cached() {
-    let mut document = pack();
-    document["rules"][0]["subject"] = json!({"id": "bob"});
-    let engine = Engine::new(Config::default());
-    engine.activate(bundle(&document), at(0)).unwrap();
-    assert_eq!(ask(&engine, "ann", "order:read", 0).reason(), Reason::NoMatchingRule);
-    assert!(ask(&engine, "ann", "order:read", 1).cached());
-    granted(&engine, &for_ann("10m", 1), 2).unwrap();
-    let allowed = ask(&engine, "ann", "order:read", 3);
-    assert_eq!((allowed.reason(), allowed.cached()), (Reason::AllowedByOverride, false));
-    assert_eq!(ask(&engine, "ann", "order:read", 4).reason(), Reason::NoMatchingRule);
-}
-
-#[test]
-fn an_override_ends_by_uses_window_revocation_clocks_and_bundle() {
-    let why = |engine: &Engine| {
-        let ended = events(engine).into_iter().filter(|event| event["event"] == "override_ended");
-        ended.map(|event| event["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let pays = |engine: &Engine, millis| ask(engine, "ann", "order:pay", millis).is_allow();
-
-    let by_uses = engine();
-    granted(&by_uses, &for_ann("10m", 2), 0).unwrap();
-    assert_eq!([1, 2, 3].map(|millis| pays(&by_uses, millis)), [true, true, false]);
-    assert_eq!(why(&by_uses), ["uses"]);
-
-    let by_window = engine();
-    granted(&by_window, &for_ann("10m", 5), 0).unwrap();
-    assert_eq!(by_window.next_deadline(), Some(Monotonic::from_millis(2_000)), "a posture is due first");
-    assert!(pays(&by_window, 599_999));
-    assert_eq!(by_window.next_deadline(), Some(Monotonic::from_millis(600_000)));
-    by_window.advance(at(600_000));
-    assert_eq!(why(&by_window), ["window"]);
-    assert!(!pays(&by_window, 600_000));
-
-    let revoked = engine();
-    let id = granted(&revoked, &for_ann("10m", 5), 0).unwrap();
-    revoked.revoke_override(id, at(5)).unwrap();
-    assert_eq!(why(&revoked), ["revoked"]);
-    assert!(!pays(&revoked, 5));
-    assert_eq!(revoked.revoke_override(id, at(6)), Err(ApprovalError::UnknownOverride));
-
-    // The wall clock leaps, or stands still while the other goes on: both part the clocks.
-    for wall in [7_200_000, 0] {
-        let parted = engine();
-        granted(&parted, &for_ann("10m", 5), 0).unwrap();
-        let waiting = proposal("sre-1", &for_ann("1m", 1), 1);
-        propose(&parted, &waiting, at(1)).unwrap();
-        let now = Now::new(Monotonic::from_millis(6_000), at(wall).wall);
-        let request = json!({
-            "subject": {"type": "user", "id": "ann", "properties": {"suspended": false}},
-            "action": {"name": "order:pay"}, "resource": {"type": "order", "id": "o-1"},
-        });
-        assert!(!parted.decide_json(request.to_string().as_bytes(), now).is_allow());
-        assert_eq!(why(&parted), ["clock"]);
-        assert_eq!(approve(&parted, &waiting, "sec-1", now), Err(ApprovalError::ClockFailed));
-        assert_eq!(propose(&parted, &proposal("sre-1", &for_ann("1m", 1), 2), now), Err(ApprovalError::ClockFailed));
-        parted.anchor_clocks(at(6_000));
-        assert!(!pays(&parted, 6_000), "what has ended does not come back");
-        assert_eq!(approve(&parted, &waiting, "sec-1", at(6_000)), Err(ApprovalError::UnknownProposal));
-    }
-
-    // A bundle without overrides, with a shorter window, with another approver, with a higher need; and one that keeps it.
-    type Change = fn(&mut Value);
-    let changes: [(Change, bool); 5] = [
-        (|pack| drop(pack.as_object_mut().unwrap().remove("overrides")), false),
-        (|pack| pack["overrides"]["max_window"] = "9m".into(), false),
-        (|pack| pack["approvers"]["security"]["sec-1"] = public("sec-1 anew"), false),
-        (|pack| pack["overrides"]["need"] = 3.into(), false),
-        (|pack| pack["overrides"]["max_uses"] = 6.into(), true),
-    ];
-    for (change, stays) in changes {
-        let engine = engine();
-        granted(&engine, &for_ann("10m", 5), 0).unwrap();
-        let waiting = proposal("sre-1", &for_ann("1m", 1), 1);
-        propose(&engine, &waiting, at(1)).unwrap();
-        let mut next = pack();
-        next["revision"] = 2.into();
-        change(&mut next);
-        engine.activate(bundle(&next), at(10)).unwrap();
-        assert_eq!(pays(&engine, 11), stays);
-        assert_eq!(why(&engine).is_empty(), stays);
-        assert_eq!(
-            approve(&engine, &waiting, "sec-1", at(12)),
-            Err(ApprovalError::UnknownProposal),
-            "void with its bundle"
-        );
-    }
-}
-
-#[test]
-fn overrides_of_the_same_cover_no_more_than_one_window() {
-    let engine = engine();
-    let other = grant(&json!(["user:bob"]), &json!(["order:pay"]), &json!(["order:*"]), "1h", 1);
-    granted(&engine, &for_ann("50m", 5), 0).unwrap();
-    granted(&engine, &other, 40_000).unwrap();
-    // At 40 min another hour of the same: only until the first hour is over.
-    let id = granted(&engine, &for_ann("1h", 5), 2_400_000).unwrap();
-    let ends = engine.overrides().into_iter().find(|view| view.id == id).unwrap().until;
-    assert_eq!(ends, Monotonic::from_millis(3_600_000));
-    let granted_event = events(&engine).into_iter().rfind(|event| event["event"] == "override_granted").unwrap();
-    assert_eq!(granted_event["window_ms"], 1_200_000);
-    // A narrower one that overlaps is the same cover; it is refused until an hour has passed without.
-    let narrow = grant(&json!(["user:ann"]), &json!(["order:pay"]), &json!(["order:o-1"]), "1m", 1);
-    assert_eq!(granted(&engine, &narrow, 3_600_000), Err(ApprovalError::CoveredTooLong));
-    assert_eq!(granted(&engine, &narrow, 7_199_000), Err(ApprovalError::CoveredTooLong));
-    granted(&engine, &narrow, 7_230_000).unwrap();
-}
-
-#[test]
-fn an_override_names_whom_what_and_on_what() {
-    let engine = engine();
-    for (subjects, actions, resources) in [
-        (json!(["*"]), json!(["order:pay"]), json!(["order:*"])),
-        (json!(["user:*"]), json!(["order:pay"]), json!(["order:*"])),
-        (json!(["ann"]), json!(["order:pay"]), json!(["order:*"])),
-        (json!([]), json!(["order:pay"]), json!(["order:*"])),
-        (json!(["user:ann"]), json!(["*"]), json!(["order:*"])),
-        (json!(["user:ann"]), json!(["order:sell"]), json!(["order:*"])),
-        (json!(["user:ann"]), json!(["sell*"]), json!(["order:*"])),
-        (json!(["user:ann"]), json!(["order:pay"]), json!(["*"])),
-        (json!(["user:ann"]), json!(["order:pay"]), json!(["*:*"])),
-        (json!(["user:ann"]), json!(["order:pay"]), json!(["*:o-1"])),
-        (json!(vec!["user:ann"; 65]), json!(["order:pay"]), json!(["order:*"])),
-    ] {
-        let refused = granted(&engine, &grant(&subjects, &actions, &resources, "1m", 1), 0).unwrap_err();
-        assert!(["malformed_proposal", "unfit_proposal"].contains(&refused.code()), "{subjects} {actions} {resources}");
-    }
-    for (window, uses) in [("0s", 1), ("3601s", 1), ("1m", 0), ("1m", 6)] {
-        assert_eq!(granted(&engine, &for_ann(window, uses), 0).unwrap_err().code(), "unfit_proposal");
-    }
-}
-
-#[test]
-fn threads_use_an_override_up_exactly() {
-    let mut document = pack();
-    document["overrides"]["max_uses"] = 100.into();
-    let engine = Engine::new(Config::default());
-    engine.activate(bundle(&document), at(0)).unwrap();
-    granted(&engine, &for_ann("10m", 100), 0).unwrap();
-    let allowed: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| (0..50).filter(|_| ask(&engine, "ann", "order:pay", 1).is_allow()).count()))
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    assert_eq!(allowed, 100);
-    assert!(engine.overrides().is_empty());
-}
-
-#[test]
-fn a_flag_holds_its_posture_until_it_is_cleared() {
-    let engine = engine();
-    for millis in (0..=8_000).step_by(4_000) {
-        observe(&engine, "ledger", millis);
-    }
-    assert_eq!(engine.set_flag("nope", None, at(9_000)), Err(FlagError::UnknownFlag));
-    assert_eq!(engine.set_flag("emergency", Some(Ttl::from_secs(86_401)), at(9_000)), Err(FlagError::AgeTooLong));
-    assert_eq!(engine.set_flag("emergency", Some(Ttl::ZERO), at(9_000)), Err(FlagError::AgeTooLong));
-    assert_eq!(engine.clear_flag("emergency", at(9_000)), Err(FlagError::NotSet));
-    events(&engine);
-    engine.set_flag("emergency", Some(Ttl::from_secs(30)), at(10_000)).unwrap();
-    assert_eq!(engine.posture(None).unwrap().as_str(), "read-only");
-    let told = events(&engine);
-    let entered = told.iter().find(|event| event["event"] == "posture_entered").unwrap();
-    assert_eq!(entered["cause"], "flag");
-    for millis in (12_000..120_000).step_by(4_000) {
-        observe(&engine, "ledger", millis);
-    }
-    // It is stale after 30 s, is reported once, and stays in effect.
-    let told = events(&engine);
-    let stale: Vec<_> = told.iter().filter(|event| event["event"] == "flag_expired").collect();
-    assert_eq!((stale.len(), &stale[0]["monotonic_ms"]), (1, &json!(40_000)));
-    let flag = &engine.flags(at(119_000))[0];
-    assert_eq!((flag.flag.as_str(), &*flag.owner, flag.expired), ("emergency", "sre", true));
-    assert_eq!((flag.since, flag.expires_at), (at(10_000).monotonic, at(40_000).monotonic));
-    let waiting = proposal("sre-1", &leave(), 119_000);
-    propose(&engine, &waiting, at(119_000)).unwrap();
-    assert_eq!(waits_for(approve(&engine, &waiting, "sre-2", at(119_000))), Some("flag_set"));
-    // It counts as the condition: after it is cleared, the posture has to be stable, and then is left as was approved.
-    observe(&engine, "ledger", 120_000);
-    engine.clear_flag("emergency", at(120_000)).unwrap();
-    for millis in (124_000..=180_000).step_by(4_000) {
-        assert_eq!(engine.posture(None).unwrap().as_str(), "read-only");
-        observe(&engine, "ledger", millis);
-    }
-    assert_eq!(engine.posture(None).unwrap().as_str(), "normal");
-}
-
-#[test]
-fn a_flag_that_takes_approvals_is_proposed() {
-    let engine = engine();
-    assert_eq!(engine.set_flag("approved", None, at(0)), Err(FlagError::NotApproved));
-    let set = proposal("sre-1", &json!({"set_flag": {"flag": "approved", "for": "10m"}}), 0);
-    propose(&engine, &set, at(0)).unwrap();
-    assert_eq!(waits_for(approve(&engine, &set, "sre-2", at(0))), None);
-    assert_eq!(engine.posture(None).unwrap().as_str(), "shut");
-    assert_eq!(engine.leave_posture("shut", None, at(1)), Err(PostureError::FlagSet));
-    assert_eq!(engine.clear_flag("approved", at(1)), Err(FlagError::NotApproved));
-    let mut without = pack();
-    without["revision"] = 2.into();
-    without["flags"].as_object_mut().unwrap().remove("approved");
-    assert_eq!(engine.activate(bundle(&without), at(1)).unwrap_err().code(), "loses_flag");
-    let clear = proposal("sre-2", &json!({"clear_flag": {"flag": "approved"}}), 2);
-    propose(&engine, &clear, at(2)).unwrap();
-    assert_eq!(waits_for(approve(&engine, &clear, "sre-1", at(2))), None);
-    engine.leave_posture("shut", None, at(3)).unwrap();
-    let wrong = proposal("sre-1", &json!({"set_flag": {"flag": "emergency"}}), 3);
-    assert_eq!(propose(&engine, &wrong, at(3)), Err(ApprovalError::NoApprovalsDeclared));
-}
-
-#[test]
-fn keys_that_are_none_are_refused_when_the_pack_is_loaded() {
-    let key = seed("sre-1").verifying_key().to_bytes();
-    let mut documents = HashSet::new();
-    for text in [
-        "",
-        "ed25519:",
-        "rsa:AAAA",
-        "ed25519:AAAA",
-        &format!("ed25519:{}", HEXLOWER.encode(&[0; 32])),
-        // The neutral element, and it in a form that is not canonical: y = 1 + p.
-        &format!("ed25519:01{}", "00".repeat(31)),
-        &format!("ed25519:ee{}7f", "ff".repeat(30)),
-        // A point of order 8, as the papers on Ed25519 list it.
-        "ed25519:26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        &format!("ed25519:{}", HEXLOWER.encode(&key[..31])),
-        "totp:",
-        "totp:GEZDGNBV",
-        "totp:not base32!",
-        &format!("totp:{}", BASE32_NOPAD.encode(&[0; 20])),
-        &format!("totp:{}", BASE32_NOPAD.encode(&[9; 129])),
-    ] {
-        let mut document = pack();
-        document["approvers"]["sre"]["sre-1"] = text.into();
-        let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
-        let first = &error.diagnostics()[0];
-        assert_eq!((first.code.as_str(), first.pointer.as_str()), ("invalid_key", "/approvers/sre/sre-1"), "{text}");
-        assert!(text.len() < 12 || !first.to_string().contains(&text[8..]), "a message never shows a key");
-        documents.insert(text.to_owned());
-    }
-    let mut document = pack();
-    document["approvers"]["sre"]["sre-1"] = format!("ed25519:{}", HEXLOWER.encode(&key)).into();
-    bundle(&document);
-}
-
-#[test]
-fn demands_that_nobody_could_meet_are_refused_when_the_pack_is_loaded() {
-    let cases: [(&str, Value, &str); 13] = [
-        ("/overrides/need", 0.into(), "/overrides/need"),
-        ("/overrides/need", 4.into(), "/overrides/need"),
-        ("/overrides/from", "nobody".into(), "/overrides/from"),
-        ("/overrides/max_window", "0s".into(), "/overrides/max_window"),
-        ("/overrides/max_window", "25h".into(), "/overrides/max_window"),
-        ("/overrides/max_uses", 0.into(), "/overrides/max_uses"),
-        ("/overrides/max_uses", 10_001.into(), "/overrides/max_uses"),
-        ("/approvers/sre", json!({}), "/approvers/sre"),
-        ("/postures/0/leave/approvals/need", 3.into(), "/postures/0/leave/approvals/need"),
-        ("/flags/emergency/posture", "normal".into(), "/flags/emergency/posture"),
-        ("/flags/emergency/owner", " ".into(), "/flags/emergency/owner"),
-        ("/flags/emergency/max_age", "0s".into(), "/flags/emergency/max_age"),
-        ("/rules/0/absolute", true.into(), "/rules/0/absolute"),
-    ];
-    for (place, value, expected) in cases {
-        let mut document = pack();
-        match document.pointer_mut(place) {
-            Some(there) => *there = value,
-            None => document["rules"][0]["absolute"] = value,
-        }
-        let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
-        assert!(error.diagnostics().iter().any(|one| one.pointer == expected), "{place}: {:?}", error.diagnostics());
-    }
-    // All of one group, and nobody else who could propose.
-    let mut alone = pack();
-    alone["approvers"].as_object_mut().unwrap().remove("security");
-    alone.as_object_mut().unwrap().remove("overrides");
-    alone["postures"][0]["leave"]["approvals"]["need"] = 2.into();
-    let error = Bundle::from_document(&alone, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
-    assert_eq!(error.diagnostics()[0].pointer, "/postures/0/leave/approvals/need");
-}
-
-#[test]
 fn events_say_who_and_why() {
     let engine = engine();
     let id = granted(&engine, &for_ann("10m", 1), 0).unwrap();
@@ -797,5 +478,5 @@ fn events_say_who_and_why() {
     });
     let granted = granted.unwrap();
     assert_eq!((granted.proposal, granted.by.as_str()), (id, "sre-1"));
-    assert_eq!(granted.approvers.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["sec-1", "sec-3"]);
+    assert_eq!(granted.approvers.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["sec-1", "sec-2"]);
 }

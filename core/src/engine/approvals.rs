@@ -85,7 +85,8 @@ impl Engine {
         // What was due before comes before what people do.
         let (mut told, now) = self.follow(now);
         let done = told.trusted_policy().and_then(|policy| act(&mut told, &policy, now));
-        if matches!(done, Err(ApprovalError::BadCode | ApprovalError::UsedCode)) {
+        // What is taken, and a wrong code, are exported.
+        if matches!(done, Ok(_) | Err(ApprovalError::BadCode | ApprovalError::UsedCode)) {
             told.other_changes = told.other_changes.saturating_add(1);
         }
         if let Err(error) = &done

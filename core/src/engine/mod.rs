@@ -200,6 +200,7 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.begin(now.wall);
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
@@ -280,6 +281,7 @@ impl Engine {
         let mut told = self.told();
         told.settle(held);
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.anchor(now.wall);
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
         self.publish(&mut told, held);

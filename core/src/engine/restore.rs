@@ -3,6 +3,7 @@
 //! To restore only tightens. What cannot be verified or does not fit is answered with the strictest posture everywhere: an
 //! engine that does not know in which posture it was is in none that permits more.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::told::Told;
@@ -14,14 +15,16 @@ use crate::policy::compile::Policy;
 use crate::policy::posture::Postures;
 use crate::state::approvals::Close;
 use crate::state::document::{
-    Barred, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, WrongCodes, left_ms, span_ms,
+    Barred, Codes, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, left_ms, span_ms, wall_ms,
 };
 use crate::state::events::EventKind;
 use crate::state::flags::Set;
 use crate::state::overrides::End;
 use crate::state::postures::Cause;
+use crate::state::proposal::ProposalId;
 use crate::state::quarantine::Selector;
 use crate::state::signals::Held;
+use crate::state::totp::Tries;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What was restored.
@@ -248,21 +251,32 @@ impl Told {
 
     /// What is not taken as an approval after a restart.
     fn barred(&self) -> Barred {
-        let tried = self.approvals.codes().iter().filter(|(_, tries)| tries.wrong > 0);
-        let wrong = tried.map(|(of, tries)| WrongCodes { of: hexadecimal(of), count: tries.wrong });
-        let until = self.approvals.begun().map(|until| until.as_nanos().div_euclid(1_000_000).saturating_add(1));
-        Barred { issued_until_ms: until, wrong_codes: wrong.collect() }
+        let approvals = &self.approvals;
+        let waiting = approvals.pending().map(|pending| (pending.proposal.id, pending.proposal.expires_at));
+        let known = approvals.over().map(|(id, until)| (*id, *until)).chain(waiting);
+        let codes = approvals.codes().iter();
+        Barred {
+            began_ms: approvals.began().map(wall_ms),
+            forgotten_ms: approvals.forgotten().map(wall_ms),
+            proposals: known.map(|(id, until)| (id.to_string(), wall_ms(until))).collect(),
+            codes: codes.map(|(of, tries)| (hexadecimal(of), Codes { used: tries.used, wrong: tries.wrong })).collect(),
+        }
     }
 
     fn join_approvals(&mut self, state: &State, now: Now) {
-        let before = state.approvals.issued_until_ms.map(Wall::from_millis);
-        self.approve_anew(before.max(Some(state.at.wall())).unwrap_or(now.wall), now);
-        for WrongCodes { of, count } in &state.approvals.wrong_codes {
-            let bytes = data_encoding::HEXLOWER.decode(of.as_bytes()).ok();
-            if let Some(of) = bytes.and_then(|bytes| Fingerprint::try_from(bytes.as_slice()).ok()) {
-                self.approvals.count_wrong(of, *count, now.monotonic);
-            }
-        }
+        let Barred { began_ms, forgotten_ms, proposals, codes } = &state.approvals;
+        let began = began_ms.map(Wall::from_millis).max(Some(state.at.wall()));
+        self.approve_anew(began.unwrap_or(now.wall), now);
+        let over = proposals.iter().filter_map(|(id, until)| {
+            let id = ProposalId::from_str(id).ok()?;
+            Some((id, Wall::from_millis(*until)))
+        });
+        let codes = codes.iter().filter_map(|(of, Codes { used, wrong })| {
+            let bytes = data_encoding::HEXLOWER.decode(of.as_bytes()).ok()?;
+            let tries = Tries { used: *used, since: now.monotonic, wrong: *wrong };
+            Some((Fingerprint::try_from(bytes.as_slice()).ok()?, tries))
+        });
+        self.approvals.join(over, forgotten_ms.map(Wall::from_millis), codes);
     }
 
     /// Ends what loosens, and takes nothing any more that was issued until then: whether it was carried out or used before,

@@ -51,15 +51,15 @@ pub enum ApprovalError {
     /// It was issued later than now.
     #[error("the proposal was issued in the future")]
     NotYetIssued,
+    /// It was issued before this engine began to remember: it may have been carried out already.
+    #[error("the proposal was issued before this engine began; write a new one")]
+    IssuedBeforeStart,
     /// It is over.
     #[error("the proposal is over")]
     ProposalExpired,
     /// It is open for longer than 24 hours.
     #[error("a proposal is open for 24 hours at the most")]
     OpenTooLong,
-    /// It was issued before the engine restored a state or took over: nobody here knows whether it was carried out.
-    #[error("the proposal was issued before the engine began anew; write a new one")]
-    IssuedBefore,
     /// The very same was proposed before.
     #[error("the very same was proposed before; write a new one")]
     AlreadyProposed,
@@ -129,9 +129,9 @@ impl ApprovalError {
             Self::MalformedProposal { .. } => "malformed_proposal",
             Self::OtherBundle => "other_bundle",
             Self::NotYetIssued => "not_yet_issued",
+            Self::IssuedBeforeStart => "issued_before_start",
             Self::ProposalExpired => "proposal_expired",
             Self::OpenTooLong => "open_too_long",
-            Self::IssuedBefore => "issued_before",
             Self::AlreadyProposed => "already_proposed",
             Self::NoRoom => "no_room",
             Self::NoApprovalsDeclared => "no_approvals_declared",
@@ -263,8 +263,8 @@ pub struct Approvals {
     over: BTreeMap<ProposalId, Wall>,
     /// The latest end of any that was forgotten: none that ends so early is taken, whatever the wall clock says.
     forgotten: Option<Wall>,
-    /// No proposal that was issued until then, and no code of then, is taken.
-    begun: Option<Wall>,
+    /// Since when this remembers what was proposed: of what was issued before, nobody knows whether it was done.
+    began: Option<Wall>,
     codes: CodeBook,
     refusals: Refusals,
     proposals_max: usize,
@@ -286,28 +286,62 @@ impl Approvals {
             pending: BTreeMap::new(),
             over: BTreeMap::new(),
             forgotten: None,
-            begun: None,
+            began: None,
             codes: CodeBook::new(secrets_max),
             refusals: Refusals::default(),
             proposals_max,
         }
     }
 
-    /// Takes no proposal any more that was issued until then, and no code of then: what became of it nobody here knows.
-    pub fn begin_anew(&mut self, until: Wall) {
-        self.begun = self.begun.max(Some(until));
-        self.codes.begin_anew(until);
+    /// Begins to remember, where it has not begun: what was issued before is refused, and so are the codes of that time. An
+    /// engine without its state knows nothing of what it did before it was started.
+    pub fn begin(&mut self, at: Wall) {
+        if self.began.is_none() {
+            self.began = Some(at);
+            self.codes.begin(self.began);
+        }
     }
 
-    /// Until when nothing that was issued is taken.
+    /// Begins to remember anew: what was issued until now may have been carried out by another engine.
+    pub fn begin_anew(&mut self, at: Wall) {
+        self.began = self.began.max(Some(at));
+        self.codes.begin(self.began);
+    }
+
+    /// Takes the wall clock for right as it stands: one that is put back has begun no later than now.
+    pub fn anchor(&mut self, at: Wall) {
+        self.began = self.began.map(|began| began.min(at));
+        self.codes.begin(self.began);
+    }
+
+    /// Since when this remembers.
     #[must_use]
-    pub const fn begun(&self) -> Option<Wall> {
-        self.begun
+    pub const fn began(&self) -> Option<Wall> {
+        self.began
     }
 
-    /// Counts wrong codes of a secret that were tried elsewhere.
-    pub fn count_wrong(&mut self, of: Fingerprint, wrong: u32, at: Monotonic) {
-        self.codes.remember(of, Tries { used: None, since: at, wrong });
+    /// The latest end of any proposal that was forgotten.
+    #[must_use]
+    pub const fn forgotten(&self) -> Option<Wall> {
+        self.forgotten
+    }
+
+    /// Learns what another engine has remembered: what is over, the latest end of what was forgotten, and the codes. What
+    /// is known here already stays known.
+    pub fn join(
+        &mut self,
+        over: impl IntoIterator<Item = (ProposalId, Wall)>,
+        forgotten: Option<Wall>,
+        codes: impl IntoIterator<Item = (Fingerprint, Tries)>,
+    ) {
+        for (id, until) in over {
+            self.pending.remove(&id);
+            self.over.insert(id, until);
+        }
+        self.forgotten = self.forgotten.max(forgotten);
+        for (of, tries) in codes {
+            self.codes.remember(of, tries);
+        }
     }
 
     /// Those that wait, by id.
@@ -343,14 +377,14 @@ impl Approvals {
         if proposal.issued_at > now.wall {
             return Err(ApprovalError::NotYetIssued);
         }
+        if self.began.is_some_and(|began| proposal.issued_at < began) {
+            return Err(ApprovalError::IssuedBeforeStart);
+        }
         if proposal.life() > LIFE_MAX {
             return Err(ApprovalError::OpenTooLong);
         }
         if proposal.expires_at <= now.wall {
             return Err(ApprovalError::ProposalExpired);
-        }
-        if self.begun.is_some_and(|begun| proposal.issued_at <= begun) {
-            return Err(ApprovalError::IssuedBefore);
         }
         let known = self.pending.contains_key(&proposal.id) || self.over.contains_key(&proposal.id);
         if known || self.forgotten.is_some_and(|until| proposal.expires_at <= until) {

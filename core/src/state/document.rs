@@ -7,6 +7,8 @@
 //! The monotonic clocks of two processes have nothing to do with each other. So every time in it is a span: how long
 //! something still lasts, or how long until it comes.
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -262,21 +264,34 @@ pub struct FlagSet {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Barred {
-    /// Until when, by the wall clock in milliseconds, whatever was issued was void before already.
+    /// By the wall clock, rounded up: what was issued before is not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issued_until_ms: Option<i64>,
-    /// Wrong one-time codes that count.
-    pub wrong_codes: Vec<WrongCodes>,
+    pub began_ms: Option<i64>,
+    /// By the wall clock, rounded up: what ends before is not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_ms: Option<i64>,
+    /// The proposals that are not taken again, by id in hexadecimal, and until when each could be, rounded up.
+    pub proposals: BTreeMap<String, i64>,
+    /// The one-time codes that were used and tried, by the fingerprint of their secret in hexadecimal.
+    pub codes: BTreeMap<String, Codes>,
 }
 
-/// Wrong one-time codes of one secret.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+/// The one-time codes of one secret.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct WrongCodes {
-    /// The fingerprint of the secret, in hexadecimal.
-    pub of: String,
-    /// How many.
-    pub count: u32,
+pub struct Codes {
+    /// The step of the last that was used: none of it, or of an earlier one, counts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+    /// How many wrong ones came lately.
+    pub wrong: u32,
+}
+
+/// A wall time in milliseconds, rounded up.
+#[must_use]
+pub const fn wall_ms(at: Wall) -> i64 {
+    let (nanos, milli) = (at.as_nanos(), 1_000_000);
+    nanos.div_euclid(milli).saturating_add(if nanos.rem_euclid(milli) > 0 { 1 } else { 0 })
 }
 
 /// How much time has passed since a state was written, at the most; nothing where nobody can tell.

@@ -47,8 +47,8 @@ pub struct Tries {
 #[derive(Clone, Debug, Default)]
 pub struct CodeBook {
     by_secret: BTreeMap<Fingerprint, Tries>,
-    /// No code of this step or an earlier one counts, of whatever secret.
-    begun: Option<u64>,
+    /// The step in which the book was begun: nobody knows which codes of it, or before, were used.
+    began: Option<u64>,
     secrets_max: usize,
 }
 
@@ -56,7 +56,12 @@ impl CodeBook {
     /// Nothing used, of at most `secrets_max` secrets.
     #[must_use]
     pub const fn new(secrets_max: usize) -> Self {
-        Self { by_secret: BTreeMap::new(), begun: None, secrets_max }
+        Self { by_secret: BTreeMap::new(), began: None, secrets_max }
+    }
+
+    /// Lets no code of the step at that time, or of an earlier one, count; nothing for every code.
+    pub fn begin(&mut self, at: Option<Wall>) {
+        self.began = at.and_then(step);
     }
 
     /// Takes a code: it counts where it is of the current step or the one before, and of a later one than any before it.
@@ -75,8 +80,9 @@ impl CodeBook {
             return Err(CodeError::TooManyTries);
         }
         let step = step(now.wall).and_then(|current| step_of(secret, code, current));
+        let used = tries.used.max(self.began);
         let refused = match step {
-            Some(step) if tries.used.max(self.begun).is_none_or(|used| used < step) => {
+            Some(step) if used.is_none_or(|used| used < step) => {
                 tries.used = Some(step);
                 return Ok(());
             }
@@ -93,11 +99,6 @@ impl CodeBook {
     /// What is remembered, by the fingerprints of secrets.
     pub fn iter(&self) -> impl Iterator<Item = (&Fingerprint, &Tries)> {
         self.by_secret.iter()
-    }
-
-    /// Takes no code any more of a time until then: whether it was used nobody here knows.
-    pub fn begin_anew(&mut self, until: Wall) {
-        self.begun = self.begun.max(step(until));
     }
 
     /// Remembers this of a secret besides what is remembered already: of two, the stricter. Where there is no room, no code
