@@ -84,10 +84,7 @@ fn the_overview_has_what_was_done_and_what_waits() {
     engine.approve(id, "two", Proof::Signature(&signed(2, Purpose::Approval, &proposal)), at(62_000)).unwrap();
     let overview = engine.overview(at(63_000));
     assert_eq!(overview["proposals"], json!([]));
-    assert_eq!(
-        overview["overrides"],
-        json!([{"override": id.to_string(), "uses_left": 2, "expires_in_ms": 599_000}])
-    );
+    assert_eq!(overview["overrides"], json!([{"override": id.to_string(), "uses_left": 2, "expires_in_ms": 599_000}]));
     assert_eq!(engine.overview(at(662_000))["overrides"], json!([]), "what has ended is not shown");
 
     engine.set_flag("emergency", None, at(700_000)).unwrap();

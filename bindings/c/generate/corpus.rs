@@ -110,7 +110,11 @@ impl Script {
             script.lines.line("bundle");
             script.lines.text(bundle);
             for timeline in list(pack, "timelines")? {
+                let setting =
+                    |name: &str| timeline.get("config").and_then(|config| config.get(name)).and_then(Json::as_str);
                 script.lines.line("engine");
+                script.lines.text(setting("state_key").ok_or("a timeline has no key")?);
+                script.lines.text(setting("instance").ok_or("a timeline names no engine")?);
                 for call in list(timeline, "operations")? {
                     script.call(call, in_arrays)?;
                 }
@@ -136,6 +140,9 @@ impl Script {
             let at = observed.get("observed_at_ns").and_then(Json::as_str).unwrap_or("-");
             self.lines.line(&format!("observe {} {at}", word as u32));
             self.lines.text(observed.get("signal").and_then(Json::as_str).ok_or("no signal")?);
+        } else if let Some(restarted) = call.get("restart") {
+            self.lines.line("restart");
+            self.lines.text(restarted.get("instance").and_then(Json::as_str).ok_or("a restart names no engine")?);
         } else if let Some(operation) = call.get("operate") {
             self.lines.line("operate");
             self.lines.text(&operation.to_string());

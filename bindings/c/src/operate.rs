@@ -39,7 +39,7 @@ pub unsafe extern "C" fn fallgate_engine_operate(
                 outcome.write(std::ptr::null_mut());
             }
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
-            let bytes = bounded(operation, operation_length, host.config().limits.request_bytes_max, "operation")?;
+            let bytes = bounded(operation, operation_length, host.config().limits.operation_bytes_max(), "operation")?;
             let done = host.operate_json(bytes, now)?;
             if !outcome.is_null() {
                 outcome.write(given(done.to_json().to_string()));

@@ -10,8 +10,10 @@ use bumpalo::Bump;
 use fallgate::drill::parse_status;
 use fallgate::engine::Explanation;
 use fallgate::error::quoted;
-use fallgate::limits::Limits;
+use fallgate::limits::{Limits, NAME_BYTES_MAX};
+use fallgate::name::name;
 use fallgate::request::RequestView;
+use fallgate::state::document::StateKey;
 use fallgate::state::signals::Observation;
 use fallgate::time::{Monotonic, Now, Ttl};
 use fallgate::{Config, Decision, Engine};
@@ -47,14 +49,28 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, key=None, clock_skew_max=None))]
-    fn new(key: Option<&Bound<'_, PyBytes>>, clock_skew_max: Option<std::time::Duration>) -> PyResult<Self> {
+    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None))]
+    fn new(
+        key: Option<&Bound<'_, PyBytes>>,
+        clock_skew_max: Option<std::time::Duration>,
+        state_key: Option<&Bound<'_, PyBytes>>,
+        instance: Option<&str>,
+    ) -> PyResult<Self> {
         let mut config = Config::default();
         if let Some(key) = key {
             config.key = key.as_bytes().try_into().map_err(|_| PyValueError::new_err("`key` must have 16 bytes"))?;
         }
         if let Some(skew) = clock_skew_max {
             config.clock_skew_max = Ttl::from_nanos(u64::try_from(skew.as_nanos()).unwrap_or(u64::MAX));
+        }
+        if let Some(key) = state_key {
+            let key = key.as_bytes().try_into().ok().and_then(StateKey::new);
+            let message = "`state_key` must have 32 bytes, and not all of them zero";
+            config.state_key = Some(key.ok_or_else(|| PyValueError::new_err(message))?);
+        }
+        if let Some(text) = instance {
+            let message = format!("`instance` must be a name of at most {NAME_BYTES_MAX} bytes");
+            config.instance = name(text).ok_or_else(|| PyValueError::new_err(message))?;
         }
         let limits = config.limits.clone();
         Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })

@@ -32,7 +32,7 @@ pub(crate) fn bytes_of(operation: &Bound<'_, PyAny>, limits: &Limits) -> PyResul
         return Err(PyTypeError::new_err(message));
     }
     let arena = Bump::new();
-    let bounds = Bounds::of_request(limits);
+    let bounds = Bounds::of_operation(limits);
     match Reader::new(&arena, bounds).value(operation, bounds.depth) {
         Ok(view) => Ok(Ok(value_to_json(&owned(view)).to_string().into_bytes())),
         Err(fault) => malformed(fault),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Step;
+use crate::error::quoted;
 use crate::operation::{Approve, Operation, PostureAt, Propose};
 use crate::state::quarantine::Selector;
 
@@ -57,6 +58,11 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::AcknowledgePosture(at) => posture("acknowledge", at),
         Operation::Quarantine(quarantine) => format!("quarantine {}", quarantine.what.selector()),
         Operation::LiftQuarantine(what) => format!("lift {}", what.selector()),
+        Operation::ExportState(_) => "export state".to_owned(),
+        Operation::RestoreState(_) => "restore state".to_owned(),
+        Operation::TakeOver(_) => "take over".to_owned(),
+        Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
+        Operation::Resign(_) => "resign".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
         Operation::Propose(Propose { proposal, .. }) => {
             let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or("?");

@@ -8,6 +8,7 @@ mod approvals;
 mod degraded;
 mod evaluate;
 mod explain;
+mod failover;
 mod flags;
 mod lives;
 mod operate;
@@ -15,6 +16,7 @@ mod overrides;
 mod overview;
 mod postures;
 mod quarantine;
+mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
+pub use restore::Restored;
 
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
@@ -48,6 +51,7 @@ use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
+use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind, Events};
 use crate::state::overrides::End;
 use crate::state::postures::{Standing, Transition};
@@ -69,11 +73,22 @@ pub struct Config {
     /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
+    /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
+    /// exported or restored.
+    pub state_key: Option<StateKey>,
+    /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
+    pub instance: Name,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::DEFAULT, clock_skew_max: Ttl::from_secs(5), key: [0; 16] }
+        Self {
+            limits: Limits::DEFAULT,
+            clock_skew_max: Ttl::from_secs(5),
+            key: [0; 16],
+            state_key: None,
+            instance: Name::new(),
+        }
     }
 }
 
@@ -186,10 +201,11 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.begin(now.wall);
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), &bundle, now)
+        let admitted = admissible(told.active.as_ref(), told.revision, &bundle, now)
             .and_then(|()| told.keeps_postures(&bundle))
             .and_then(|()| told.keeps_flags(&bundle));
         if let Err(error) = admitted {
@@ -202,6 +218,7 @@ impl Engine {
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.active = Some(Active { bundle, activation: told.activations });
@@ -265,6 +282,7 @@ impl Engine {
         let mut told = self.told();
         told.settle(held);
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.anchor(now.wall);
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
         self.publish(&mut told, held);

@@ -150,7 +150,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 28] = [
+const PACK_MAPS: [&str; 29] = [
     "",
     "valid",
     "schema",
@@ -167,6 +167,7 @@ const PACK_MAPS: [&str; 28] = [
     "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "failover",
     "approvers/*",
     "approvers/*/*",
     "overrides",

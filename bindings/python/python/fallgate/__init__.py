@@ -32,7 +32,7 @@ from ._fallgate import (
 from .engine import Engine
 from .entity import Entity
 from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
-from .operations import Approved, Named, Quarry
+from .operations import Approved, Named, Quarry, Restored
 
 __all__ = [
     "ActivateError",
@@ -55,6 +55,7 @@ __all__ = [
     "Obligation",
     "OperationError",
     "Quarry",
+    "Restored",
     "StepReport",
     "__version__",
     "authzen_metadata",

@@ -36,7 +36,14 @@ _Status = Literal["ok", "degraded", "failed", "unknown"]
 class Engine:
     """A policy decision point: what `fallgate.Engine` derives from."""
 
-    def __new__(cls, *, key: bytes | None = None, clock_skew_max: timedelta | None = None) -> Self: ...
+    def __new__(
+        cls,
+        *,
+        key: bytes | None = None,
+        clock_skew_max: timedelta | None = None,
+        state_key: bytes | None = None,
+        instance: str | None = None,
+    ) -> Self: ...
     @property
     def bundle(self) -> Bundle | None:
         """The active bundle."""

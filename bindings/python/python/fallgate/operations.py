@@ -12,7 +12,7 @@ from ._fallgate import Now
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-__all__ = ["Approved", "Named", "Operated", "Quarry"]
+__all__ = ["Approved", "Named", "Operated", "Quarry", "Restored"]
 
 
 class Named(TypedDict):
@@ -43,6 +43,15 @@ class Approved(TypedDict):
     approvals: int
     need: int
     waits_for: str | None
+
+
+class Restored(TypedDict):
+    """What was restored. `elapsed_ms` is how much time has passed since at the most; `None` where the clocks cannot tell."""
+
+    sequence: int
+    epoch: int
+    instance: str
+    elapsed_ms: int | None
 
 
 _Clocks = Now | tuple[int, int] | None
@@ -138,6 +147,34 @@ class Operated(_Engine):
     def clear_flag(self, flag: str, *, now: _Clocks = None) -> None:
         """Clears a flag. Its posture stays until somebody leaves it."""
         self.operate({"clear_flag": _given(flag=flag)}, now=now)
+
+    def export_state(self, *, now: _Clocks = None) -> str:
+        """Exports what has to outlive the engine, sealed with its `state_key`: keep it to the byte."""
+        state: str = self.operate({"export_state": {}}, now=now)["state"]
+        return state
+
+    def restore_state(self, state: str | bytes, *, least_sequence: int | None = None, now: _Clocks = None) -> Restored:
+        """Restores what was exported. What does not verify raises, and puts the strictest posture in force.
+
+        `state` is empty where there is none. `least_sequence` is the lowest that is taken, for a host that remembers it.
+        """
+        text = state.decode(errors="replace") if isinstance(state, bytes) else state
+        members = _given(state=text, least_sequence=least_sequence)
+        restored: Restored = self.operate({"restore_state": members}, now=now)["restored"]
+        return restored
+
+    def take_over(self, *, now: _Clocks = None) -> int:
+        """Makes this engine the active one, and gives the epoch that it claims, to be published to the others."""
+        epoch: int = self.operate({"take_over": {}}, now=now)["epoch"]
+        return epoch
+
+    def witness_epoch(self, epoch: int, instance: str, *, now: _Clocks = None) -> None:
+        """Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it."""
+        self.operate({"witness_epoch": _given(epoch=epoch, instance=instance)}, now=now)
+
+    def resign(self, *, now: _Clocks = None) -> None:
+        """Gives up being the active one. The posture stays what it is."""
+        self.operate({"resign": {}}, now=now)
 
 
 def _given(**members: Any) -> dict[str, Any]:
