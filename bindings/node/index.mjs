@@ -25,6 +25,7 @@
 /** @typedef {import('./lib/words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./lib/words.js').Quarry} Quarry */
 /** @typedef {import('./lib/words.js').Request} Request */
+/** @typedef {import('./lib/words.js').Restored} Restored */
 /** @typedef {import('./lib/words.js').RuleTrace} RuleTrace */
 /** @typedef {import('./lib/words.js').Status} Status */
 /** @typedef {import('./lib/words.js').Value} Value */

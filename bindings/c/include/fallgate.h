@@ -288,6 +288,8 @@ typedef struct fallgate_limits {
     uint64_t proposals_max;
     // Overrides that are remembered; beyond, none is granted.
     uint64_t overrides_max;
+    // Bytes of an exported state.
+    uint64_t state_bytes_max;
     // Attributes that a bundle reads.
     uint64_t slots_max;
     // Bytes of one condition.
@@ -352,6 +354,12 @@ typedef struct fallgate_config {
     // A secret that keys the cache's hashes and the identifiers of decisions. Hosts that take requests from strangers
     // supply 16 random bytes.
     uint8_t key[16];
+    // A secret that seals exported state, shared by the engines that restore each other's; zeros for none: then nothing is
+    // exported or restored.
+    uint8_t state_key[32];
+    // The name that other engines know this one by, with a NUL at its end; no two have the same. Empty: it takes no part in
+    // failovers.
+    char instance[64];
     // The limits.
     struct fallgate_limits limits;
 } fallgate_config;

@@ -18,8 +18,9 @@ use crate::text::{fallgate_error, fallgate_text, given};
 /// Ownership: `*outcome` becomes the caller's, who frees it with fallgate_text_free; `*error` too, where `error` is not NULL
 /// and the call fails. The operation is read and not kept. NULL for `outcome`: what it came to is not told. NULL for `engine`
 /// or `operation`: FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks.
-/// Failure: `*outcome` is NULL, and nothing was done. FALLGATE_STATUS_OPERATION_REFUSED, and the cause from
-/// fallgate_error_code: "malformed_operation" for bytes that are no operation. Threads: any number at once.
+/// Failure: `*outcome` is NULL, and nothing was done, but that a state which does not verify puts the strictest posture in
+/// force. FALLGATE_STATUS_OPERATION_REFUSED, and the cause from fallgate_error_code: "malformed_operation" for bytes that
+/// are no operation. Threads: any number at once.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fallgate_engine_operate(

@@ -29,6 +29,7 @@ const { Unreadable, documentText, operationText, requestText } = require('./requ
 /** @typedef {import('./words.js').Proof} Proof */
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Overview} Overview */
+/** @typedef {import('./words.js').Restored} Restored */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -36,6 +37,8 @@ class Engine {
   #handle
   /** How much of a request the core would read, with all of its attributes. @type {import('./request.js').Reading} */
   #everything
+  /** How many bytes of an operation the core would read. @type {number} */
+  #operationBytes
   /** The same, with the attributes that the active policy looks at. @type {import('./request.js').Reading} */
   #reading
   /** By number: what the addon's short answers stand for. @type {Readonly<import('./decision.js').Fields>[]} */
@@ -47,13 +50,20 @@ class Engine {
    * @param {Options} [options]
    */
   constructor(options = {}) {
-    const { clockSkewMaxMs, key, limits } = options
+    const { clockSkewMaxMs, instance, key, limits, stateKey } = options
     if (key !== undefined && !(key instanceof Uint8Array && key.length === 16)) {
       throw new TypeError('`key` must be 16 bytes')
     }
-    const told = JSON.stringify({ clockSkewMaxMs, key: key && [...key], limits })
+    if (stateKey !== undefined && !(stateKey instanceof Uint8Array && stateKey.length === 32)) {
+      throw new TypeError('`stateKey` must be 32 bytes')
+    }
+    if (instance !== undefined && !(typeof instance === 'string' && instance.isWellFormed())) {
+      throw new TypeError('`instance` must be a text')
+    }
+    const told = JSON.stringify({ clockSkewMaxMs, instance, key: key && [...key], limits, stateKey: stateKey && [...stateKey] })
     this.#handle = native(() => addon.create(told))
-    const readable = JSON.parse(addon.requestLimits(this.#handle))
+    const { operation, ...readable } = JSON.parse(addon.requestLimits(this.#handle))
+    this.#operationBytes = operation
     this.#everything = { ...readable, wanted: () => null, numbers: () => null }
     this.#reading = this.#everything
   }
@@ -311,14 +321,14 @@ class Engine {
     const handle = this.#handle
     let bytes
     try {
-      bytes = operationBytes(operation, this.#everything.bytes)
+      bytes = operationBytes(operation, this.#operationBytes)
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       const message = error.detail.replace('the request', 'the operation')
       native(() => addon.refuseOperation(handle, message))
       throw error
     }
-    return deeplyFrozen(JSON.parse(native(() => addon.operate(handle, bytes, monotonic, wall))))
+    return deeplyFrozen(exactly(native(() => addon.operate(handle, bytes, monotonic, wall))))
   }
 
   /**
@@ -491,6 +501,72 @@ class Engine {
    */
   clearFlag(flag, options) {
     this.operate({ clear_flag: { flag } }, options)
+  }
+
+  /**
+   * Exports what has to outlive the engine, sealed with its `stateKey`.
+   *
+   * @param {Timed} [options]
+   * @returns {string} To be kept to the byte.
+   * @throws {FallgateError} where the engine has no key.
+   */
+  exportState(options) {
+    return this.operate({ export_state: {} }, options).state
+  }
+
+  /**
+   * Restores what was exported. What does not verify throws, and puts the strictest posture in force.
+   *
+   * @param {string | Uint8Array} state What `exportState` gave; empty where there is none.
+   * @param {Timed & { leastSequence?: bigint }} [options] `leastSequence`: the lowest that is taken, for a host that
+   *   remembers it.
+   * @returns {Readonly<Restored>}
+   * @throws {FallgateError}
+   */
+  restoreState(state, options) {
+    const { now, leastSequence, ...members } = given(options)
+    if (leastSequence !== undefined && typeof leastSequence !== 'bigint') throw new TypeError('`leastSequence` must be a bigint')
+    const least = leastSequence === undefined ? {} : { least_sequence: leastSequence }
+    // What is no text is no state either, and the core has to see it to put the strictest posture in force.
+    const text = state instanceof Uint8Array ? Buffer.from(state).toString('utf8') : typeof state === 'string' ? state.toWellFormed() : state
+    const { restored } = this.operate({ restore_state: { ...members, ...least, state: text } }, { now })
+    const { sequence, epoch, instance, elapsed_ms: elapsedMs } = restored
+    return Object.freeze({ sequence: BigInt(sequence), epoch: BigInt(epoch), instance, elapsedMs })
+  }
+
+  /**
+   * Makes this engine the active one.
+   *
+   * @param {Timed} [options]
+   * @returns {bigint} The epoch that it claims, to be published to the others.
+   * @throws {FallgateError} where it has no `instance`.
+   */
+  takeOver(options) {
+    return BigInt(this.operate({ take_over: {} }, options).epoch)
+  }
+
+  /**
+   * Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it.
+   *
+   * @param {bigint} epoch
+   * @param {string} instance
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  witnessEpoch(epoch, instance, options) {
+    if (typeof epoch !== 'bigint') throw new TypeError('an epoch is a bigint')
+    this.operate({ witness_epoch: { epoch, instance } }, options)
+  }
+
+  /**
+   * Gives up being the active one. The posture stays what it is.
+   *
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not active.
+   */
+  resign(options) {
+    this.operate({ resign: {} }, options)
   }
 
   /**
@@ -764,6 +840,23 @@ function clocks(options) {
  */
 function given(options) {
   return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * JSON whose integers beyond 2 ** 53 - 1 are bigints: a number would lose their last digits.
+ *
+ * @param {string} text
+ * @returns {any}
+ */
+function exactly(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
+  return JSON.parse(marked, (_, value) => {
+    const digits = value?.$integer
+    if (typeof digits !== 'string' || Object.keys(value).length > 1) return value
+    const whole = BigInt(digits)
+    return BigInt.asIntN(54, whole) === whole ? Number(whole) : whole
+  })
 }
 
 /**

@@ -54,7 +54,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
  *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
- *   | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
  *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
@@ -67,6 +67,8 @@
  * @typedef {object} Options
  * @property {number} [clockSkewMaxMs] How far the two clocks may part before the signal `clock` fails.
  * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+ * @property {Uint8Array} [stateKey] 32 secret bytes that seal exported state, shared by the engines that restore each other's.
+ * @property {string} [instance] The name that other engines know this one by; no two have the same.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 
@@ -117,10 +119,11 @@
  */
 
 /**
- * What shows who proposes, approves or withdraws: one of the two. The command `fallgate approve` makes both.
+ * What shows who proposes, approves or withdraws: one of the two. What is signed is DSSE's encoding of the canonical proposal
+ * (RFC 8785) with the payload type `application/vnd.fallgate.proposal+json`; or `approval`, `withdrawal` in its place.
  *
  * @typedef {object} Proof
- * @property {string | Uint8Array} [signature] An Ed25519 signature of the canonical proposal.
+ * @property {string | Uint8Array} [signature] An Ed25519 signature: its 64 bytes, or their base64 or hexadecimal.
  * @property {string} [code] A one-time code.
  */
 
@@ -131,6 +134,16 @@
  * @property {number} approvals How many approvals there are.
  * @property {number} need How many it takes.
  * @property {string | null} waits_for What it still waits for, by its code; null once it was carried out.
+ */
+
+/**
+ * What was restored.
+ *
+ * @typedef {object} Restored
+ * @property {bigint} sequence The sequence of the state.
+ * @property {bigint} epoch Its epoch.
+ * @property {string} instance The engine that wrote it.
+ * @property {number | null} elapsedMs How many milliseconds have passed since at the most; null where the clocks cannot tell.
  */
 
 /**

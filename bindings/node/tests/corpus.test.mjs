@@ -50,6 +50,15 @@ const METHODS = {
   revoke_override: (engine, { override }, timed) => engine.revokeOverride(override, timed),
   set_flag: (engine, { flag, ...rest }, timed) => engine.setFlag(flag, { ...rest, ...timed }),
   clear_flag: (engine, { flag }, timed) => engine.clearFlag(flag, timed),
+  export_state: (engine, _, timed) => ({ state: engine.exportState(timed) }),
+  restore_state: (engine, { state, least_sequence: least }, timed) => {
+    const leastSequence = least === undefined ? undefined : BigInt(least)
+    const { sequence, epoch, instance, elapsedMs } = engine.restoreState(state, { leastSequence, ...timed })
+    return { restored: { sequence: Number(sequence), epoch: Number(epoch), instance, elapsed_ms: elapsedMs } }
+  },
+  take_over: (engine, _, timed) => ({ epoch: Number(engine.takeOver(timed)) }),
+  witness_epoch: (engine, { epoch, instance }, timed) => engine.witnessEpoch(BigInt(epoch), instance, timed),
+  resign: (engine, _, timed) => engine.resign(timed),
   revoke: (engine, { type, id, ...rest }, timed) => engine.revoke({ type, id }, { ...rest, ...timed }),
 }
 
@@ -75,7 +84,9 @@ test('every step of the corpus decides as the core does', () => {
   let decided = 0
   for (const pack of corpus.packs) {
     for (const timeline of pack.timelines) {
-      const engine = new Engine()
+      const { state_key: key, instance } = timeline.config
+      const stateKey = Buffer.from(key, 'hex')
+      let engine = new Engine({ stateKey, instance })
       for (const operation of timeline.operations) {
         const where = `${pack.name}: ${timeline.name}, step ${steps}`
         const timed = clocksOf(operation.at)
@@ -83,6 +94,7 @@ test('every step of the corpus decides as the core does', () => {
         if (operation.activate) engine.activate(Buffer.from(pack.bundle), timed)
         else if (operation.advance) engine.advance(timed)
         else if (operation.anchor_clocks) engine.anchorClocks(timed)
+        else if (operation.restart) engine = new Engine({ stateKey, instance: operation.restart.instance })
         else if (operation.observe) {
           const { signal, status, observed_at_ns: observedAt } = operation.observe
           engine.observe(signal, status, { ...timed, observedAt: observedAt === undefined ? undefined : BigInt(observedAt) })

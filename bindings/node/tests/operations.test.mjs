@@ -326,3 +326,45 @@ test('a flag holds its posture until it is cleared', () => {
   engine.close()
   assert.equal(engine.overview(at(20_005)).posture, null)
 })
+
+const KEY = Buffer.alloc(32, 7)
+
+test('what is exported is restored by another engine, or the strictest posture is in force', () => {
+  const first = desk({ stateKey: KEY, instance: 'a' })
+  first.enterPosture('read-only', at(1))
+  first.quarantine({ subject: { type: 'user', id: 'ann' } }, at(2))
+  const state = first.exportState(at(3))
+  assert.equal(typeof state, 'string')
+  const second = desk({ stateKey: KEY, instance: 'b' })
+  const { sequence, epoch, instance } = second.restoreState(state, at(4))
+  assert.deepEqual([sequence, epoch, instance], [1n, 0n, 'a'])
+  assert.deepEqual([second.posture(), second.decide(asking(), at(5)).reason], ['read-only', 'quarantined'])
+  const third = desk({ stateKey: KEY })
+  assert.equal(third.restoreState(Buffer.from(state), at(4)).sequence, 1n)
+  for (const [wrong, code] of [['', 'missing'], [state.replace('ann', 'bob'), 'not_authentic'], ['x', 'malformed'], ['\ud800', 'malformed'], [Buffer.from([0xff]), 'malformed']]) {
+    const engine = desk({ stateKey: KEY })
+    assert.throws(() => engine.restoreState(wrong, at(4)), (error) => error instanceof FallgateError && error.code.includes(code))
+    assert.equal(engine.posture(), 'shut', code)
+  }
+  assert.throws(() => desk({ stateKey: KEY }).restoreState(state, { leastSequence: 2n, ...at(4) }), FallgateError)
+  assert.throws(() => second.restoreState(state, { leastSequence: 2 }), TypeError)
+  assert.throws(() => desk().exportState(at(1)), FallgateError)
+  for (const options of [{ stateKey: Buffer.alloc(31) }, { stateKey: Buffer.alloc(32) }, { stateKey: 'x' }, { instance: 5 }, { instance: '\ud800' }, { instance: 'x'.repeat(64) }]) {
+    assert.throws(() => new Engine(options), TypeError)
+  }
+})
+
+test('who takes over says so by an epoch, and two that did are found out', () => {
+  const engine = desk({ instance: 'a' })
+  const epoch = engine.takeOver(at(1))
+  assert.equal(epoch, 1n)
+  engine.witnessEpoch(epoch, 'b', at(2))
+  assert.equal(engine.posture(), 'shut')
+  engine.witnessEpoch(2n ** 60n, 'b', at(3))
+  assert.equal(engine.takeOver(at(4)), 2n ** 60n + 1n)
+  engine.resign(at(5))
+  assert.throws(() => engine.resign(at(6)), FallgateError)
+  assert.throws(() => engine.witnessEpoch(5, 'b', at(6)), TypeError)
+  assert.throws(() => engine.witnessEpoch(-1n, 'b', at(6)), FallgateError)
+  assert.throws(() => desk().takeOver(at(1)), FallgateError)
+})

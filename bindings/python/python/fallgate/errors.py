@@ -59,7 +59,8 @@ class ActivateError(_Refused):
 
 
 class OperationError(_Refused):
-    """An operation that was not done: `code` says why, and nothing has changed."""
+    """An operation that was not done: `code` says why. Nothing has changed, or a state that does not verify was met by the
+    strictest posture."""
 
 
 class Denied(Error):

@@ -115,8 +115,9 @@ class Operated(_Engine):
     ) -> str:
         """Proposes what takes approvals, and gives the proposal's id. It waits until it expires.
 
-        The proof is the proposer's Ed25519 `signature` of the canonical proposal, or a one-time `code`: the command
-        `fallgate approve` makes both.
+        The proof is a one-time `code`, or the proposer's Ed25519 `signature` over DSSE's encoding of the canonical proposal
+        (RFC 8785) with the payload type `application/vnd.fallgate.proposal+json`; approvals and withdrawals have `approval`
+        and `withdrawal` in its place.
         """
         members = _given(proposal=proposal, signature=_text(signature), code=code)
         proposed: str = self.operate({"propose": members}, now=now)["proposed"]
@@ -158,7 +159,9 @@ class Operated(_Engine):
 
         `state` is empty where there is none. `least_sequence` is the lowest that is taken, for a host that remembers it.
         """
-        text = state.decode(errors="replace") if isinstance(state, bytes) else state
+        # What is no text is no state either, and the core has to see it to put the strictest posture in force.
+        raw = state if isinstance(state, bytes) else state.encode(errors="replace")
+        text = raw.decode(errors="replace")
         members = _given(state=text, least_sequence=least_sequence)
         restored: Restored = self.operate({"restore_state": members}, now=now)["restored"]
         return restored
