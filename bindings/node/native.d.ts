@@ -121,7 +121,10 @@ export declare function refuse(handle: ExternalObject<Handle>, detail: string, m
 /** The error for an operation that the JavaScript side could not put into text, with what it found wrong. */
 export declare function refuseOperation(handle: ExternalObject<Handle>, message: string): void
 
-/** How much of a request may be read, as JSON: beyond it the core refuses whatever the rest holds. */
+/**
+ * How much of a request may be read, and how many bytes of an operation, as JSON: beyond it the core refuses whatever the
+ * rest holds.
+ */
 export declare function requestLimits(handle: ExternalObject<Handle>): string
 
 /** Runs the command line, and gives its exit code. The first argument is the program's name. */

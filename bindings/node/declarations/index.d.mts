@@ -23,6 +23,7 @@ export type Proof = import('./lib/words.js').Proof;
 export type QuarantineTerms = import('./lib/words.js').QuarantineTerms;
 export type Quarry = import('./lib/words.js').Quarry;
 export type Request = import('./lib/words.js').Request;
+export type Restored = import('./lib/words.js').Restored;
 export type RuleTrace = import('./lib/words.js').RuleTrace;
 export type Status = import('./lib/words.js').Status;
 export type Value = import('./lib/words.js').Value;
@@ -53,6 +54,7 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/words.js').QuarantineTerms} QuarantineTerms */
 /** @typedef {import('./lib/words.js').Quarry} Quarry */
 /** @typedef {import('./lib/words.js').Request} Request */
+/** @typedef {import('./lib/words.js').Restored} Restored */
 /** @typedef {import('./lib/words.js').RuleTrace} RuleTrace */
 /** @typedef {import('./lib/words.js').Status} Status */
 /** @typedef {import('./lib/words.js').Value} Value */

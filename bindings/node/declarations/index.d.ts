@@ -30,6 +30,7 @@ export type Proof = import('./lib/words.js').Proof;
 export type QuarantineTerms = import('./lib/words.js').QuarantineTerms;
 export type Quarry = import('./lib/words.js').Quarry;
 export type Request = import('./lib/words.js').Request;
+export type Restored = import('./lib/words.js').Restored;
 export type RuleTrace = import('./lib/words.js').RuleTrace;
 export type Status = import('./lib/words.js').Status;
 export type Value = import('./lib/words.js').Value;

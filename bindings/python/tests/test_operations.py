@@ -418,14 +418,15 @@ def test_what_is_exported_is_restored_by_another_engine_or_the_strictest_posture
     for form in (state, state.encode()):
         second = fallgate.Engine.open(DESK, now=START, state_key=KEY, instance="b")
         restored = second.restore_state(form, now=at(4))
-        assert (restored["sequence"], restored["epoch"], restored["instance"]) == (1, 0, "a")
+        assert (restored["epoch"], restored["instance"]) == (0, "a")
         assert second.posture() == "read-only" and ask(second, 5).reason == "quarantined"
     for wrong in ("", "x", b"\xff", "\ud800", state.replace("ann", "bob"), state[:-1]):
         engine = fallgate.Engine.open(DESK, now=START, state_key=KEY)
-        refused(engine.restore_state, wrong, now=at(4))
+        assert refused(engine.restore_state, wrong, now=at(4)).startswith("state_")
         assert engine.posture() == "shut"
-    refused(fallgate.Engine.open(DESK, now=START, state_key=KEY).restore_state, state, least_sequence=2, now=at(4))
-    refused(fallgate.Engine.open(DESK, now=START).export_state, now=at(1))
+    fresh = fallgate.Engine.open(DESK, now=START, state_key=KEY)
+    assert refused(fresh.restore_state, state, least_sequence=restored["sequence"] + 1, now=at(4)) == "state_older"
+    assert refused(fallgate.Engine.open(DESK, now=START).export_state, now=at(1)) == "no_state_key"
     for key in (b"", b"\0" * 32, b"x" * 31):
         with pytest.raises(ValueError, match="`state_key`"):
             fallgate.Engine(state_key=key)
@@ -439,10 +440,12 @@ def test_who_takes_over_says_so_by_an_epoch_and_two_that_did_are_found_out() -> 
     assert epoch == 1
     engine.witness_epoch(epoch, "b", now=at(2))
     assert engine.posture() == "shut"
-    engine.witness_epoch(2**60, "b", now=at(3))
-    assert engine.take_over(now=at(4)) == 2**60 + 1
+    engine.witness_epoch(100, "b", now=at(3))
+    assert engine.take_over(now=at(4)) == 101
     engine.resign(now=at(5))
-    refused(engine.resign, now=at(6))
+    assert refused(engine.resign, now=at(6)) == "not_active"
+    engine.witness_epoch(2**64 - 1, "b", now=at(6))
+    assert refused(engine.take_over, now=at(6)) == "epoch_exhausted"
     assert refused(engine.witness_epoch, -1, "b", now=at(6)) == "malformed_operation"
     assert refused(engine.witness_epoch, 2**64, "b", now=at(6)) == "malformed_operation"
-    refused(fallgate.Engine.open(DESK, now=START).take_over, now=at(1))
+    assert refused(fallgate.Engine.open(DESK, now=START).take_over, now=at(1)) == "no_instance"

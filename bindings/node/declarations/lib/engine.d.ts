@@ -26,6 +26,7 @@ export type InScope = import('./words.js').InScope;
 export type Proof = import('./words.js').Proof;
 export type Approved = import('./words.js').Approved;
 export type Overview = import('./words.js').Overview;
+export type Restored = import('./words.js').Restored;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -48,6 +49,7 @@ export type Overview = import('./words.js').Overview;
 /** @typedef {import('./words.js').Proof} Proof */
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Overview} Overview */
+/** @typedef {import('./words.js').Restored} Restored */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -309,6 +311,51 @@ declare class Engine {
      * @throws {FallgateError}
      */
     clearFlag(flag: string, options?: Timed): void;
+    /**
+     * Exports what has to outlive the engine, sealed with its `stateKey`.
+     *
+     * @param {Timed} [options]
+     * @returns {string} To be kept to the byte.
+     * @throws {FallgateError} where the engine has no key.
+     */
+    exportState(options?: Timed): string;
+    /**
+     * Restores what was exported. What does not verify throws, and puts the strictest posture in force.
+     *
+     * @param {string | Uint8Array} state What `exportState` gave; empty where there is none.
+     * @param {Timed & { leastSequence?: bigint }} [options] `leastSequence`: the lowest that is taken, for a host that
+     *   remembers it.
+     * @returns {Readonly<Restored>}
+     * @throws {FallgateError}
+     */
+    restoreState(state: string | Uint8Array, options?: Timed & {
+        leastSequence?: bigint;
+    }): Readonly<Restored>;
+    /**
+     * Makes this engine the active one.
+     *
+     * @param {Timed} [options]
+     * @returns {bigint} The epoch that it claims, to be published to the others.
+     * @throws {FallgateError} where it has no `instance`.
+     */
+    takeOver(options?: Timed): bigint;
+    /**
+     * Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it.
+     *
+     * @param {bigint} epoch
+     * @param {string} instance
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    witnessEpoch(epoch: bigint, instance: string, options?: Timed): void;
+    /**
+     * Gives up being the active one. The posture stays what it is.
+     *
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not active.
+     */
+    resign(options?: Timed): void;
     /**
      * How things stand, for people who have to act. What is due is done first.
      *

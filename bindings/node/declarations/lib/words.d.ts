@@ -44,7 +44,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
  *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
- *   | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
  *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
@@ -56,6 +56,8 @@
  * @typedef {object} Options
  * @property {number} [clockSkewMaxMs] How far the two clocks may part before the signal `clock` fails.
  * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+ * @property {Uint8Array} [stateKey] 32 secret bytes that seal exported state, shared by the engines that restore each other's.
+ * @property {string} [instance] The name that other engines know this one by; no two have the same.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 /** @typedef {Options & Timed} OpenOptions */
@@ -99,10 +101,11 @@
  * @typedef {Timed & { scope?: string }} InScope `scope`: as in `tenant:acme`.
  */
 /**
- * What shows who proposes, approves or withdraws: one of the two. The command `fallgate approve` makes both.
+ * What shows who proposes, approves or withdraws: one of the two. What is signed is DSSE's encoding of the canonical proposal
+ * (RFC 8785) with the payload type `application/vnd.fallgate.proposal+json`; or `approval`, `withdrawal` in its place.
  *
  * @typedef {object} Proof
- * @property {string | Uint8Array} [signature] An Ed25519 signature of the canonical proposal.
+ * @property {string | Uint8Array} [signature] An Ed25519 signature: its 64 bytes, or their base64 or hexadecimal.
  * @property {string} [code] A one-time code.
  */
 /**
@@ -112,6 +115,15 @@
  * @property {number} approvals How many approvals there are.
  * @property {number} need How many it takes.
  * @property {string | null} waits_for What it still waits for, by its code; null once it was carried out.
+ */
+/**
+ * What was restored.
+ *
+ * @typedef {object} Restored
+ * @property {bigint} sequence The sequence of the state.
+ * @property {bigint} epoch Its epoch.
+ * @property {string} instance The engine that wrote it.
+ * @property {number | null} elapsedMs How many milliseconds have passed since at the most; null where the clocks cannot tell.
  */
 /**
  * How things stand, for people who have to act.
@@ -267,7 +279,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -277,6 +289,14 @@ export type Options = {
      * 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
      */
     key?: Uint8Array;
+    /**
+     * 32 secret bytes that seal exported state, shared by the engines that restore each other's.
+     */
+    stateKey?: Uint8Array;
+    /**
+     * The name that other engines know this one by; no two have the same.
+     */
+    instance?: string;
     /**
      * The limits on all that comes in.
      */
@@ -356,7 +376,7 @@ export type InScope = Timed & {
 };
 export type Proof = {
     /**
-     * An Ed25519 signature of the canonical proposal.
+     * An Ed25519 signature: its 64 bytes, or their base64 or hexadecimal.
      */
     signature?: string | Uint8Array;
     /**
@@ -377,6 +397,24 @@ export type Approved = {
      * What it still waits for, by its code; null once it was carried out.
      */
     waits_for: string | null;
+};
+export type Restored = {
+    /**
+     * The sequence of the state.
+     */
+    sequence: bigint;
+    /**
+     * Its epoch.
+     */
+    epoch: bigint;
+    /**
+     * The engine that wrote it.
+     */
+    instance: string;
+    /**
+     * How many milliseconds have passed since at the most; null where the clocks cannot tell.
+     */
+    elapsedMs: number | null;
 };
 export type Overview = {
     /**

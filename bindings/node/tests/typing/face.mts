@@ -2,7 +2,7 @@
 import express from 'express'
 import Fastify from 'fastify'
 import { Decision, Denied, Engine, FallgateError } from 'fallgate'
-import type { Counters, DrillReport, Event, Explanation, Finding, Now, Obligation, Observed, Operation, Quarry, Request, Status, Value } from 'fallgate'
+import type { Approved, Counters, DrillReport, Event, Explanation, Finding, Now, Obligation, Observed, Operation, Overview, Quarry, Request, Restored, Status, Value } from 'fallgate'
 import { authorize } from 'fallgate/express'
 import { authorize as hook, fallgate } from 'fallgate/fastify'
 
@@ -49,6 +49,20 @@ const under: string = decision.posture
 const quarry: Quarry = engine.quarantine({ subject: { type: 'user' } }, { reason: 'theft', for: '5m', absolute: true, now })
 engine.liftQuarantine('everything')
 engine.revoke({ type: 'user', id: 'ann' }, { before: 1n, now })
+const proposed: string = engine.propose({ fallgate: 'proposal/1' }, { signature: new Uint8Array(64), now })
+const approved: Readonly<Approved> = engine.approve(proposed, 'sre-1', { code: '123456' })
+engine.withdraw(proposed, 'sre-1', { signature: 'text' })
+engine.revokeOverride(proposed)
+engine.setFlag('emergency', { for: '2h' })
+engine.clearFlag('emergency')
+const overview: Readonly<Overview> = engine.overview({ now })
+const waiting: readonly string[] = overview.overrides.map((granted) => granted.override)
+const override: string | null = decision.override
+const standby: Engine = new Engine({ stateKey: new Uint8Array(32), instance: 'b' })
+const restored: Readonly<Restored> = standby.restoreState(engine.exportState(), { leastSequence: 1n })
+const epoch: bigint = engine.takeOver()
+standby.witnessEpoch(epoch, 'a')
+engine.resign()
 const value: Value = { list: [1, 2n, 'x'] }
 const clocks: Readonly<Now> = Engine.now()
 {
@@ -87,6 +101,8 @@ engine.leavePosture('shut', { scop: 'tenant:acme' })
 engine.quarantine({ user: 'ann' })
 // @ts-expect-error a time is a bigint
 engine.revoke({ type: 'user', id: 'ann' }, { before: 5 })
+// @ts-expect-error an epoch is a bigint
+engine.witnessEpoch(1, 'a')
 // @ts-expect-error a batch is a promise
 const unawaited: Decision[] = engine.decideManyAsync([request])
 
@@ -107,3 +123,4 @@ server.get('/doors/:id', { preHandler: hook(engine, { request: async () => reque
 
 console.log(observed, allowed, messages, rule, obligations, response, many, later, text, bytes, enforced, awaited, explained, report)
 console.log(event, events, counters, status, due, bundle, value, clocks, unawaited, outcome, posture, under, quarry)
+console.log(approved, waiting, override, restored)
