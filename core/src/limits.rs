@@ -33,6 +33,8 @@ pub struct Limits {
     /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
     /// Default 200,000.
     pub quarantines_max: usize,
+    /// Bytes of an exported state. Default 16 MiB.
+    pub state_bytes_max: usize,
     /// Approvers a bundle declares, over all groups; and secrets whose used codes are remembered. Default 1,000.
     pub approvers_max: usize,
     /// Flags a bundle declares. Default 64.
@@ -117,6 +119,7 @@ impl Limits {
         scopes_max: 8,
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
+        state_bytes_max: 16 << 20,
         approvers_max: 1_000,
         flags_max: 64,
         proposals_max: 1_000,
@@ -150,6 +153,16 @@ impl Limits {
         candidates_max: 10_000,
         search_page_max: 1_000,
     };
+}
+
+impl Limits {
+    /// Bytes of an operation: as many as a request may have, and for one that restores a state twice as many as that, since
+    /// it holds the state as text.
+    #[must_use]
+    pub const fn operation_bytes_max(&self) -> usize {
+        let state = self.state_bytes_max.saturating_mul(2);
+        if state > self.request_bytes_max { state } else { self.request_bytes_max }
+    }
 }
 
 impl Default for Limits {

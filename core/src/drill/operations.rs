@@ -99,6 +99,11 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::FirstSeen(seen) => format!("first seen {} {}", seen.signal, quoted(&seen.key)),
         Operation::ForceOpen(at) => format!("force open {}", at.signal),
         Operation::Release(at) => format!("release {}", at.signal),
+        Operation::ExportState(_) => "export state".to_owned(),
+        Operation::RestoreState(_) => "restore state".to_owned(),
+        Operation::TakeOver(_) => "take over".to_owned(),
+        Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
+        Operation::Resign(_) => "resign".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
         Operation::Propose(Propose { proposal, .. }) => {
             let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or("?");

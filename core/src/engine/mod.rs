@@ -8,13 +8,16 @@ mod approvals;
 mod degraded;
 mod evaluate;
 mod explain;
+mod failover;
 mod flags;
 mod guards;
 mod lives;
 mod operate;
 mod overrides;
+mod overview;
 mod postures;
 mod quarantine;
+mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -34,6 +37,7 @@ pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
+pub use restore::Restored;
 pub use trust::LoadError;
 
 use crate::combine::Verdict;
@@ -51,6 +55,7 @@ use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
+use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind, Events};
 use crate::state::overrides::End;
 use crate::state::postures::{Standing, Transition};
@@ -75,6 +80,11 @@ pub struct Config {
     /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
     /// development. A production host gives [`Trust::keys`].
     pub trust: Trust,
+    /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
+    /// exported or restored.
+    pub state_key: Option<StateKey>,
+    /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
+    pub instance: Name,
 }
 
 impl Default for Config {
@@ -84,6 +94,8 @@ impl Default for Config {
             clock_skew_max: Ttl::from_secs(5),
             key: [0; 16],
             trust: Trust::unsigned_for_development(),
+            state_key: None,
+            instance: Name::new(),
         }
     }
 }
@@ -212,6 +224,7 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.begin(now.wall);
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
@@ -232,6 +245,7 @@ impl Engine {
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.highest = Some((revision, bundle.id()));
@@ -300,6 +314,7 @@ impl Engine {
         let mut told = self.told();
         told.settle(held);
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.anchor(now.wall);
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
         self.publish(&mut told, held);

@@ -2,7 +2,10 @@
 
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
-use crate::operation::{FirstSeen, Operation, OperationError, Outcome, Quarantine, Quarry, Report, Retry, Revoke};
+use crate::operation::{
+    Claim, FirstSeen, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState, Retry, Revoke,
+    StateReport,
+};
 use crate::state::approvals::ApprovalError;
 use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
@@ -33,6 +36,22 @@ impl Engine {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
             }
+            Operation::ExportState(_) => {
+                let state = self.export_state(now)?;
+                return Ok(Outcome::Exported(String::from_utf8_lossy(&state).into_owned()));
+            }
+            Operation::RestoreState(RestoreState { state, least_sequence }) => {
+                let restored = self.restore_state(state.as_bytes(), *least_sequence, now)?;
+                return Ok(Outcome::Restored(StateReport {
+                    sequence: restored.sequence,
+                    epoch: restored.epoch,
+                    instance: restored.instance.into(),
+                    elapsed_ms: restored.elapsed.map(|elapsed| elapsed.as_millis()),
+                }));
+            }
+            Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
+            Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),
+            Operation::Resign(_) => self.resign(now)?,
             Operation::Propose(propose) => {
                 let proof = propose.proof()?;
                 return Ok(Outcome::Proposed(self.propose(&propose.proposal, proof, now)?));

@@ -12,10 +12,11 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
-use crate::policy::signal::{BUILT_IN, CLOCK, Source};
+use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
 use crate::state::guards::Guards;
@@ -39,6 +40,16 @@ pub(super) struct Told {
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
     pub(super) activations: u64,
+    /// The highest revision that was ever active, before a restart too.
+    pub(super) revision: u64,
+    /// Who is active, as far as is known.
+    pub(super) epochs: Epochs,
+    /// Epoch and sequence of the last state that was restored.
+    pub(super) restored: (u64, u64),
+    /// How often anything else that is exported has changed: recoveries of signals, flags, wrong codes.
+    pub(super) other_changes: u64,
+    /// What the sequence of exported states is ahead of the changes that were counted here.
+    pub(super) sequence_ahead: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
     pub(super) postures: PostureMachine,
@@ -69,6 +80,11 @@ impl Told {
             clock_ok: true,
             engine_ok: true,
             activations: 0,
+            revision: 0,
+            epochs: Epochs::default(),
+            restored: (0, 0),
+            other_changes: 0,
+            sequence_ahead: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
             quarantines: Quarantines::new(limits, seed),
@@ -155,7 +171,8 @@ impl Told {
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
         let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        let epoch = self.epochs.is_single();
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
         standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
@@ -201,13 +218,11 @@ impl Told {
             return Err(ActivateError::OtherName);
         }
         let offered = bundle.revision();
-        if let Some((highest, id)) = self.highest {
-            if offered < highest {
-                return Err(ActivateError::OlderRevision { offered, highest });
-            }
-            if offered == highest && bundle.id() != id {
-                return Err(ActivateError::SameRevision { revision: offered });
-            }
+        if offered < self.revision {
+            return Err(ActivateError::OlderRevision { offered, highest: self.revision });
+        }
+        if self.highest.is_some_and(|(highest, id)| offered == highest && bundle.id() != id) {
+            return Err(ActivateError::SameRevision { revision: offered });
         }
         let decides = !active.revoked && in_validity(active.bundle.policy(), now);
         if !in_validity(bundle.policy(), now) && decides {
@@ -291,11 +306,22 @@ impl Told {
         policy.postures.specs.iter().map(|spec| spec.enter.as_ref().map(|enter| truth(&enter.when))).collect()
     }
 
-    /// Whether every signal that has to be ok to leave the posture is.
-    pub(super) fn checks_ok(&self, policy: &Policy, posture: u16, now: Now) -> bool {
+    /// Whether every signal that has to be ok to leave the posture is: those that it names, and where a failover entered
+    /// it, those that the failover names and `epoch`.
+    pub(super) fn checks_ok(&self, policy: &Policy, scope: Option<&str>, posture: u16, now: Now) -> bool {
         let standings = self.standings(policy, now);
-        let checks = policy.postures.spec(posture).map(|spec| &spec.leave.checks);
-        checks.is_some_and(|checks| checks.iter().all(|number| status(&standings, *number) == Status::Ok))
+        let ok = |number: &u16| status(&standings, *number) == Status::Ok;
+        let Some(spec) = policy.postures.spec(posture) else { return false };
+        let guarded = scope.is_none() && self.epochs.guards(&spec.name);
+        let of_failover = policy.failover.iter().flat_map(|failover| &failover.checks).chain([&EPOCH]);
+        spec.leave.checks.iter().all(ok) && (!guarded || of_failover.into_iter().all(ok))
+    }
+
+    /// A posture was left: where a failover had entered it, that is over.
+    pub(super) fn left(&mut self, policy: &Policy, scope: Option<&str>, posture: u16) {
+        if let Some(spec) = policy.postures.spec(posture).filter(|_| scope.is_none()) {
+            self.epochs.unguard(&spec.name);
+        }
     }
 
     /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
@@ -347,10 +373,13 @@ impl Told {
         if self.held.len() <= at {
             self.held.resize(policy.signals.len(), Held::default());
         }
-        match self.held.get_mut(at) {
-            Some(held) => held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover),
-            None => Observed::UnknownSignal,
+        let Some(held) = self.held.get_mut(at) else { return Observed::UnknownSignal };
+        let recovering = held.is_recovering();
+        let observed = held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover);
+        if held.is_recovering() != recovering {
+            self.other_changes = self.other_changes.saturating_add(1);
         }
+        observed
     }
 }
 

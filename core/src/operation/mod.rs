@@ -7,6 +7,7 @@
 mod approval;
 mod guard;
 mod quarantine;
+mod state;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,11 +15,14 @@ use serde_json::{Value, json};
 pub use approval::{Approve, Propose, RevokeOverride};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::document::StateError;
+use crate::state::epochs::FailoverError;
 use crate::state::flags::FlagError;
 use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
@@ -44,6 +48,16 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Exports what has to outlive the engine.
+    ExportState(Nothing),
+    /// Restores what was exported.
+    RestoreState(RestoreState),
+    /// Makes the engine the active one.
+    TakeOver(Nothing),
+    /// Takes in that an engine claims to be the active one.
+    WitnessEpoch(Claim),
+    /// Gives up being the active one.
+    Resign(Nothing),
     /// Proposes what takes approvals.
     Propose(Propose),
     /// Approves a proposal.
@@ -93,6 +107,12 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// The exported state, to be kept to the byte.
+    Exported(String),
+    /// A state was restored.
+    Restored(StateReport),
+    /// The engine is the active one, and claims this epoch.
+    TookOver(u64),
     /// A proposal was taken: its id.
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
@@ -112,6 +132,9 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Exported(state) => json!({ "state": state }),
+            Self::Restored(report) => json!({ "restored": report }),
+            Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Proposed(id) => json!({ "proposed": id.to_string() }),
             Self::Approved(Approved { approvals, need, waits_for }) => {
                 json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
@@ -148,6 +171,12 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is about an exported state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It is about who is active.
+    #[error(transparent)]
+    Failover(#[from] FailoverError),
     /// It is about approvals or an override.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
@@ -167,6 +196,8 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::State(error) => error.code(),
+            Self::Failover(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
             Self::Guard(error) => error.code(),
@@ -179,11 +210,13 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have.
+    /// may have; one that restores a state may have twice as many as the state.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
-        if bytes.len() > limits.request_bytes_max {
-            return Err(malformed(format!("an operation has at most {} bytes", limits.request_bytes_max)));
+        let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
+        let longest = limits.operation_bytes_max();
+        if bytes.len() > longest {
+            return Err(too_long(longest));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let operation: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -193,6 +226,9 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
+            return Err(too_long(limits.request_bytes_max));
+        }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
     }

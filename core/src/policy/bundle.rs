@@ -216,7 +216,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 33] = [
+const PACK_MAPS: [&str; 34] = [
     "",
     "valid",
     "schema",
@@ -238,6 +238,7 @@ const PACK_MAPS: [&str; 33] = [
     "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "failover",
     "approvers/*",
     "approvers/*/*",
     "overrides",

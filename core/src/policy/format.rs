@@ -11,10 +11,12 @@ use serde_json::Value;
 use crate::time::Ttl;
 
 mod approval;
+mod failover;
 mod guard;
 mod posture;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
+pub use failover::Failover;
 pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 
@@ -57,6 +59,9 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// What happens when an engine takes over from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
     /// Who may approve what loosens, by group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approvers: BTreeMap<String, Approvers>,

@@ -9,6 +9,7 @@ pub mod approver;
 pub mod bundle;
 pub mod candidate;
 pub mod compile;
+pub mod failover;
 pub mod format;
 pub mod guard;
 pub mod index;

@@ -156,6 +156,20 @@ impl Event {
                 put("signal", signal.as_str().into());
                 put("code", outcome.code().into());
             }
+            EventKind::StateRestored { sequence, epoch } => {
+                put("sequence", (*sequence).into());
+                put("epoch", (*epoch).into());
+            }
+            EventKind::RestoreFailed { code } => {
+                put("code", (*code).into());
+            }
+            EventKind::TookOver { epoch } | EventKind::Resigned { epoch } => {
+                put("epoch", (*epoch).into());
+            }
+            EventKind::SplitBrain { epoch, instance } => {
+                put("epoch", (*epoch).into());
+                put("instance", instance.as_str().into());
+            }
             EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
@@ -402,6 +416,35 @@ pub enum EventKind {
         /// The subject.
         selector: Box<str>,
     },
+    /// A state was restored.
+    StateRestored {
+        /// Its sequence.
+        sequence: u64,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// A state could not be restored: the strictest posture is entered, or everything is quarantined.
+    RestoreFailed {
+        /// Why.
+        code: &'static str,
+    },
+    /// This engine became the active one.
+    TookOver {
+        /// The epoch that it claims.
+        epoch: u64,
+    },
+    /// This engine is no longer the active one.
+    Resigned {
+        /// The epoch that it had claimed.
+        epoch: u64,
+    },
+    /// Another engine is active beside this one.
+    SplitBrain {
+        /// The epoch that the other one claims.
+        epoch: u64,
+        /// The name that it goes by, cut to the length of a name.
+        instance: Name,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -433,6 +476,11 @@ impl EventKind {
             Self::PostureLeft { .. } => "posture_left",
             Self::PostureAcknowledged { .. } => "posture_acknowledged",
             Self::PostureKept { .. } => "posture_kept",
+            Self::StateRestored { .. } => "state_restored",
+            Self::RestoreFailed { .. } => "restore_failed",
+            Self::TookOver { .. } => "took_over",
+            Self::Resigned { .. } => "resigned",
+            Self::SplitBrain { .. } => "split_brain",
             Self::Proposed { .. } => "proposed",
             Self::Approved { .. } => "approved",
             Self::ApprovalRefused { .. } => "approval_refused",

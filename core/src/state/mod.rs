@@ -4,6 +4,8 @@ pub mod approvals;
 pub mod cache;
 pub mod cache_key;
 pub mod clocks;
+pub mod document;
+pub mod epochs;
 pub mod events;
 pub mod flags;
 pub mod guards;

@@ -4,6 +4,8 @@
 //! the first. Both are bounded, and what has no room tightens: a quarantine more is one of everything, a revocation more
 //! is one of everybody.
 
+mod exported;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -295,6 +297,12 @@ impl Quarantines {
     #[must_use]
     pub fn table(&self) -> Quarantine {
         self.table.clone()
+    }
+
+    /// How often it has changed.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.table.changes
     }
 
     /// Begins a quarantine, or lengthens it: it never ends earlier for being begun again. What is in force then: where

@@ -5,7 +5,7 @@
 //! alone never loosens anything.
 
 use crate::condition::{SignalView, Status};
-use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, Recovery, SignalSpec, Source};
+use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
 use crate::state::guards::Guards;
 use crate::time::{Monotonic, Ttl};
 
@@ -149,6 +149,17 @@ impl Held {
         (status, Some(fresh_until))
     }
 
+    /// Whether it failed and has not recovered.
+    #[must_use]
+    pub const fn is_recovering(&self) -> bool {
+        self.recovering
+    }
+
+    /// Takes over from another engine that it failed and has not recovered: it has to recover here, from the start.
+    pub const fn failed_elsewhere(&mut self) {
+        (self.recovering, self.oks, self.ok_since) = (true, 0, None);
+    }
+
     /// When the signal was last observed.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {
@@ -175,6 +186,8 @@ pub struct BuiltIn {
     pub engine: bool,
     /// Whether the active bundle is inside its validity.
     pub bundle: bool,
+    /// Whether no other engine is known to be active beside this one.
+    pub epoch: bool,
 }
 
 /// What a signal is at a time: what conditions see, and until when, inclusive, it can be said.
@@ -203,6 +216,7 @@ pub fn standings(
                     CLOCK => built_in.clock,
                     ENGINE => built_in.engine,
                     BUNDLE => built_in.bundle,
+                    EPOCH => built_in.epoch,
                     _ => false,
                 };
                 let status = if ok { Status::Ok } else { Status::Failed };
