@@ -291,7 +291,7 @@ fn a_condition_selects_what_it_holds_for_or_may_hold_for() {
     let again = engine.lift_quarantine(&Selector::When("signals.feed.failed"), at(1_000));
     assert_eq!(again, Err(QuarantineError::NotQuarantined));
     let mut told = events(&engine);
-    assert_eq!(told.remove(1), format!("1000 quarantine_ended requests where `{OLD_DEVICES}`"));
+    assert_eq!(told.remove(1), format!("1000 quarantine_ended {}", Selector::When(OLD_DEVICES)));
 }
 
 #[test]

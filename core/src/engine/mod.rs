@@ -74,7 +74,8 @@ pub struct Config {
     pub limits: Limits,
     /// How far the two clocks may part before the signal `clock` fails. Default 5 s.
     pub clock_skew_max: Ttl,
-    /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
+    /// A secret that keys the hashes of the cache and the identifiers of decisions, and from which the waits of retries are
+    /// drawn: two processes with one key wait alike. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
     /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for

@@ -9,8 +9,10 @@ use fallgate::drill::parse_status;
 use fallgate::error::{nearest, quoted};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::Bundle;
+use fallgate::policy::guard::GuardSpec;
 use fallgate::policy::signal::Source;
 use fallgate::request::parse_strict;
+use fallgate::resilience::breaker::CallOutcome;
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::Timestamp;
 use fallgate::{Config, Decision, Engine, Observation, Request};
@@ -49,6 +51,7 @@ fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours)
         for signal in observed(bundle) {
             engine.observe(&Observation::ok(signal), now);
         }
+        call_well(&engine, bundle, now);
     }
     for (name, status) in &eval.signals {
         for member in members(bundle, name)? {
@@ -106,6 +109,18 @@ fn observed(bundle: &Bundle) -> Vec<&str> {
     let specs = bundle.policy().signals.iter();
     let observed = specs.filter(|spec| matches!(spec.source, Source::Observed { .. }));
     observed.map(|spec| spec.name.as_str()).collect()
+}
+
+/// Makes one call through every guard, which comes back well: then each is ok.
+fn call_well(engine: &Engine, bundle: &Bundle, now: Now) {
+    for signal in &bundle.policy().signals {
+        let Source::Guard { spec, .. } = &signal.source else { continue };
+        let key = matches!(**spec, GuardSpec::Limiter(_) | GuardSpec::ReplayGuard(_)).then_some("eval");
+        if let Ok(permit) = engine.acquire(&signal.name, key, now) {
+            // A fresh guard takes it; a limiter and a guard against replays need none.
+            let _taken = engine.report(&signal.name, permit, CallOutcome::Success, None, now);
+        }
+    }
 }
 
 /// The signals to observe for a name: itself, or all members of a quorum.
