@@ -10,6 +10,14 @@
 pub struct Limits {
     /// Bytes of a bundle. Default 64 MiB.
     pub bundle_bytes_max: usize,
+    /// Signatures of one envelope. Default 64.
+    pub signatures_max: usize,
+    /// Bytes of a trust root. Default 16 MiB.
+    pub trust_bytes_max: usize,
+    /// Keys of a trust root. Default 256.
+    pub trust_keys_max: usize,
+    /// Keys and bundles that a trust root revokes, together. Default 100,000.
+    pub revocations_max: usize,
     /// Rules of a bundle. Default 1,000,000.
     pub rules_max: usize,
     /// Actions a bundle declares. Default 10,000.
@@ -36,6 +44,11 @@ pub struct Limits {
     /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
     /// Default 256.
     pub overrides_max: usize,
+    /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
+    pub quarantine_conditions_max: usize,
+    /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
+    /// Default 10,000.
+    pub permits_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -95,6 +108,10 @@ impl Limits {
     /// The defaults, as a constant.
     pub const DEFAULT: Self = Self {
         bundle_bytes_max: 64 << 20,
+        signatures_max: 64,
+        trust_bytes_max: 16 << 20,
+        trust_keys_max: 256,
+        revocations_max: 100_000,
         rules_max: 1_000_000,
         actions_max: 10_000,
         signals_max: 1_024,
@@ -107,6 +124,8 @@ impl Limits {
         flags_max: 64,
         proposals_max: 1_000,
         overrides_max: 256,
+        quarantine_conditions_max: 64,
+        permits_max: 10_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,

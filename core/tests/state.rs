@@ -139,6 +139,17 @@ fn what_was_exported_is_in_force_again() {
 }
 
 #[test]
+fn a_quarantine_by_a_condition_is_in_force_again() {
+    let active = engine(at(0));
+    quarantine(&active, Selector::When("subject.id == 'zoe'"), Some(60_000), at(1_000));
+    let state = active.export_state(at(2_000)).unwrap();
+    let standby = engine(at(0));
+    standby.restore_state(&state, None, at(1)).unwrap();
+    assert_eq!(reason_of(&standby, "zoe", "read", "x", at(2)), Reason::Quarantined);
+    assert_eq!(reason_of(&standby, "ann", "read", "x", at(2)), Reason::AllowedByRule);
+}
+
+#[test]
 fn what_loosens_with_time_lasts_as_long_as_it_did() {
     let state = exported();
     let started = 1_000_000;

@@ -28,7 +28,7 @@ use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
-pub use operations::PostureCall;
+pub use operations::{GuardedCall, PostureCall};
 pub use restart::{Fate, Restart};
 use timeline::Stage;
 
@@ -117,6 +117,15 @@ pub struct Step {
     /// A flag that an operator clears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_flag: Option<String>,
+    /// A breaker that an operator forces open, by its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_open: Option<String>,
+    /// A breaker that an operator lets go of, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// A call through a guard, and what it comes to where the guard lets it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<GuardedCall>,
     /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operate: Vec<Operation>,
@@ -255,6 +264,7 @@ impl Drill {
                 "steps/*/approve",
                 "steps/*/withdraw",
                 "steps/*/set_flag",
+                "steps/*/call",
                 "steps/*/operate/*",
                 "steps/*/operate/*/*",
             ],
@@ -446,6 +456,10 @@ impl Play<'_> {
             let done = self.stage.operate(&operation, now);
             kept = done.map_or_else(|error| Some(error.code()), |outcome| outcome.waits_for()).or(kept);
             told.push(operations::told(&operation));
+        }
+        if let Some(call) = &step.call {
+            kept = operations::call(self.stage, call, now).err().map(|error| error.code()).or(kept);
+            told.push(format!("call {}", call.signal));
         }
         kept
     }

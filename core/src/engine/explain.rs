@@ -90,7 +90,7 @@ fn trace(
     request.check_names(limits).and_then(|()| request.check_values(limits)).map_err(|error| error.to_string())?;
     let active = snapshot.active.as_ref().ok_or("no bundle is active")?;
     let policy = &**active.bundle.policy();
-    super::bundle_gate(snapshot, policy, now).map_err(|reason| reason.code().to_owned())?;
+    super::bundle_gate(snapshot, active, now).map_err(|reason| reason.code().to_owned())?;
     let terms = request.terms().map_err(|error| error.to_string())?;
     let (number, action) = policy.action(request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
@@ -107,7 +107,7 @@ fn trace(
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
 
-    if snapshot.quarantine.holds(&request, &policy.postures, &slots) {
+    if snapshot.quarantines(&request, &slots, limits, now) {
         return Err(crate::reason::Reason::Quarantined.code().to_owned());
     }
     let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);

@@ -10,6 +10,7 @@ mod evaluate;
 mod explain;
 mod failover;
 mod flags;
+mod guards;
 mod lives;
 mod operate;
 mod overrides;
@@ -21,6 +22,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod told;
+mod trust;
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
@@ -36,14 +38,16 @@ pub use flags::FlagView;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
+pub use trust::LoadError;
 
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
+use crate::error::Code;
 use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::policy::action::ActionSpec;
-use crate::policy::bundle::Bundle;
+use crate::policy::bundle::{Bundle, Provenance, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
 use crate::request::{Request, RequestError, RequestView, Terms};
@@ -60,7 +64,7 @@ use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
 use lives::Lives;
 use snapshot::{Active, Need, Snapshot};
-use told::{Told, admissible, carried, earlier};
+use told::{Told, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
 #[derive(Clone, Debug)]
@@ -73,6 +77,9 @@ pub struct Config {
     /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
+    /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
+    /// development. A production host gives [`Trust::keys`].
+    pub trust: Trust,
     /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
     /// exported or restored.
     pub state_key: Option<StateKey>,
@@ -86,6 +93,7 @@ impl Default for Config {
             limits: Limits::DEFAULT,
             clock_skew_max: Ttl::from_secs(5),
             key: [0; 16],
+            trust: Trust::unsigned_for_development(),
             state_key: None,
             instance: Name::new(),
         }
@@ -104,6 +112,15 @@ pub enum ActivateError {
         /// The highest one seen.
         highest: u64,
     },
+    /// Another bundle of this revision was active: what one revision means would depend on the engine.
+    #[error("another bundle of revision {revision} was active")]
+    SameRevision {
+        /// The revision.
+        revision: u64,
+    },
+    /// The engine's trust does not take the bundle, though whoever loaded it did.
+    #[error("the bundle does not satisfy the trust of the engine: {}", .0.as_str())]
+    Untrusted(Code),
     /// A bundle of another name is active.
     #[error("the bundle is of another pack than the active one")]
     OtherName,
@@ -122,6 +139,9 @@ pub enum ActivateError {
         /// The flag.
         flag: Name,
     },
+    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
+    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
+    LosesQuarantine,
 }
 
 impl ActivateError {
@@ -130,10 +150,13 @@ impl ActivateError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OlderRevision { .. } => "older_revision",
+            Self::SameRevision { .. } => "same_revision",
+            Self::Untrusted(code) => code.as_str(),
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
             Self::LosesFlag { .. } => "loses_flag",
+            Self::LosesQuarantine => "loses_quarantine",
         }
     }
 }
@@ -172,8 +195,8 @@ impl Engine {
         let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         let limits = &config.limits;
         Self {
-            snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
-            told: Mutex::new(Told::new(limits, seed)),
+            snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
+            told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             events: Mutex::new(Events::new(limits.events_max)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -205,15 +228,19 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), told.revision, &bundle, now)
+        let admitted = told
+            .admits(&bundle, now)
             .and_then(|()| told.keeps_postures(&bundle))
-            .and_then(|()| told.keeps_flags(&bundle));
+            .and_then(|()| told.keeps_flags(&bundle))
+            .and_then(|()| told.keeps_quarantine(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
         let started_anew = !told.engine_ok;
+        told.carry_guards(&bundle);
+        told.quarantines.outdate();
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
@@ -221,11 +248,16 @@ impl Engine {
         told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
-        told.active = Some(Active { bundle, activation: told.activations });
+        told.highest = Some((revision, bundle.id()));
+        let unsigned = *bundle.provenance() == Provenance::Unsigned;
+        told.active = Some(Active { bundle, activation: told.activations, revoked: false });
         told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
         self.snapshot.store(Arc::new(snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        if unsigned {
+            self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
+        }
         self.tell_transitions(&mut told, now);
         Ok(())
     }
@@ -401,7 +433,8 @@ impl Engine {
         if !snapshot.engine_ok {
             return decision;
         }
-        // Gate 1: a bundle is active, and inside its validity.
+        let limits = &self.config.limits;
+        // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
             return decision.denied(Reason::NoPolicy);
         };
@@ -409,7 +442,7 @@ impl Engine {
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(&snapshot, policy, now) {
+        if let Err(reason) = bundle_gate(&snapshot, active, now) {
             return decision.denied(reason);
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
@@ -433,7 +466,7 @@ impl Engine {
         };
         // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
-            if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+            if snapshot.quarantines(request, &slots, limits, now) {
                 return decision.denied(Reason::Quarantined);
             }
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
@@ -443,7 +476,7 @@ impl Engine {
         };
         let evaluation = Evaluation {
             policy,
-            limits: &self.config.limits,
+            limits,
             request: *request,
             slots: &slots,
             signals: &snapshot.signals,
@@ -463,7 +496,7 @@ impl Engine {
         let Question { snapshot, number, action, need, standing, terms } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(&request, &policy.postures, slots) {
+        if snapshot.quarantines(&request, slots, &self.config.limits, now) {
             return decision.denied(Reason::Quarantined);
         }
         // Gate 5: the strictest posture of the request's scopes permits it.
@@ -541,7 +574,8 @@ impl Engine {
         if let Some(active) = &snapshot.active {
             for (number, from, to) in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                    let guard = told.guards.state(number, now.monotonic);
+                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to, guard });
                 }
             }
         }
@@ -617,7 +651,11 @@ struct Question<'q> {
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.
-fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now: Now) -> Result<(), Reason> {
+fn bundle_gate(snapshot: &Snapshot, active: &Active, now: Now) -> Result<(), Reason> {
+    if active.revoked {
+        return Err(Reason::NoPolicy);
+    }
+    let policy = active.bundle.policy();
     if policy.valid_until.is_some_and(|until| !snapshot.clock_ok || until <= now.wall) {
         return Err(Reason::PolicyExpired);
     }

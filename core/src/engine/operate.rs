@@ -3,12 +3,15 @@
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
 use crate::operation::{
-    Claim, Operation, OperationError, Outcome, Quarantine, Quarry, RestoreState, Revoke, StateReport,
+    Claim, FirstSeen, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState, Retry, Revoke,
+    StateReport,
 };
 use crate::state::approvals::ApprovalError;
+use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Wall};
+use crate::value::Timestamp;
 
 impl Engine {
     /// Does an operation.
@@ -67,6 +70,25 @@ impl Engine {
             }
             Operation::SetFlag(SetFlag { flag, for_ }) => self.set_flag(flag, *for_, now)?,
             Operation::ClearFlag(clear) => self.clear_flag(&clear.flag, now)?,
+            Operation::Acquire(call) => {
+                return Ok(Outcome::Permitted(self.acquire(&call.signal, call.key.as_deref(), now)?));
+            }
+            Operation::Report(Report { signal, permit, outcome, took }) => {
+                let permit = PermitId::from_number(*permit);
+                return Ok(Outcome::Reported(self.report(signal, permit, *outcome, *took, now)?));
+            }
+            Operation::Retry(Retry { signal, permit, outcome }) => {
+                return Ok(Outcome::RetryIn(self.retry(signal, PermitId::from_number(*permit), outcome, now)?));
+            }
+            Operation::FirstSeen(FirstSeen { signal, key, made_at }) => {
+                let made_at = made_at.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+                let made_at = made_at.map(Wall::from_nanos).ok_or_else(|| OperationError::Malformed {
+                    message: "first_seen.made_at: write RFC 3339, as in 2026-01-01T00:00:00Z".to_owned(),
+                })?;
+                self.first_seen(signal, key, made_at, now)?;
+            }
+            Operation::ForceOpen(at) => self.force_open(&at.signal, now)?,
+            Operation::Release(at) => self.release(&at.signal, now)?,
         }
         Ok(Outcome::Done)
     }

@@ -10,7 +10,7 @@ use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::limits::Limits;
 use crate::name::Name;
-use crate::policy::bundle::Bundle;
+use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
@@ -19,6 +19,7 @@ use crate::state::clocks::Anchor;
 use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
+use crate::state::guards::Guards;
 use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
@@ -29,7 +30,12 @@ use crate::time::{Monotonic, Now, Ttl, Wall};
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) active: Option<Active>,
+    /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
+    pub(super) highest: Option<(u64, BundleId)>,
+    /// Whose bundles are taken.
+    pub(super) trust: Trust,
     pub(super) held: Vec<Held>,
+    pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
@@ -59,14 +65,17 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
-    steps_max: u32,
+    limits: Limits,
 }
 
 impl Told {
-    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
+    pub(super) fn new(limits: &Limits, seed: u64, trust: Trust) -> Self {
         Self {
             active: None,
+            highest: None,
+            trust,
             held: Vec::new(),
+            guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
             engine_ok: true,
@@ -78,7 +87,7 @@ impl Told {
             sequence_ahead: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
-            quarantines: Quarantines::new(limits.quarantines_max, seed),
+            quarantines: Quarantines::new(limits, seed),
             approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
             overrides: Overrides::new(limits.overrides_max),
             flags: Flags::default(),
@@ -86,7 +95,7 @@ impl Told {
             happened: Vec::new(),
             transitions: Vec::new(),
             settled: None,
-            steps_max: limits.steps_max,
+            limits: limits.clone(),
         }
     }
 
@@ -99,6 +108,7 @@ impl Told {
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
         self.expire_approvals(now);
+        self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
@@ -159,10 +169,11 @@ impl Told {
     }
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
-        let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
+        let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
+        let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
-        standings(&policy.signals, &self.held, built_in, now.monotonic)
+        standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -197,6 +208,40 @@ impl Told {
         self.settled = Some(last);
     }
 
+    /// Whether a bundle may take the place of the active one.
+    pub(super) fn admits(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        if let Trust::Keys(root) = &self.trust {
+            root.admit(bundle, self.clock_ok.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
+        }
+        let Some(active) = &self.active else { return Ok(()) };
+        if active.bundle.name() != bundle.name() {
+            return Err(ActivateError::OtherName);
+        }
+        let offered = bundle.revision();
+        if offered < self.revision {
+            return Err(ActivateError::OlderRevision { offered, highest: self.revision });
+        }
+        if self.highest.is_some_and(|(highest, id)| offered == highest && bundle.id() != id) {
+            return Err(ActivateError::SameRevision { revision: offered });
+        }
+        let decides = !active.revoked && in_validity(active.bundle.policy(), now);
+        if !in_validity(bundle.policy(), now) && decides {
+            return Err(ActivateError::OutsideValidity);
+        }
+        Ok(())
+    }
+
+    /// Whether the two clocks have not parted, by now either.
+    pub(super) fn trusts(&self, now: Now) -> bool {
+        self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(now))
+    }
+
+    /// Takes the guards over to the bundle that is about to be active.
+    pub(super) fn carry_guards(&mut self, bundle: &Bundle) {
+        let before = self.active.as_ref().map(|active| &**active.bundle.policy());
+        self.guards.carry(before, bundle.policy(), !self.engine_ok);
+    }
+
     /// Whether the bundle has every posture that is entered.
     pub(super) fn keeps_postures(&self, bundle: &Bundle) -> Result<(), ActivateError> {
         let Some(active) = &self.active else { return Ok(()) };
@@ -214,6 +259,12 @@ impl Told {
     fn approvals_due(&self, policy: &Policy, now: Monotonic) -> Option<Monotonic> {
         let due = [self.approvals.due(), self.overrides.due(), self.flags.due(), self.approved_leave_due(policy, now)];
         due.into_iter().flatten().min()
+    }
+
+    /// Whether what is quarantined by a condition can be told by the bundle too.
+    pub(super) fn keeps_quarantine(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let compiled = self.quarantines.compiled(bundle.policy(), None, &self.limits);
+        compiled.map(|_| ()).map_err(|_| ActivateError::LosesQuarantine)
     }
 
     /// Takes the postures over to the bundle that is about to be active.
@@ -241,7 +292,7 @@ impl Told {
     fn entry_truths(&self, policy: &Policy, signals: &[SignalView], at: Monotonic) -> Vec<Option<Truth>> {
         let truth = |program: &crate::condition::program::Program| {
             let arena = Bump::new();
-            let steps_left = Cell::new(self.steps_max);
+            let steps_left = Cell::new(self.limits.steps_max);
             program.truth(&Scope {
                 slots: &[],
                 signals,
@@ -330,27 +381,6 @@ impl Told {
         }
         observed
     }
-}
-
-/// Whether a bundle may take the place of the active one; `highest` is the highest revision that was ever active.
-pub(super) fn admissible(
-    active: Option<&Active>,
-    highest: u64,
-    bundle: &Bundle,
-    now: Now,
-) -> Result<(), ActivateError> {
-    let Some(active) = active else { return Ok(()) };
-    if active.bundle.name() != bundle.name() {
-        return Err(ActivateError::OtherName);
-    }
-    let offered = bundle.revision();
-    if offered < highest {
-        return Err(ActivateError::OlderRevision { offered, highest });
-    }
-    if !in_validity(bundle.policy(), now) && in_validity(active.bundle.policy(), now) {
-        return Err(ActivateError::OutsideValidity);
-    }
-    Ok(())
 }
 
 /// What was held of each signal that the new bundle declares too, by its new number.

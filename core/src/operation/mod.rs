@@ -5,6 +5,7 @@
 //! quarantine the wrong thing.
 
 mod approval;
+mod guard;
 mod quarantine;
 mod state;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
+pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
 
@@ -22,9 +24,11 @@ use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
 use crate::state::flags::FlagError;
+use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
+use crate::time::Ttl;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -66,6 +70,18 @@ pub enum Operation {
     SetFlag(SetFlag),
     /// Clears a flag that takes no approvals.
     ClearFlag(ClearFlag),
+    /// Asks a guard whether a call may be made.
+    Acquire(Acquire),
+    /// Tells a guard what a call came to.
+    Report(Report),
+    /// Asks for how long to wait before a call is tried again.
+    Retry(Retry),
+    /// Takes something once, by when it was made.
+    FirstSeen(FirstSeen),
+    /// Forces a breaker open: it keeps every call away until it is released.
+    ForceOpen(BreakerAt),
+    /// Lets go of a breaker that was forced open: it is half-open then.
+    Release(BreakerAt),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -101,6 +117,12 @@ pub enum Outcome {
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
     Approved(Approved),
+    /// A call may be made.
+    Permitted(PermitId),
+    /// A report has come.
+    Reported(Reported),
+    /// A call may be tried again after this.
+    RetryIn(Ttl),
 }
 
 impl Outcome {
@@ -117,6 +139,9 @@ impl Outcome {
             Self::Approved(Approved { approvals, need, waits_for }) => {
                 json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
             }
+            Self::Permitted(permit) => json!({ "permit": permit.number() }),
+            Self::Reported(reported) => json!({ "report": reported.code() }),
+            Self::RetryIn(wait) => json!({ "retry_in_ms": wait.as_millis() }),
         }
     }
 
@@ -158,6 +183,9 @@ pub enum OperationError {
     /// It is about a flag.
     #[error(transparent)]
     Flag(#[from] FlagError),
+    /// It is about a guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl OperationError {
@@ -172,6 +200,7 @@ impl OperationError {
             Self::Failover(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
+            Self::Guard(error) => error.code(),
         }
     }
 }
@@ -252,6 +281,12 @@ mod tests {
             r#"{"enter":{"posture":"a"}}"#,
             r#"{"quarantine":{"what":{"subject":{"type":"user"},"scope":"tenant:a"}}}"#,
             r#"{"quarantine":{"what":{}}}"#,
+            r#"{"acquire":{"signal":"gateway","keys":"a"}}"#,
+            r#"{"report":{"signal":"gateway","permit":-1,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1.5,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1,"outcome":"fine"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1}}"#,
+            r#"{"force_open":"gateway"}"#,
         ] {
             assert_eq!(read(text).unwrap_err().code(), "malformed_operation", "{text}");
         }

@@ -1,8 +1,8 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
-//! `bundle` (bytes, digest and trust).
+//! attributes go), `signal`, `guard`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! `trust` (whose signatures count), `bundle` (bytes, digest, provenance).
 
 pub mod action;
 pub mod approver;
@@ -11,8 +11,10 @@ pub mod candidate;
 pub mod compile;
 pub mod failover;
 pub mod format;
+pub mod guard;
 pub mod index;
 pub mod posture;
 pub mod rule;
 pub mod schema;
 pub mod signal;
+pub mod trust;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::name::Name;
+use crate::policy::guard::GuardSpec;
 use crate::time::Ttl;
 
 /// The built-in signal `clock`: failed while the two clocks of the host do not agree.
@@ -46,6 +47,13 @@ pub enum Source {
         ttl: Ttl,
         /// What it takes to count as ok after a failure.
         recover: Recovery,
+    },
+    /// A guard of the host's own calls.
+    Guard {
+        /// How it is set up; shared, since it is compared over an activation and copied into nothing.
+        spec: Arc<GuardSpec>,
+        /// For how long what was heard last holds; nothing for until something else is heard.
+        ttl: Option<Ttl>,
     },
     /// Other signals, which all have lower numbers than this one.
     Quorum {

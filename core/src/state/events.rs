@@ -32,7 +32,9 @@ impl Event {
         put("at", self.at.wall.to_string().into());
         put("monotonic_ms", (self.at.monotonic.as_nanos() / 1_000_000).into());
         match &self.kind {
-            EventKind::BundleActivated { bundle, revision } => {
+            EventKind::BundleActivated { bundle, revision }
+            | EventKind::BundleUnsigned { bundle, revision }
+            | EventKind::BundleRevoked { bundle, revision } => {
                 put("bundle", bundle.as_str().into());
                 put("revision", (*revision).into());
             }
@@ -41,10 +43,22 @@ impl Event {
                 put("revision", (*revision).into());
                 put("code", (*code).into());
             }
-            EventKind::SignalChanged { signal, from, to } => {
+            EventKind::TrustRotated { version } => {
+                put("version", (*version).into());
+            }
+            EventKind::TrustRefused { code } => {
+                put("code", (*code).into());
+            }
+            EventKind::SignalChanged { signal, from, to, guard } => {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+                if let Some(guard) = guard {
+                    put("guard", (*guard).into());
+                }
+            }
+            EventKind::GuardForcedOpen { signal } | EventKind::GuardReleased { signal } => {
+                put("signal", signal.as_str().into());
             }
             EventKind::Quarantined { selector, reason } => {
                 put("selector", (**selector).into());
@@ -194,10 +208,34 @@ pub enum EventKind {
     },
     /// A bundle was refused; the active one stayed.
     BundleRefused {
+        /// Its name; empty where nobody vouches for it.
+        bundle: Name,
+        /// Its revision; zero where nobody vouches for it.
+        revision: u64,
+        /// Why.
+        code: &'static str,
+    },
+    /// The bundle that became active is one of which nobody knows who wrote it: the host trusts anybody.
+    BundleUnsigned {
         /// Its name.
         bundle: Name,
         /// Its revision.
         revision: u64,
+    },
+    /// A new trust root took the active bundle back: everything is denied until another is activated.
+    BundleRevoked {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+    },
+    /// A new trust root took the place of the one that was held.
+    TrustRotated {
+        /// Its version.
+        version: u64,
+    },
+    /// A new trust root was refused; the one that was held stayed.
+    TrustRefused {
         /// Why.
         code: &'static str,
     },
@@ -209,6 +247,18 @@ pub enum EventKind {
         from: Status,
         /// What it is.
         to: Status,
+        /// Where the guard stands that the signal is, as in `half_open`; nothing where it is none.
+        guard: Option<&'static str>,
+    },
+    /// An operator forced a breaker open.
+    GuardForcedOpen {
+        /// Its signal.
+        signal: Name,
+    },
+    /// An operator let go of a breaker that was forced open.
+    GuardReleased {
+        /// Its signal.
+        signal: Name,
     },
     /// An observation was not taken.
     ObservationIgnored {
@@ -410,7 +460,13 @@ impl EventKind {
         match self {
             Self::BundleActivated { .. } => "bundle_activated",
             Self::BundleRefused { .. } => "bundle_refused",
+            Self::BundleUnsigned { .. } => "bundle_unsigned",
+            Self::BundleRevoked { .. } => "bundle_revoked",
+            Self::TrustRotated { .. } => "trust_rotated",
+            Self::TrustRefused { .. } => "trust_refused",
             Self::SignalChanged { .. } => "signal_changed",
+            Self::GuardForcedOpen { .. } => "guard_forced_open",
+            Self::GuardReleased { .. } => "guard_released",
             Self::ObservationIgnored { .. } => "observation_ignored",
             Self::Quarantined { .. } => "quarantined",
             Self::QuarantineLifted { .. } => "quarantine_lifted",

@@ -8,6 +8,7 @@ pub mod document;
 pub mod epochs;
 pub mod events;
 pub mod flags;
+pub mod guards;
 pub mod overrides;
 pub mod postures;
 pub mod proposal;

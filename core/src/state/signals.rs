@@ -6,6 +6,7 @@
 
 use crate::condition::{SignalView, Status};
 use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
+use crate::state::guards::Guards;
 use crate::time::{Monotonic, Ttl};
 
 /// A report about a signal by the host.
@@ -64,7 +65,7 @@ pub enum Observed {
     Future,
     /// No such signal is declared.
     UnknownSignal,
-    /// The signal is built in, or follows others.
+    /// The signal is built in, follows others, or is a guard.
     NotObservable,
 }
 
@@ -200,7 +201,13 @@ pub struct Standing {
 
 /// What every signal is at `now`, by number.
 #[must_use]
-pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Monotonic) -> Vec<Standing> {
+pub fn standings(
+    specs: &[SignalSpec],
+    held: &[Held],
+    guards: &Guards,
+    built_in: BuiltIn,
+    now: Monotonic,
+) -> Vec<Standing> {
     let mut standings: Vec<Standing> = Vec::with_capacity(specs.len());
     for (number, spec) in (0_u16..).zip(specs) {
         let standing = match &spec.source {
@@ -220,6 +227,7 @@ pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Mo
                 let (status, until) = held.status(now, *ttl);
                 Standing { view: SignalView { status, observed_at: held.observed_at() }, until }
             }
+            Source::Guard { .. } => guards.standing(number, now),
             Source::Quorum { members, need } => {
                 let members = members.iter().filter_map(|member| standings.get(usize::from(*member)).copied());
                 quorum(members, *need)

@@ -67,6 +67,22 @@ fn an_override_gets_past_gates_4_to_8_and_no_other() {
 }
 
 #[test]
+fn a_quarantine_by_a_condition_is_as_absolute_as_any_other() {
+    let engine = engine();
+    granted(&engine, &for_ann("10m", 5), 0).unwrap();
+    let terms = |absolute| fallgate::engine::QuarantineTerms { reason: "", until: None, absolute };
+    let (hers, others) = (Selector::When("subject.id == 'ann'"), Selector::When("resource.id == 'o-9'"));
+    // Another condition that is absolute says nothing of her request.
+    engine.quarantine(&others, &terms(true), at(1_000)).unwrap();
+    engine.quarantine(&hers, &terms(false), at(1_000)).unwrap();
+    assert_eq!(ask(&engine, "ann", "order:read", 1_000).reason(), Reason::AllowedByOverride);
+    engine.quarantine(&hers, &terms(true), at(2_000)).unwrap();
+    assert_eq!(ask(&engine, "ann", "order:read", 2_000).reason(), Reason::Quarantined);
+    engine.lift_quarantine(&hers, at(3_000)).unwrap();
+    assert!(ask(&engine, "ann", "order:read", 3_000).is_allow());
+}
+
+#[test]
 fn a_cached_deny_is_overridden_and_the_override_is_never_cached() {
     let mut document = pack();
     document["rules"][0]["subject"] = json!({"id": "bob"});

@@ -46,6 +46,7 @@ impl Quarantines {
             2 => Selector::Resource(first, second),
             3 => Selector::ResourceType(first),
             4 => Selector::Scope(&scope),
+            6 => Selector::When(first),
             // What is not known is not let through.
             _ => Selector::Everything,
         };
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_apart_as_it_was_made() {
-        for (kind, first, second) in [(0, "user", "ann"), (3, "host", ""), (4, "tenant", "a:b"), (5, "", "")] {
+        for (kind, first, second) in [(0, "user", "ann"), (3, "host", ""), (4, "tenant", "a:b"), (5, "", ""), (6, "true", "")] {
             assert_eq!(parts(&key(kind, first, second)), Some((kind, first, second)));
         }
     }
