@@ -9,6 +9,7 @@ const { Denied, FallgateError } = require('./lib/failures.js')
 /** @typedef {import('./lib/decision.js').Obligation} Obligation */
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
+/** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DrillReport} DrillReport */
 /** @typedef {import('./lib/words.js').DrillStep} DrillStep */

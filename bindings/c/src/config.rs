@@ -32,6 +32,8 @@ pub struct fallgate_limits {
     pub scope_instances_max: u64,
     /// Quarantines at a time, and as many revocations; beyond, all is quarantined.
     pub quarantines_max: u64,
+    /// Bytes of an exported state.
+    pub state_bytes_max: u64,
     /// Approvers that a bundle declares; and secrets whose used codes are remembered.
     pub approvers_max: u64,
     /// Flags that a bundle declares.
@@ -40,8 +42,6 @@ pub struct fallgate_limits {
     pub proposals_max: u64,
     /// Overrides that are remembered; beyond, none is granted.
     pub overrides_max: u64,
-    /// Bytes of an exported state.
-    pub state_bytes_max: u64,
     /// Attributes that a bundle reads.
     pub slots_max: u64,
     /// Bytes of one condition.
@@ -130,11 +130,11 @@ macro_rules! for_each_limit {
             scopes_max,
             scope_instances_max,
             quarantines_max,
+            state_bytes_max,
             approvers_max,
             flags_max,
             proposals_max,
             overrides_max,
-            state_bytes_max,
             slots_max,
             condition_bytes_max,
             condition_nodes_max,

@@ -30,6 +30,7 @@ const { Unreadable, documentText, operationText, requestText } = require('./requ
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Overview} Overview */
 /** @typedef {import('./words.js').Restored} Restored */
+/** @typedef {import('./words.js').CallOutcome} CallOutcome */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -567,6 +568,88 @@ class Engine {
    */
   resign(options) {
     this.operate({ resign: {} }, options)
+  }
+
+  /**
+   * Asks a guard, by the name of its signal, whether a call may be made.
+   *
+   * @param {string} signal
+   * @param {Timed & { key?: string }} [options] `key`: what a limiter tells calls apart by.
+   * @returns {bigint} The permit to report.
+   * @throws {FallgateError} where the call is not to be made: its `code` says why, as `open`, `full` or `used_up`.
+   */
+  acquire(signal, options) {
+    const { now, ...members } = given(options)
+    return BigInt(this.operate({ acquire: { ...members, signal } }, { now }).permit)
+  }
+
+  /**
+   * Tells a guard what a call came to.
+   *
+   * @param {string} signal
+   * @param {bigint} permit
+   * @param {CallOutcome} outcome
+   * @param {Timed & { took?: string }} [options] `took`: how long, as in `250ms`; left out, the time since the permit.
+   * @returns {'taken' | 'ignored'} Ignored, where the permit is none of its own any more.
+   * @throws {FallgateError}
+   */
+  report(signal, permit, outcome, options) {
+    if (typeof permit !== 'bigint') throw new TypeError('a permit is a bigint')
+    const { now, ...members } = given(options)
+    return this.operate({ report: { ...members, signal, permit, outcome } }, { now }).report
+  }
+
+  /**
+   * Asks for how long to wait before a call is tried again.
+   *
+   * @param {string} signal
+   * @param {bigint} permit
+   * @param {string} outcome What the last try came to, in the host's own word, as `timeout`.
+   * @param {Timed} [options]
+   * @returns {number} Milliseconds.
+   * @throws {FallgateError} where it must not be tried again.
+   */
+  retry(signal, permit, outcome, options) {
+    if (typeof permit !== 'bigint') throw new TypeError('a permit is a bigint')
+    return this.operate({ retry: { signal, permit, outcome } }, options).retry_in_ms
+  }
+
+  /**
+   * Takes something once.
+   *
+   * @param {string} signal
+   * @param {string} key What tells it apart.
+   * @param {Date | string} madeAt When it was made.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} for a repeat, and beyond the window.
+   */
+  firstSeen(signal, key, madeAt, options) {
+    this.operate({ first_seen: { signal, key, made_at: madeAt } }, options)
+  }
+
+  /**
+   * Keeps every call away from the dependency of a breaker, until it is released.
+   *
+   * @param {string} signal
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is no breaker.
+   */
+  forceOpen(signal, options) {
+    this.operate({ force_open: { signal } }, options)
+  }
+
+  /**
+   * Lets go of a breaker that was forced open: it is half-open then.
+   *
+   * @param {string} signal
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  release(signal, options) {
+    this.operate({ release: { signal } }, options)
   }
 
   /**

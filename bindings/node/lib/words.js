@@ -109,7 +109,8 @@
 /**
  * What is quarantined.
  *
- * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | 'everything'} Quarry
+ * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | { readonly when: string } | 'everything'} Quarry
+ *   `when` is a CEL condition.
  */
 
 /**
@@ -145,6 +146,8 @@
  * @property {string} instance The engine that wrote it.
  * @property {number | null} elapsedMs How many milliseconds have passed since at the most; null where the clocks cannot tell.
  */
+
+/** @typedef {'success' | 'failure' | 'ignored'} CallOutcome */
 
 /**
  * How things stand, for people who have to act.

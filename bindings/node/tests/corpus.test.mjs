@@ -59,6 +59,12 @@ const METHODS = {
   take_over: (engine, _, timed) => ({ epoch: Number(engine.takeOver(timed)) }),
   witness_epoch: (engine, { epoch, instance }, timed) => engine.witnessEpoch(BigInt(epoch), instance, timed),
   resign: (engine, _, timed) => engine.resign(timed),
+  acquire: (engine, { signal, ...rest }, timed) => ({ permit: Number(engine.acquire(signal, { ...rest, ...timed })) }),
+  report: (engine, { signal, permit, outcome, ...rest }, timed) => ({ report: engine.report(signal, BigInt(permit), outcome, { ...rest, ...timed }) }),
+  retry: (engine, { signal, permit, outcome }, timed) => ({ retry_in_ms: engine.retry(signal, BigInt(permit), outcome, timed) }),
+  first_seen: (engine, { signal, key, made_at: madeAt }, timed) => engine.firstSeen(signal, key, madeAt, timed),
+  force_open: (engine, { signal }, timed) => engine.forceOpen(signal, timed),
+  release: (engine, { signal }, timed) => engine.release(signal, timed),
   revoke: (engine, { type, id, ...rest }, timed) => engine.revoke({ type, id }, { ...rest, ...timed }),
 }
 

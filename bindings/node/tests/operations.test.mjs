@@ -322,7 +322,7 @@ test('a flag holds its posture until it is cleared', () => {
   refuses(() => engine.clearFlag('emergency', at(20_003)), 'not_set')
   refuses(() => engine.setFlag('nonsense', at(20_003)), 'unknown_flag')
   refuses(() => engine.setFlag('emergency', { for: '25h', ...at(20_003) }), 'age_too_long')
-  assert.deepEqual(engine.overview(at(20_004)), { posture: 'normal', scopes: {}, proposals: [], overrides: [], flags: [] })
+  assert.deepEqual(engine.overview(at(20_004)), { posture: 'normal', scopes: {}, proposals: [], overrides: [], flags: [], guards: [] })
   engine.close()
   assert.equal(engine.overview(at(20_005)).posture, null)
 })
@@ -370,4 +370,57 @@ test('who takes over says so by an epoch, and two that did are found out', () =>
   assert.throws(() => engine.witnessEpoch(5, 'b', at(6)), TypeError)
   refuses(() => engine.witnessEpoch(-1n, 'b', at(6)), 'malformed_operation')
   refuses(() => desk().takeOver(at(1)), 'no_instance')
+})
+
+test('guards are asked before a call, and told after it', () => {
+  const signals = {
+    gateway: { breaker: { window: 2, failure_rate: 0.5, open_for: '1s', half_open_probes: 1 } },
+    quota: { limiter: { calls: 1, per: '1s', burst: 1, keys: 2 } },
+    tries: { retry: { transient: ['timeout'], first: '100ms', longest: '1s', retries: 1, saved: 3 } },
+    once: { replay_guard: { window: '5m', keys: 2, skew: '1s' } },
+  }
+  const engine = Engine.open({ ...DESK, signals }, at(0))
+  for (const ms of [1, 2]) assert.equal(engine.report('gateway', engine.acquire('gateway', at(ms)), 'failure', { took: '5ms', ...at(ms) }), 'taken')
+  refuses(() => engine.acquire('gateway', at(3)), 'open')
+  const probe = engine.acquire('gateway', at(1_002))
+  assert.equal(typeof probe, 'bigint')
+  refuses(() => engine.acquire('gateway', at(1_002)), 'probing')
+  assert.deepEqual([1, 2].map((ms) => engine.report('gateway', probe, 'success', at(1_002 + ms))), ['taken', 'ignored'])
+  assert.equal(engine.signal('gateway'), 'ok')
+  engine.forceOpen('gateway', at(1_010))
+  refuses(() => engine.acquire('gateway', at(1_011)), 'forced_open')
+  engine.release('gateway', at(1_012))
+  assert.ok(engine.acquire('gateway', at(1_013)) > probe)
+  engine.acquire('quota', { key: 'ann', ...at(2_000) })
+  refuses(() => engine.acquire('quota', { key: 'ann', ...at(2_001) }), 'used_up')
+  refuses(() => engine.acquire('quota', at(2_001)), 'key_missing')
+  const call = engine.acquire('tries', at(2_002))
+  const wait = engine.retry('tries', call, 'timeout', at(2_002))
+  assert.ok(Number.isInteger(wait) && wait >= 0 && wait <= 100, String(wait))
+  refuses(() => engine.retry('tries', call, 'timeout', at(2_003)), 'exhausted')
+  engine.firstSeen('once', 'order 5', new Date(Number(at(2_000).now.wallNs / 1_000_000n)), at(2_004))
+  refuses(() => engine.firstSeen('once', 'order 5', instant(2_000), at(2_005)), 'duplicate')
+  refuses(() => engine.firstSeen('once', 'order 6', 'yesterday', at(2_005)), 'malformed_operation')
+  refuses(() => engine.acquire('nobody', at(2_006)), 'unknown_signal')
+  for (const permit of [1, '1', undefined]) {
+    assert.throws(() => engine.report('gateway', permit, 'success'), TypeError)
+    assert.throws(() => engine.retry('tries', permit, 'timeout'), TypeError)
+  }
+  refuses(() => engine.report('gateway', 1n, 'splendid', at(2_006)), 'malformed_operation')
+  assert.deepEqual(engine.overview(at(2_006)).guards.map(({ signal, kind }) => [signal, kind]).sort(), [
+    ['gateway', 'breaker'],
+    ['once', 'replay_guard'],
+    ['quota', 'limiter'],
+    ['tries', 'retry'],
+  ])
+})
+
+test('what a condition selects is quarantined', () => {
+  const engine = desk()
+  const evil = { when: "subject.id.startsWith('a')" }
+  assert.deepEqual(engine.quarantine(evil, at(1)), evil)
+  assert.deepEqual(['ann', 'bob'].map((id) => engine.decide(asking('file:read', 'acme', id), at(2)).reason), ['quarantined', 'allowed_by_rule'])
+  engine.liftQuarantine(evil, at(3))
+  assert.equal(engine.decide(asking(), at(4)).reason, 'allowed_by_rule')
+  assert.throws(() => engine.quarantine({ when: 'subject.id ==' }, at(5)), FallgateError)
 })

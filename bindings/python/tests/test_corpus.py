@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def decided(engine: fallgate.Engine, request: Any, now: fallgate.Now) -> fallgat
 #: The operations whose methods take what they are about as one argument; the members of the others are parameters.
 WHOLE = {"lift_quarantine"}
 #: What a method gives of an outcome with one member.
-OUTCOMES = {"quarantine": "quarantined", "propose": "proposed", "approve": "approved", "export_state": "state", "restore_state": "restored", "take_over": "epoch"}
+OUTCOMES = {"quarantine": "quarantined", "propose": "proposed", "approve": "approved", "export_state": "state", "restore_state": "restored", "take_over": "epoch", "acquire": "permit", "report": "report"}
 #: Words that Python keeps for itself.
 RENAMED = {"for": "for_"}
 
@@ -65,6 +66,8 @@ def operated(engine: fallgate.Engine, call: dict[str, Any]) -> tuple[Any, str | 
             given = method(**{RENAMED.get(name, name): value for name, value in arguments.items()}, now=now(call))
     except fallgate.OperationError as error:
         return None, error.code
+    if isinstance(given, timedelta):
+        return {"retry_in_ms": given // timedelta(milliseconds=1)}, None
     # A method gives what its operation came to, without the name that the outcome has for it.
     return {OUTCOMES[verb]: given} if verb in OUTCOMES else {} if given is None else given, None
 

@@ -403,7 +403,7 @@ def test_a_flag_holds_its_posture_until_it_is_cleared(guarded: fallgate.Engine) 
     assert refused(guarded.clear_flag, "emergency", now=at(20_003)) == "not_set"
     assert refused(guarded.set_flag, "nonsense", now=at(20_003)) == "unknown_flag"
     assert refused(guarded.set_flag, "emergency", for_=timedelta(hours=25), now=at(20_003)) == "age_too_long"
-    calm = {"posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": []}
+    calm = {"posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": []}
     assert guarded.overview(now=at(20_004)) == calm
     assert fallgate.Engine().overview() == {**calm, "posture": None}
 
@@ -450,3 +450,47 @@ def test_who_takes_over_says_so_by_an_epoch_and_two_that_did_are_found_out() -> 
     assert refused(engine.witness_epoch, -1, "b", now=at(6)) == "malformed_operation"
     assert refused(engine.witness_epoch, 2**64, "b", now=at(6)) == "malformed_operation"
     assert refused(fallgate.Engine.open(DESK, now=START).take_over, now=at(1)) == "no_instance"
+
+
+def test_guards_are_asked_before_a_call_and_told_after_it() -> None:
+    signals = {
+        "gateway": {"breaker": {"window": 2, "failure_rate": 0.5, "open_for": "1s", "half_open_probes": 1}},
+        "quota": {"limiter": {"calls": 1, "per": "1s", "burst": 1, "keys": 2}},
+        "tries": {"retry": {"transient": ["timeout"], "first": "100ms", "longest": "1s", "retries": 1, "saved": 3}},
+        "once": {"replay_guard": {"window": "5m", "keys": 2, "skew": "1s"}},
+    }
+    engine = fallgate.Engine.open({**DESK, "signals": signals}, now=START)
+    for ms in (1, 2):
+        permit = engine.acquire("gateway", now=at(ms))
+        assert engine.report("gateway", permit, "failure", took=timedelta(milliseconds=5), now=at(ms)) == "taken"
+    assert refused(engine.acquire, "gateway", now=at(3)) == "open"
+    probe = engine.acquire("gateway", now=at(1_002))
+    assert refused(engine.acquire, "gateway", now=at(1_002)) == "probing"
+    assert [engine.report("gateway", probe, "success", now=at(ms)) for ms in (1_003, 1_004)] == ["taken", "ignored"]
+    assert engine.signal("gateway") == "ok"
+    engine.force_open("gateway", now=at(1_010))
+    assert refused(engine.acquire, "gateway", now=at(1_011)) == "forced_open"
+    engine.release("gateway", now=at(1_012))
+    engine.acquire("quota", key="ann", now=at(2_000))
+    assert refused(engine.acquire, "quota", key="ann", now=at(2_001)) == "used_up"
+    assert refused(engine.acquire, "quota", now=at(2_001)) == "key_missing"
+    permit = engine.acquire("tries", now=at(2_002))
+    assert timedelta() <= engine.retry("tries", permit, "timeout", now=at(2_002)) <= timedelta(milliseconds=100)
+    assert refused(engine.retry, "tries", permit, "timeout", now=at(2_003)) == "exhausted"
+    made = datetime.fromtimestamp(at(2_000).wall_ns / 10**9, timezone.utc)
+    engine.first_seen("once", "order 5", made, now=at(2_004))
+    assert refused(engine.first_seen, "once", "order 5", made.isoformat(), now=at(2_005)) == "duplicate"
+    assert refused(engine.first_seen, "once", "order 6", "yesterday", now=at(2_005)) == "malformed_operation"
+    assert refused(engine.acquire, "nobody", now=at(2_006)) == "unknown_signal"
+    assert refused(engine.report, "gateway", 1, "splendid", now=at(2_006)) == "malformed_operation"
+    kinds = {guard["signal"]: guard["kind"] for guard in engine.overview(now=at(2_006))["guards"]}
+    assert kinds == {"gateway": "breaker", "quota": "limiter", "tries": "retry", "once": "replay_guard"}
+
+
+def test_what_a_condition_selects_is_quarantined(desk: fallgate.Engine) -> None:
+    evil: fallgate.Quarry = {"when": "subject.id.startsWith('a')"}
+    assert desk.quarantine(evil, now=at(1)) == evil
+    assert [ask(desk, 2, subject=subject).reason for subject in ("ann", "bob")] == ["quarantined", "allowed_by_rule"]
+    desk.lift_quarantine(evil, now=at(3))
+    assert ask(desk, 4).allowed
+    refused(desk.quarantine, {"when": "subject.id =="}, now=at(5))

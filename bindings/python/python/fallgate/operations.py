@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ._fallgate import Engine as _Engine
@@ -34,8 +34,13 @@ class _Scope(TypedDict):
     scope: str
 
 
-#: What is quarantined: `{"subject": …}`, `{"resource": …}`, `{"scope": "tenant:acme"}` or `"everything"`.
-Quarry = _Subject | _Resource | _Scope | Literal["everything"]
+class _When(TypedDict):
+    when: str
+
+
+#: What is quarantined: `{"subject": …}`, `{"resource": …}`, `{"scope": "tenant:acme"}`, `{"when": "a CEL condition"}` or
+#: `"everything"`.
+Quarry = _Subject | _Resource | _Scope | _When | Literal["everything"]
 
 class Approved(TypedDict):
     """How far a proposal is. `waits_for` is `None` once it was carried out; else the code of what it waits for."""
@@ -178,6 +183,49 @@ class Operated(_Engine):
     def resign(self, *, now: _Clocks = None) -> None:
         """Gives up being the active one. The posture stays what it is."""
         self.operate({"resign": {}}, now=now)
+
+    def acquire(self, signal: str, *, key: str | None = None, now: _Clocks = None) -> int:
+        """Asks a guard, by the name of its signal, whether a call may be made, and gives the permit to report.
+
+        `key` is what a limiter tells calls apart by. Raises `OperationError` where the call is not to be made: its `code`
+        says why, as `open`, `full` or `used_up`.
+        """
+        permit: int = self.operate({"acquire": _given(signal=signal, key=key)}, now=now)["permit"]
+        return permit
+
+    def report(
+        self,
+        signal: str,
+        permit: int,
+        outcome: Literal["success", "failure", "ignored"],
+        *,
+        took: timedelta | str | None = None,
+        now: _Clocks = None,
+    ) -> str:
+        """Tells a guard what a call came to: `taken`; `ignored`, where the permit is none of its own any more."""
+        members = _given(signal=signal, permit=permit, outcome=outcome, took=took)
+        taken: str = self.operate({"report": members}, now=now)["report"]
+        return taken
+
+    def retry(self, signal: str, permit: int, outcome: str, *, now: _Clocks = None) -> timedelta:
+        """Asks for how long to wait before a call is tried again; `outcome` is the host's word for what it came to.
+
+        Raises `OperationError` where it must not be tried again.
+        """
+        members = _given(signal=signal, permit=permit, outcome=outcome)
+        return timedelta(milliseconds=self.operate({"retry": members}, now=now)["retry_in_ms"])
+
+    def first_seen(self, signal: str, key: str, made_at: datetime | str, *, now: _Clocks = None) -> None:
+        """Takes something once, by its key and when it was made. Raises `OperationError` for a repeat, and beyond the window."""
+        self.operate({"first_seen": _given(signal=signal, key=key, made_at=made_at)}, now=now)
+
+    def force_open(self, signal: str, *, now: _Clocks = None) -> None:
+        """Keeps every call away from the dependency of a breaker, until it is released."""
+        self.operate({"force_open": _given(signal=signal)}, now=now)
+
+    def release(self, signal: str, *, now: _Clocks = None) -> None:
+        """Lets go of a breaker that was forced open: it is half-open then."""
+        self.operate({"release": _given(signal=signal)}, now=now)
 
 
 def _given(**members: Any) -> dict[str, Any]:
