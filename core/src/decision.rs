@@ -64,6 +64,7 @@ pub struct Decision {
     information_loss: bool,
     pub(crate) id: DecisionId,
     pub(crate) degraded: Option<Arc<[Name]>>,
+    pub(crate) override_id: Option<Box<str>>,
     pub(crate) particulars: Particulars,
     pub(crate) detail: Option<Box<str>>,
 }
@@ -184,6 +185,12 @@ impl Decision {
         self.degraded.as_deref().unwrap_or_default()
     }
 
+    /// The override that allowed it, by the id of its proposal.
+    #[must_use]
+    pub fn override_id(&self) -> Option<&str> {
+        self.override_id.as_deref()
+    }
+
     /// What the host has to do along with it.
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
@@ -211,6 +218,9 @@ impl Decision {
         put("reason", self.reason.code().into());
         if let Some(rule) = self.rule() {
             put("rule", rule.into());
+        }
+        if let Some(id) = self.override_id() {
+            put("override", id.into());
         }
         put("bundle", self.bundle().into());
         put("revision", self.revision.into());

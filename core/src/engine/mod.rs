@@ -4,11 +4,14 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
+mod approvals;
 mod degraded;
 mod evaluate;
 mod explain;
+mod flags;
 mod lives;
 mod operate;
+mod overrides;
 mod postures;
 mod quarantine;
 mod snapshot;
@@ -27,6 +30,8 @@ use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
+pub use flags::FlagView;
+pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use trust::LoadError;
 
@@ -36,20 +41,23 @@ use crate::decision::{Decision, DecisionId};
 use crate::error::Code;
 use crate::limits::Limits;
 use crate::name::{self, Name};
+use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Provenance, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
-use crate::request::{Request, RequestError, RequestView};
+use crate::request::{Request, RequestError, RequestView, Terms};
+use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::events::{Event, EventKind, Events};
-use crate::state::postures::Transition;
+use crate::state::overrides::End;
+use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
 use lives::Lives;
-use snapshot::{Active, Snapshot};
+use snapshot::{Active, Need, Snapshot};
 use told::{Told, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
@@ -112,6 +120,12 @@ pub enum ActivateError {
         /// The posture.
         posture: Name,
     },
+    /// A flag is set that the bundle has not: to activate it would clear the flag.
+    #[error("the flag {flag} is set, and the bundle could not keep it; clear it first")]
+    LosesFlag {
+        /// The flag.
+        flag: Name,
+    },
 }
 
 impl ActivateError {
@@ -125,6 +139,7 @@ impl ActivateError {
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
+            Self::LosesFlag { .. } => "loses_flag",
         }
     }
 }
@@ -195,20 +210,26 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = told.admits(&bundle, now).and_then(|()| told.keeps_postures(&bundle));
+        let admitted = told
+            .admits(&bundle, now)
+            .and_then(|()| told.keeps_postures(&bundle))
+            .and_then(|()| told.keeps_flags(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
+        let started_anew = !told.engine_ok;
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
         told.carry_postures(&bundle);
+        told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.highest = Some((revision, bundle.id()));
         let unsigned = *bundle.provenance() == Provenance::Unsigned;
         told.active = Some(Active { bundle, activation: told.activations, revoked: false });
+        told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
         self.snapshot.store(Arc::new(snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
@@ -244,16 +265,25 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
-        let raw = now;
-        let now = self.held(now);
+        drop(self.follow(now));
+    }
+
+    /// Does all that is due by now, and gives the writers' lock with the time as it is held.
+    fn follow(&self, raw: Now) -> (MutexGuard<'_, Told>, Now) {
+        let now = self.held(raw);
         let mut told = self.told();
+        let parted = told.clock_ok && told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
+        if parted {
+            // Whatever wall time bounds has ended, before anything is done on the strength of it.
+            told.end_approvals(Close::Clock, End::Clock, now.monotonic);
+        }
         told.settle(now);
-        let parted = told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
-        if parted && told.clock_ok {
+        if parted {
             told.clock_ok = false;
             self.events().push(now, EventKind::ClockFailed);
         }
         self.publish(&mut told, now);
+        (told, now)
     }
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
@@ -313,7 +343,18 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(request, now),
+            Ok(()) => self.gates(request, now, true),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Decides as if there were no override: for questions that nobody acts on, and that must use none up.
+    #[must_use]
+    pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
+        let limits = &self.config.limits;
+        let request = RequestView::from(request);
+        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
+            Ok(()) => self.gates(&request, now, false),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -322,7 +363,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&RequestView::from(&request), now),
+            Ok(request) => self.gates(&RequestView::from(&request), now, true),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -354,8 +395,8 @@ impl Engine {
         })
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
-    fn gates(&self, request: &RequestView<'_>, now: Now) -> Decision {
+    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
+    fn gates(&self, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
         let snapshot = self.current(now);
         let now = self.held(now);
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
@@ -400,18 +441,15 @@ impl Engine {
             return decision;
         };
         // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
-        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(request, &policy.postures, &slots) {
-            return decision.denied(Reason::Quarantined);
-        }
-        // Gate 5: the strictest posture of the request's scopes permits it.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
+            if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+                return decision.denied(Reason::Quarantined);
+            }
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
         };
         let Some(posture) = policy.postures.spec(standing.posture) else {
             return decision;
         };
-        decision.posture = posture.name;
         let evaluation = Evaluation {
             policy,
             limits: &self.config.limits,
@@ -423,18 +461,34 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        if standing.posture > 0 && !postures::permits(&evaluation, number, standing.posture) {
+        let question = Question { snapshot: &snapshot, number, action, need, standing, terms };
+        let decision = self.judged(&question, &evaluation, decision);
+        // Gate 9: an override that covers a deny.
+        if may_override { self.overridden(&snapshot, &evaluation, action, decision) } else { decision }
+    }
+
+    /// Gates 4 to 8, and what of the answer is kept.
+    fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
+        let Question { snapshot, number, action, need, standing, terms } = *question;
+        let Evaluation { policy, slots, request, now, .. } = *evaluation;
+        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
+        if snapshot.quarantine.holds(&request, &policy.postures, slots) {
+            return decision.denied(Reason::Quarantined);
+        }
+        // Gate 5: the strictest posture of the request's scopes permits it.
+        decision.posture = posture_name(policy, standing.posture);
+        if standing.posture > 0 && !postures::permits(evaluation, number, standing.posture) {
             return decision.denied(Reason::Posture);
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
         let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
-        let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
+        let key = cacheable.then(|| cache_key::key(number, &action.reads, slots, &request));
         let kept = key.as_ref().and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, particulars) = degraded::verdict(&evaluation, action, stamp, kept.as_ref());
+            let (verdict, particulars) = degraded::verdict(evaluation, action, stamp, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
             return decision.settled(verdict, policy, action);
@@ -442,7 +496,7 @@ impl Engine {
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
-            decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
+            decision.expires_at = answer.expires_at.min(lives::request_end(snapshot, terms, now));
             decision.particulars = answer.particulars;
             return decision.settled(answer.verdict, policy, action);
         }
@@ -451,9 +505,9 @@ impl Engine {
         let verdict = counted.tally.verdict();
         decision.particulars = evaluation.particulars(&counted, verdict);
         decision.degraded = evaluation.missed_signal(&counted);
-        // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
+        // Gate 10: what may be kept, and for how long. What an override makes of it is not.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
-            let lives = Lives::of(&snapshot, need, &counted, terms, now);
+            let lives = Lives::of(snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
             if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
                 self.cache.keep(&key, answer);
@@ -504,19 +558,25 @@ impl Engine {
         self.tell_transitions(told, now);
     }
 
-    /// What became of postures, as events of the time at which it did.
+    /// What became of postures, quarantines and approvals, as events of the time at which it did.
     fn tell_transitions(&self, told: &mut Told, now: Now) {
         for (at, selector) in std::mem::take(&mut told.quarantines_ended) {
             self.events().push(earlier(now, at), EventKind::QuarantineEnded { selector });
         }
         let transitions = std::mem::take(&mut told.transitions);
-        let Some(active) = &told.active else { return };
-        for Transition { at, posture, scope, entered } in transitions {
-            let posture = posture_name(active.bundle.policy(), posture);
-            let kind = match entered {
-                Some(cause) => EventKind::PostureEntered { posture, scope, cause },
-                None => EventKind::PostureLeft { posture, scope },
-            };
+        let mut happened = std::mem::take(&mut told.happened);
+        if let Some(active) = &told.active {
+            happened.extend(transitions.into_iter().map(|Transition { at, posture, scope, entered }| {
+                let posture = posture_name(active.bundle.policy(), posture);
+                let kind = match entered {
+                    Some(cause) => EventKind::PostureEntered { posture, scope, cause },
+                    None => EventKind::PostureLeft { posture, scope, approved: None },
+                };
+                (at, kind)
+            }));
+        }
+        happened.sort_by_key(|(at, _)| *at);
+        for (at, kind) in happened {
             self.events().push(earlier(now, at), kind);
         }
     }
@@ -552,6 +612,17 @@ impl Engine {
     fn events(&self) -> MutexGuard<'_, Events> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a decision is about, resolved: the snapshot that it sees, the action, its signals, and the posture in force.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    snapshot: &'q Snapshot,
+    number: u32,
+    action: &'q ActionSpec,
+    need: &'q Need,
+    standing: Standing,
+    terms: Terms,
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

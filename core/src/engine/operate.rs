@@ -1,7 +1,10 @@
 //! Operations at the engine: each is one of its own calls, by the name that all languages share.
 
+use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
 use crate::operation::{Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
+use crate::state::approvals::ApprovalError;
+use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
 use crate::time::{Monotonic, Now};
 
@@ -28,6 +31,24 @@ impl Engine {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
             }
+            Operation::Propose(propose) => {
+                let proof = propose.proof()?;
+                return Ok(Outcome::Proposed(self.propose(&propose.proposal, proof, now)?));
+            }
+            Operation::Approve(approve) => {
+                let (id, proof) = (proposal_id(&approve.proposal)?, approve.proof()?);
+                return Ok(Outcome::Approved(self.approve(id, &approve.by, proof, now)?));
+            }
+            Operation::Withdraw(withdraw) => {
+                let (id, proof) = (proposal_id(&withdraw.proposal)?, withdraw.proof()?);
+                self.withdraw(id, &withdraw.by, proof, now)?;
+            }
+            Operation::RevokeOverride(revoke) => {
+                let id = proposal_id(&revoke.id).map_err(|_| ApprovalError::UnknownOverride)?;
+                self.revoke_override(id, now)?;
+            }
+            Operation::SetFlag(SetFlag { flag, for_ }) => self.set_flag(flag, *for_, now)?,
+            Operation::ClearFlag(clear) => self.clear_flag(&clear.flag, now)?,
         }
         Ok(Outcome::Done)
     }

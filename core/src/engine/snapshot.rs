@@ -8,6 +8,7 @@ use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::overrides::Grant;
 use crate::state::postures::InForce;
 use crate::state::quarantine::Quarantine;
 use crate::time::{Monotonic, Now};
@@ -31,6 +32,7 @@ pub(super) struct Snapshot {
     pub(super) needs: Vec<Need>,
     pub(super) in_force: Arc<InForce>,
     pub(super) quarantine: Quarantine,
+    pub(super) overrides: Arc<[Arc<Grant>]>,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,

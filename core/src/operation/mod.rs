@@ -4,17 +4,22 @@
 //! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
 //! quarantine the wrong thing.
 
+mod approval;
 mod quarantine;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use approval::{Approve, Propose, RevokeOverride};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::flags::FlagError;
 use crate::state::postures::PostureError;
+use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
@@ -35,6 +40,18 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Proposes what takes approvals.
+    Propose(Propose),
+    /// Approves a proposal.
+    Approve(Approve),
+    /// Withdraws a proposal.
+    Withdraw(Approve),
+    /// Ends an override before its time.
+    RevokeOverride(RevokeOverride),
+    /// Sets a flag that takes no approvals.
+    SetFlag(SetFlag),
+    /// Clears a flag that takes no approvals.
+    ClearFlag(ClearFlag),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -60,6 +77,10 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// A proposal was taken: its id.
+    Proposed(ProposalId),
+    /// An approval counts; and what the proposal still waits for.
+    Approved(Approved),
 }
 
 impl Outcome {
@@ -69,6 +90,19 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Proposed(id) => json!({ "proposed": id.to_string() }),
+            Self::Approved(Approved { approvals, need, waits_for }) => {
+                json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
+            }
+        }
+    }
+
+    /// What it still waits for, by its code, where it was not done at once.
+    #[must_use]
+    pub const fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Approved(approved) => approved.waits_for,
+            _ => None,
         }
     }
 }
@@ -89,6 +123,12 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is about approvals or an override.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// It is about a flag.
+    #[error(transparent)]
+    Flag(#[from] FlagError),
 }
 
 impl OperationError {
@@ -99,6 +139,8 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::Approval(error) => error.code(),
+            Self::Flag(error) => error.code(),
         }
     }
 }

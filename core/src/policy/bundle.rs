@@ -15,8 +15,7 @@ use crate::limits::Limits;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 9] =
-    ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
+const LATER: [&str; 5] = ["audit", "rollout", "slo", "breaker", "heartbeat"];
 
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
@@ -217,7 +216,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 21] = [
+const PACK_MAPS: [&str; 28] = [
     "",
     "valid",
     "schema",
@@ -231,8 +230,15 @@ const PACK_MAPS: [&str; 21] = [
     "postures/*/permits",
     "postures/*/enter",
     "postures/*/leave",
+    "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "approvers/*",
+    "approvers/*/*",
+    "overrides",
+    "overrides/review",
+    "flags/*",
+    "flags/*/approvals",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

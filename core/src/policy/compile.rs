@@ -3,6 +3,7 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod approvals;
 mod candidates;
 mod loss;
 mod postures;
@@ -13,6 +14,7 @@ mod typing;
 use hashbrown::HashMap;
 
 use super::action::ActionSpec;
+use super::approver::Approvers;
 use super::bundle::escape;
 use super::candidate::Candidates;
 use super::format::{self, Pack};
@@ -52,6 +54,8 @@ pub struct Policy {
     pub actions: Vec<ActionSpec>,
     /// The postures.
     pub postures: Postures,
+    /// Who approves what loosens, the overrides and the flags.
+    pub approvers: Approvers,
     /// The rules, in order of their ids.
     pub rules: Vec<Rule>,
     /// The parts of the index: one for each way to name actions.
@@ -174,13 +178,15 @@ impl Compiler<'_> {
         let data = pack.data.as_ref().map(Value::from);
         let modules = self.modules(pack, data.as_ref());
         let ranked = self.ranked(pack);
+        let groups = self.groups(pack);
         let mut vocabulary = Vocabulary {
             schema: &mut schema,
             signals: &signal_numbers,
             data: data.as_ref(),
             postures: Some(ranked.names()),
         };
-        let postures = self.postures(pack, &ranked, &mut vocabulary);
+        let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
+        let approvers = self.approvers(pack, groups, &ranked);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -198,6 +204,7 @@ impl Compiler<'_> {
             signals,
             actions: indexed.actions,
             postures,
+            approvers,
             rules: indexed.rules,
             index: indexed.roots,
             modules,

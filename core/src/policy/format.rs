@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use crate::time::Ttl;
 
+mod approval;
 mod posture;
 
+pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 
 /// A pack: everything that decides, in one document.
@@ -53,6 +55,15 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// Who may approve what loosens, by group.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub approvers: BTreeMap<String, Approvers>,
+    /// How a deny may be overridden for a while. Left out: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Overrides>,
+    /// Flags for emergencies, by name: each holds a posture while it is set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, Flag>,
     /// The rules, in any order.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -272,6 +283,9 @@ pub struct Rule {
     /// Whether an allow rule also counts under `on_failure: minimal`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minimal: bool,
+    /// Whether no override gets past a deny rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absolute: bool,
     /// Why the rule may grant more when it knows less: for the rare rule that needs a presence test the other way
     /// round. Every decision of the rule says so, and for a rule that denies every allow of its actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]

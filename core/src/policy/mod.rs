@@ -1,10 +1,11 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `trust` (whose signatures count), `bundle` (bytes, digest, provenance).
 
 pub mod action;
+pub mod approver;
 pub mod bundle;
 pub mod candidate;
 pub mod compile;
