@@ -564,6 +564,39 @@ fn a_key_stands_as_its_window_says() {
 }
 
 #[test]
+fn a_signature_makes_nothing_of_a_bundle_that_is_none() {
+    let root = root(1, &[1]);
+    let of = |edit: &dyn Fn(&mut Value)| {
+        let mut pack = document(1);
+        edit(&mut pack);
+        load(&signed_as(envelope::BUNDLE, &pack, &[1]), &root).unwrap_err()
+    };
+    // 2^64 - 1 has no exact form in canonical JSON, and the nearest one does not fit.
+    assert_eq!(of(&|pack| pack["revision"] = json!(u64::MAX)), Code::InvalidValue);
+    assert_eq!(of(&|pack| pack["revision"] = json!(-1)), Code::InvalidValue);
+    assert_eq!(of(&|pack| pack["valid"] = json!({ "until": "2020", "from": "2021" })), Code::InvalidValue);
+    assert_eq!(of(&|pack| pack["fallgate"] = json!(2)), Code::InvalidValue);
+    assert_eq!(of(&|pack| pack["posture"] = json!({})), Code::UnknownField);
+    // Limits are met before the work that they bound, signed or not.
+    let mut limits = Limits::default();
+    limits.rules_max = 10;
+    let mut many = document(1);
+    let rule = |number: usize| json!({ "id": format!("r-{number}"), "effect": "allow", "action": "read" });
+    many["rules"] = (0..11).map(rule).collect::<Vec<_>>().into();
+    let bytes = signed_as(envelope::BUNDLE, &many, &[1]);
+    let error = Bundle::from_signed(&bytes, &Trust::keys(root.clone()), &limits, wall(0)).unwrap_err();
+    assert_eq!(error.diagnostics()[0].code, Code::LimitExceeded);
+    limits.bundle_bytes_max = 100;
+    let error = Bundle::from_signed(&bytes, &Trust::keys(root.clone()), &limits, wall(0)).unwrap_err();
+    assert_eq!(error.diagnostics()[0].code, Code::LimitExceeded);
+    limits.signatures_max = 1;
+    limits.bundle_bytes_max = 1 << 20;
+    let two = signed(1, &[1, 2]);
+    let error = Bundle::from_signed(&two, &Trust::keys(root), &limits, wall(0)).unwrap_err();
+    assert_eq!(error.diagnostics()[0].code, Code::LimitExceeded);
+}
+
+#[test]
 fn the_type_and_the_payload_cannot_trade_bytes() {
     // "ab" + "c" and "a" + "bc" are different messages to sign.
     assert_ne!(encoding("ab", b"c"), encoding("a", b"bc"));

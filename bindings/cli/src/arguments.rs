@@ -233,7 +233,7 @@ pub enum Keys {
         format: Format,
     },
     /// Make a trust root, or the one that follows another.
-    Trust(MakeTrust),
+    Trust(Box<MakeTrust>),
 }
 
 /// Make a trust root, or the one that follows another.

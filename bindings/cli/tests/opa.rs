@@ -24,8 +24,11 @@ const REGO: &str = "package app.authz\n\ndefault allow := false\n\nallow if inpu
 const DATA: &str = "{ \"members\": [\"ann\", \"bob\"],\n  \"size\": 2.50 }";
 const MANIFEST: &str = "{\"revision\": \"7\", \"roots\": [\"app\", \"team\"]}";
 
+/// Names, and what is in them.
+type Files = Vec<(&'static str, Vec<u8>)>;
+
 /// The files of a good bundle, named as OPA's tool names them.
-fn files() -> Vec<(&'static str, Vec<u8>)> {
+fn files() -> Files {
     vec![("/.manifest", MANIFEST.into()), ("/team/data.json", DATA.into()), ("/app/authz.rego", REGO.into())]
 }
 
@@ -96,7 +99,7 @@ fn signatures(payload: &Value) -> Vec<u8> {
 }
 
 /// The good files, signed, and changed by `change`.
-fn signed(change: impl FnOnce(&mut Vec<(&'static str, Vec<u8>)>)) -> Vec<u8> {
+fn signed(change: impl FnOnce(&mut Files)) -> Vec<u8> {
     let mut files = files();
     files.push(("/.signatures.json", signatures(&payload())));
     change(&mut files);
@@ -324,7 +327,7 @@ fn an_archive_has_an_end_and_limits() {
 
 #[test]
 fn nothing_of_an_archive_is_passed_over() {
-    let refused = |change: &dyn Fn(&mut Vec<(&'static str, Vec<u8>)>)| {
+    let refused = |change: &dyn Fn(&mut Files)| {
         let mut files = files();
         change(&mut files);
         read(&archived(&files), None, None).unwrap_err()

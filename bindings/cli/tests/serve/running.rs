@@ -145,3 +145,64 @@ fn a_pack_that_does_not_compile_is_not_served() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
 }
+
+#[test]
+fn a_server_that_trusts_keys_takes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let run = |words: &str| {
+        let words = words.split(' ').map(|word| word.strip_prefix('@').map_or_else(|| word.to_owned(), &path));
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_fallgate")).args(words).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    };
+    let publish = |revision: u32, reader: &str, key: &str| {
+        write_pack(folder.path(), revision, reader);
+        run(&format!("build @. --key @{key} -o @signed.json"));
+    };
+    run("keys new -o @a");
+    let second = run("keys new -o @b");
+    run("keys trust --key @a.pub -o @first.json");
+    run("keys trust --follow @first.json --key @b.pub --sign @a -o @later.json");
+    run("keys trust --follow @first.json --follow @later.json --revoke-key ID --sign @b -o @third.json"
+        .replace("ID", &second)
+        .as_str());
+    // What is not signed does not start.
+    let (first, later, signed) = (path("first.json"), path("later.json"), path("signed.json"));
+    write_pack(folder.path(), 1, "alice");
+    let output = command(folder.path(), &["--listen", "127.0.0.1:0", "--trust", &first]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("error[unsigned]"));
+
+    publish(1, "alice", "b");
+    let arguments = ["--listen", "127.0.0.1:0", "--trust", &first, "--trust", &later];
+    let server = Server::start_at(Path::new(&signed), &arguments);
+    let reads = |who: &str| allowed(&server.post(EVALUATION, &READ.replace("alice", who)));
+    assert!(reads("alice"));
+    assert!(server.get("/metrics").text().contains("fallgate_bundle_unsigned 0"));
+    // A bundle without a signature, then one that is signed.
+    run("build @. -o @signed.json");
+    server.signal(Signal::HUP);
+    server.logs("reload=refused the active bundle stays: error[unsigned]");
+    publish(2, "carol", "b");
+    server.signal(Signal::HUP);
+    server.logs("reload=activated one-rule revision 2");
+    assert!(reads("carol") && !reads("alice"));
+    // The key is revoked: what it has signed ends at once, and a bundle of the other key takes its place.
+    std::fs::copy(path("third.json"), &later).unwrap();
+    server.signal(Signal::HUP);
+    server.logs("event=bundle_revoked");
+    server.logs("error[revoked_key]");
+    assert!(!reads("carol"));
+    publish(3, "carol", "a");
+    server.signal(Signal::HUP);
+    server.logs("reload=activated one-rule revision 3");
+    assert!(reads("carol"));
+}
+
+#[test]
+fn a_server_that_trusts_anybody_says_so() {
+    let server = Server::start("authzen-gateway", &[]);
+    server.logs("event=bundle_unsigned");
+    assert!(server.get("/metrics").text().contains("fallgate_bundle_unsigned 1"));
+}
