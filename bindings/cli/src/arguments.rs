@@ -1,7 +1,10 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
+mod approve;
+
 use std::path::PathBuf;
 
+pub use approve::{Approve, Check, Propose, Proving, Sign};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -126,6 +129,9 @@ pub enum Command {
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
     },
+    /// Propose and approve what loosens, and check approvals, without an engine at hand.
+    #[command(subcommand)]
+    Approve(Approve),
     /// Decide one request.
     Eval(Eval),
     /// Rehearse a pack's drills, step by step.
@@ -222,6 +228,9 @@ pub enum Keys {
         /// Where the private key goes.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Make a secret of one-time codes instead, in one file; the line for the pack is printed.
+        #[arg(long)]
+        totp: bool,
     },
     /// List the keys of a trust root, and how each stands now.
     List {

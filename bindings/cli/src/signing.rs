@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::{BASE32_NOPAD, BASE64};
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use fallgate::error::{Code, Diagnostic, quoted};
@@ -10,6 +11,8 @@ use fallgate::limits::Limits;
 use fallgate::policy::trust::envelope::Envelope;
 use fallgate::policy::trust::key::PublicKey;
 use fallgate::policy::trust::root::TrustRoot;
+use fallgate::state::statement::Purpose;
+use fallgate::state::totp;
 use fallgate::time::Wall;
 
 use crate::finding::Finding;
@@ -32,8 +35,7 @@ impl PrivateKey {
     /// A system without randomness.
     pub fn random() -> Result<Self, Finding> {
         let mut secret = zeroize::Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *secret)
-            .map_err(|error| Finding::unreadable(format!("the system has no randomness: {error}")))?;
+        fill(&mut *secret)?;
         Self::of(SigningKey::from_bytes(&secret))
     }
 
@@ -44,7 +46,11 @@ impl PrivateKey {
     /// A file that cannot be read, or holds no such key.
     pub fn read(path: &Path) -> Result<Self, Finding> {
         let text = zeroize::Zeroizing::new(key_text(path)?);
-        let key = SigningKey::from_pkcs8_pem(&text).map_err(|_| {
+        Self::from_pem(&text, path)
+    }
+
+    fn from_pem(text: &str, path: &Path) -> Result<Self, Finding> {
+        let key = SigningKey::from_pkcs8_pem(text).map_err(|_| {
             Finding::unreadable(format!("{} holds no Ed25519 private key in PKCS#8 and PEM", quoted(&shown(path))))
                 .help("make one with `fallgate keys new`")
         })?;
@@ -82,6 +88,77 @@ impl PrivateKey {
         let signature = self.key.sign(&envelope.encoding()).to_bytes();
         envelope.add(self.public.id(), signature).map_err(|error| refusal("the envelope", &error))
     }
+
+    /// This key's signature of a canonical proposal for a purpose, in base64.
+    #[must_use]
+    pub fn sign_for(&self, purpose: Purpose, proposal: &[u8]) -> String {
+        BASE64.encode(&self.key.sign(&purpose.encoding(proposal)).to_bytes())
+    }
+}
+
+/// The secret of an approver's one-time codes. It is wiped from memory when it is dropped.
+pub struct OneTimeSecret(zeroize::Zeroizing<Vec<u8>>);
+
+impl OneTimeSecret {
+    /// 160 bits from the randomness of the system, as RFC 4226 recommends.
+    ///
+    /// # Errors
+    ///
+    /// A system without randomness.
+    pub fn random() -> Result<Self, Finding> {
+        let mut secret = zeroize::Zeroizing::new(vec![0; 20]);
+        fill(&mut secret)?;
+        Ok(Self(secret))
+    }
+
+    /// The line that a pack has for the approver, and that a file of the secret holds.
+    #[must_use]
+    pub fn to_line(&self) -> zeroize::Zeroizing<String> {
+        zeroize::Zeroizing::new(format!("totp:{}", BASE32_NOPAD.encode(&self.0)))
+    }
+
+    /// The code of a time; nothing before 1970.
+    #[must_use]
+    pub fn code_at(&self, at: Wall) -> Option<String> {
+        totp::step(at).map(|step| totp::code(&self.0, step))
+    }
+}
+
+/// What an approver signs with.
+pub enum ApproverKey {
+    /// A private key.
+    Private(PrivateKey),
+    /// A secret of one-time codes.
+    Secret(OneTimeSecret),
+}
+
+impl ApproverKey {
+    /// Reads a private key as [`PrivateKey::read`] does, or a secret of one-time codes: `totp:` and base32, in one line.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or holds neither.
+    pub fn read(path: &Path) -> Result<Self, Finding> {
+        let text = zeroize::Zeroizing::new(key_text(path)?);
+        let Some(secret) = text.strip_prefix("totp:") else {
+            return PrivateKey::from_pem(&text, path).map(Self::Private);
+        };
+        let secret = BASE32_NOPAD.decode(secret.trim_end().trim_end_matches('=').as_bytes());
+        let secret = secret.ok().filter(|secret| !secret.is_empty()).ok_or_else(|| {
+            Finding::unreadable(format!("{} holds no secret in base32 behind `totp:`", quoted(&shown(path))))
+                .help("make one with `fallgate keys new --totp`")
+        })?;
+        Ok(Self::Secret(OneTimeSecret(zeroize::Zeroizing::new(secret))))
+    }
+}
+
+/// Fills with randomness of the system.
+///
+/// # Errors
+///
+/// A system without randomness.
+pub fn fill(bytes: &mut [u8]) -> Result<(), Finding> {
+    getrandom::fill(bytes).map_err(|error| Finding::unreadable(format!("the system has no randomness: {error}")))
 }
 
 /// Reads a public key: `ed25519:…` as `fallgate keys new` writes it, or SPKI in PEM.

@@ -17,11 +17,12 @@ use crate::arguments::{Format, Keys, MakeTrust};
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
 use crate::reading::shown;
-use crate::signing::{PrivateKey, follow, read_public, refusal};
+use crate::signing::{OneTimeSecret, PrivateKey, follow, read_public, refusal};
 
 pub(super) fn run(keys: &Keys, console: &mut Console<'_>) -> Result<Exit, Failure> {
     match keys {
-        Keys::New { output } => new(output, console),
+        Keys::New { output, totp: false } => new(output, console),
+        Keys::New { output, totp: true } => new_secret(output, console),
         Keys::List { trust, format } => list(trust, *format, console),
         Keys::Trust(make) => trust(make, console),
     }
@@ -35,6 +36,14 @@ fn new(output: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
     write_new(Path::new(&beside), format!("{}\n", key.public()).as_bytes(), false)?;
     write_new(output, key.to_pem()?.as_ref().as_bytes(), true)?;
     writeln!(console.out, "{}", key.public().id())?;
+    Ok(Exit::Fine)
+}
+
+fn new_secret(output: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let secret = OneTimeSecret::random()?;
+    let line = secret.to_line();
+    write_new(output, format!("{}\n", *line).as_bytes(), true)?;
+    writeln!(console.out, "{}", *line)?;
     Ok(Exit::Fine)
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each. A command reads, asks the core, and prints; it decides nothing.
 
 mod ablate;
+mod approve;
 mod build;
 mod check;
 mod corpus;
@@ -85,6 +86,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Keys(keys) => keys::run(keys, console),
         Command::Sign { file, keys, output } => sign::run(file, keys, output, console),
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
+        Command::Approve(approve) => approve::run(approve, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name, trusting } => drill::run(pack, trusting, name.as_deref(), console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
