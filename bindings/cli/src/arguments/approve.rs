@@ -30,25 +30,25 @@ pub struct Propose {
     #[arg(long, value_name = "POSTURE")]
     pub leave: Option<String>,
     /// Leave it in this scope, as in `tenant:acme`. Left out: everywhere.
-    #[arg(long, value_name = "SCOPE", requires = "leave")]
+    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["override_deny", "set_flag", "clear_flag"])]
     pub scope: Option<String>,
     /// Override denies of the subjects, actions and resources that are named.
     #[arg(long = "override", requires_all = ["subjects", "actions", "resources", "window", "uses"])]
     pub override_deny: bool,
     /// Whose denies, as in `user:alice`; may be repeated.
-    #[arg(long = "subject", value_name = "SUBJECT", requires = "override_deny")]
+    #[arg(long = "subject", value_name = "SUBJECT", conflicts_with_all = ["leave", "set_flag", "clear_flag"])]
     pub subjects: Vec<String>,
     /// Of which action, as in `payment:refund` or `payment:*`; may be repeated.
-    #[arg(long = "action", value_name = "ACTION", requires = "override_deny")]
+    #[arg(long = "action", value_name = "ACTION", conflicts_with_all = ["leave", "set_flag", "clear_flag"])]
     pub actions: Vec<String>,
     /// On what, as in `payment:p-17` or `payment:*`; may be repeated.
-    #[arg(long = "resource", value_name = "RESOURCE", requires = "override_deny")]
+    #[arg(long = "resource", value_name = "RESOURCE", conflicts_with_all = ["leave", "set_flag", "clear_flag"])]
     pub resources: Vec<String>,
     /// For how long an override is in force, or after what time a flag is reported.
     #[arg(long = "for", value_name = "TIME", value_parser = ttl, conflicts_with_all = ["leave", "clear_flag"])]
     pub window: Option<Ttl>,
     /// How many requests the override allows.
-    #[arg(long, value_name = "COUNT", requires = "override_deny")]
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["leave", "set_flag", "clear_flag"])]
     pub uses: Option<u32>,
     /// Set this flag.
     #[arg(long, value_name = "FLAG")]

@@ -61,7 +61,7 @@ pub(super) fn in_words(change: &Change) -> String {
         Change::GrantOverride(GrantOverride { subjects, actions, resources, for_, uses }) => {
             let times = if *uses == 1 { "once".to_owned() } else { format!("{uses} times") };
             let (subjects, actions, resources) = (all(subjects), all(actions), all(resources));
-            format!("to let {subjects} do {actions} on {resources}, {times} within {for_}, whatever denies it")
+            format!("to let {subjects} do {actions} on {resources}, {times} within {for_}, where it is denied")
         }
         Change::SetFlag(SetFlag { flag, for_ }) => {
             let span = for_.map(|span| format!(" for {span}")).unwrap_or_default();
