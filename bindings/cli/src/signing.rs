@@ -127,7 +127,7 @@ impl OneTimeSecret {
 /// What an approver signs with.
 pub enum ApproverKey {
     /// A private key.
-    Private(PrivateKey),
+    Private(Box<PrivateKey>),
     /// A secret of one-time codes.
     Secret(OneTimeSecret),
 }
@@ -141,7 +141,7 @@ impl ApproverKey {
     pub fn read(path: &Path) -> Result<Self, Finding> {
         let text = zeroize::Zeroizing::new(key_text(path)?);
         let Some(secret) = text.strip_prefix("totp:") else {
-            return PrivateKey::from_pem(&text, path).map(Self::Private);
+            return PrivateKey::from_pem(&text, path).map(|key| Self::Private(Box::new(key)));
         };
         let secret = BASE32_NOPAD.decode(secret.trim_end().trim_end_matches('=').as_bytes());
         let secret = secret.ok().filter(|secret| !secret.is_empty()).ok_or_else(|| {
