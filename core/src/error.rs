@@ -155,6 +155,38 @@ codes! {
     FailOpenDeclared = "fail_open_declared",
     /// The bundle's signature or provenance does not satisfy the trust configuration.
     Untrusted = "untrusted",
+    /// Something stands behind the document.
+    TrailingData = "trailing_data",
+    /// A bundle without an envelope, where keys are trusted.
+    Unsigned = "unsigned",
+    /// An envelope whose signatures are gone.
+    Stripped = "stripped",
+    /// Fewer keys have signed than the trust root asks for.
+    UnderSigned = "under_signed",
+    /// One key has signed twice.
+    SignedTwice = "signed_twice",
+    /// A signature that its key did not make of this payload.
+    Altered = "altered",
+    /// An envelope with another kind of payload.
+    WrongPayloadType = "wrong_payload_type",
+    /// A signature of a key that the trust root does not name, and too few others.
+    UnknownKey = "unknown_key",
+    /// A signature of a key that is revoked, and too few others.
+    RevokedKey = "revoked_key",
+    /// A signature of a key whose time is over, and too few others.
+    KeyExpired = "key_expired",
+    /// A signature of a key whose time has not begun, and too few others.
+    KeyNotYetValid = "key_not_yet_valid",
+    /// A key of an algorithm that is not known here.
+    UnknownAlgorithm = "unknown_algorithm",
+    /// A key for which anybody could sign.
+    WeakKey = "weak_key",
+    /// A key under an id that is not its own.
+    WrongKeyId = "wrong_key_id",
+    /// A bundle that the trust root revokes.
+    BundleRevoked = "bundle_revoked",
+    /// A trust root that is not newer than the one that is held.
+    OlderTrust = "older_trust",
 }
 
 /// Everything that is wrong with a bundle; at least one mistake, at most [`BundleError::DIAGNOSTICS_MAX`].

@@ -10,6 +10,14 @@
 pub struct Limits {
     /// Bytes of a bundle. Default 64 MiB.
     pub bundle_bytes_max: usize,
+    /// Signatures of one envelope. Default 64.
+    pub signatures_max: usize,
+    /// Bytes of a trust root. Default 16 MiB.
+    pub trust_bytes_max: usize,
+    /// Keys of a trust root. Default 256.
+    pub trust_keys_max: usize,
+    /// Keys and bundles that a trust root revokes, together. Default 100,000.
+    pub revocations_max: usize,
     /// Rules of a bundle. Default 1,000,000.
     pub rules_max: usize,
     /// Actions a bundle declares. Default 10,000.
@@ -95,6 +103,10 @@ impl Limits {
     /// The defaults, as a constant.
     pub const DEFAULT: Self = Self {
         bundle_bytes_max: 64 << 20,
+        signatures_max: 64,
+        trust_bytes_max: 16 << 20,
+        trust_keys_max: 256,
+        revocations_max: 100_000,
         rules_max: 1_000_000,
         actions_max: 10_000,
         signals_max: 1_024,

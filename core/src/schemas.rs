@@ -6,6 +6,8 @@ use serde::Deserialize;
 use crate::drill::Drill;
 use crate::operation::Operation;
 use crate::policy::format::{Case, Pack, Rule};
+use crate::policy::trust::envelope::EnvelopeForm;
+use crate::policy::trust::root::TrustForm;
 
 /// A file of rules: `rules.yaml`, `rules/*.yaml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,7 +26,7 @@ pub struct CasesFile {
 }
 
 /// The formats that have a schema, by name.
-pub const NAMES: [&str; 5] = ["pack", "rules", "cases", "drill", "operation"];
+pub const NAMES: [&str; 7] = ["pack", "rules", "cases", "drill", "operation", "envelope", "trust"];
 
 /// The schema of the format of that name.
 #[must_use]
@@ -35,6 +37,8 @@ pub fn schema(name: &str) -> Option<Schema> {
         "cases" => Some(schema_for!(CasesFile)),
         "drill" => Some(schema_for!(Drill)),
         "operation" => Some(schema_for!(Operation)),
+        "envelope" => Some(schema_for!(EnvelopeForm)),
+        "trust" => Some(schema_for!(TrustForm)),
         _ => None,
     }
 }

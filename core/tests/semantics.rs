@@ -85,9 +85,9 @@ fn the_gates_speak_in_their_order() {
     let ended = pack(rules.clone(), |document| document["valid"] = json!({"until": "1969-01-01T00:00:00Z"}));
     engine.activate(ended, at(1)).unwrap();
     assert_eq!(ask(&engine, &asked, 1).reason(), Reason::PolicyExpired);
-    engine.activate(pack(rules, |_| {}), at(1)).unwrap();
+    engine.activate(pack(rules, |document| document["revision"] = json!(4)), at(1)).unwrap();
     assert_eq!(ask(&engine, &asked, 1).reason(), Reason::InvalidRequest, "the terms");
-    asked["context"] = json!({"fallgate": {"min_revision": 4}});
+    asked["context"] = json!({"fallgate": {"min_revision": 5}});
     assert_eq!(ask(&engine, &asked, 1).reason(), Reason::RevisionTooOld);
     asked["context"] = json!({});
     assert_eq!(ask(&engine, &asked, 1).reason(), Reason::UnknownAction);

@@ -428,6 +428,9 @@ static void texts(void) {
     CHECK(strstr(fallgate_text_data(text), "\"event\":\"bundle_activated\"") != NULL);
     CHECK(fallgate_text_length(text) == strlen(fallgate_text_data(text)));
     CHECK(fallgate_text_free(&text) == FALLGATE_STATUS_OK && text == NULL);
+    CHECK(fallgate_engine_poll_event(engine, &text) == FALLGATE_STATUS_OK);
+    CHECK(strstr(fallgate_text_data(text), "\"event\":\"bundle_unsigned\"") != NULL);
+    CHECK(fallgate_text_free(&text) == FALLGATE_STATUS_OK && text == NULL);
     CHECK(fallgate_engine_poll_event(engine, &text) == FALLGATE_STATUS_NONE && text == NULL);
     CHECK(fallgate_engine_poll_event(NULL, &text) == FALLGATE_STATUS_NULL_POINTER);
     CHECK(fallgate_text_data(NULL) == NULL && fallgate_text_length(NULL) == 0);

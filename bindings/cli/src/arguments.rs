@@ -71,6 +71,9 @@ pub enum Command {
         /// Count warnings as findings.
         #[arg(long)]
         strict: bool,
+        /// Whom to trust.
+        #[command(flatten)]
+        trusting: Trusting,
     },
     /// Run a pack's cases and drills, and say which rules they reach.
     Test {
@@ -79,14 +82,49 @@ pub enum Command {
         /// Write a JUnit report to this file.
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// Whom to trust.
+        #[command(flatten)]
+        trusting: Trusting,
     },
     /// Build a pack into a bundle, and print the bundle's identifier.
     Build {
-        /// The pack's folder.
+        /// The pack's folder, or a bundle of OPA (`.tar.gz`).
         pack: PathBuf,
         /// Where the bundle goes.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Sign it with this private key; may be repeated.
+        #[arg(long = "key", value_name = "FILE")]
+        keys: Vec<PathBuf>,
+        /// How a bundle of OPA is read.
+        #[cfg(feature = "opa")]
+        #[command(flatten)]
+        opa: Opa,
+    },
+    /// Make keys and trust roots, and list the keys of one.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Sign a bundle, or a trust root that follows another; the signatures that it has stay.
+    Sign {
+        /// The bundle, signed or not, or the signed trust root.
+        file: PathBuf,
+        /// A private key to sign with; may be repeated.
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<PathBuf>,
+        /// Where it goes; may be the file itself.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Verify a signed bundle, or a trust root that follows another; ends with 0 only where all of it was verified.
+    Verify {
+        /// The signed bundle or trust root.
+        file: PathBuf,
+        /// Whom to trust: a trust root; may be repeated, each further one signed by the one before.
+        #[arg(long = "trust", value_name = "FILE", required = true)]
+        roots: Vec<PathBuf>,
+        /// The time at which keys have to be valid, in RFC 3339; else the machine's.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
     },
     /// Decide one request.
     Eval(Eval),
@@ -96,6 +134,9 @@ pub enum Command {
         pack: PathBuf,
         /// Only the drill of this name: its file's, without `.yaml`.
         name: Option<String>,
+        /// Whom to trust.
+        #[command(flatten)]
+        trusting: Trusting,
     },
     /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
     Ablate(Ablate),
@@ -128,6 +169,108 @@ pub enum Command {
     },
 }
 
+/// Whose bundles are taken.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Trusting {
+    /// Take only a signed bundle, as this trust root asks; may be repeated, each further one signed by the one before.
+    #[arg(long = "trust", value_name = "FILE")]
+    pub roots: Vec<PathBuf>,
+}
+
+/// How a bundle of OPA is read.
+#[cfg(feature = "opa")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct Opa {
+    /// A bundle of OPA only: the rule that allows, such as `data.app.authz.allow`.
+    #[arg(long, value_name = "RULE")]
+    pub query: Option<String>,
+    /// A bundle of OPA only: an action that the rule decides on; may be repeated.
+    #[arg(long = "action", value_name = "NAME")]
+    pub actions: Vec<String>,
+    /// A bundle of OPA only: the pack's name. Left out: the file's.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A bundle of OPA only: the pack's revision. Left out: the manifest's, where that is a number.
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<u64>,
+    /// A bundle of OPA only: the public key that must have signed it, as PEM.
+    #[arg(long, value_name = "FILE")]
+    pub verification_key: Option<PathBuf>,
+    /// A bundle of OPA only: the scope that its signature must state.
+    #[arg(long, value_name = "SCOPE", requires = "verification_key")]
+    pub scope: Option<String>,
+}
+
+#[cfg(feature = "opa")]
+impl Opa {
+    /// Whether anything was said that only a bundle of OPA has.
+    #[must_use]
+    pub const fn says_something(&self) -> bool {
+        self.query.is_some()
+            || !self.actions.is_empty()
+            || self.name.is_some()
+            || self.revision.is_some()
+            || self.verification_key.is_some()
+    }
+}
+
+/// Make keys and trust roots, and list the keys of one.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a new key: the private one in a file that only its owner can read, the public one beside it in `FILE.pub`.
+    New {
+        /// Where the private key goes.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// List the keys of a trust root, and how each stands now.
+    List {
+        /// The trust root; may be repeated, each further one signed by the one before.
+        #[arg(required = true)]
+        trust: Vec<PathBuf>,
+        /// For whom the output is.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Make a trust root, or the one that follows another.
+    Trust(MakeTrust),
+}
+
+/// Make a trust root, or the one that follows another.
+#[derive(Args, Debug)]
+pub struct MakeTrust {
+    /// Where it goes.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// A public key that may sign; may be repeated.
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// How many keys must sign. Left out: as many as before, at first 1.
+    #[arg(long, value_name = "COUNT")]
+    pub threshold: Option<u64>,
+    /// The first instant at which the keys named here count, in RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// The first instant at which they no longer do.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The root that it follows; may be repeated, each further one signed by the one before.
+    #[arg(long, value_name = "FILE")]
+    pub follow: Vec<PathBuf>,
+    /// A private key of the root that it follows, to sign with; may be repeated. More can sign later, with `fallgate sign`.
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    pub sign: Vec<PathBuf>,
+    /// Leave out a key of the root that it follows, by its id; may be repeated.
+    #[arg(long, value_name = "ID", requires = "follow")]
+    pub drop: Vec<String>,
+    /// Revoke a key, by its id; may be repeated.
+    #[arg(long = "revoke-key", value_name = "ID")]
+    pub revoke_keys: Vec<String>,
+    /// Revoke a bundle, by its id; may be repeated.
+    #[arg(long = "revoke-bundle", value_name = "ID")]
+    pub revoke_bundles: Vec<String>,
+}
+
 /// Decide one request.
 #[derive(Args, Debug)]
 pub struct Eval {
@@ -153,11 +296,14 @@ pub struct Eval {
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// A lone Rego file, instead of a pack.
-    #[arg(long, value_name = "FILE", requires = "query", conflicts_with_all = ["signals", "all_signals_ok", "at", "explain"])]
+    #[arg(long, value_name = "FILE", requires = "query", conflicts_with_all = ["signals", "all_signals_ok", "at", "explain", "roots"])]
     pub rego: Option<PathBuf>,
     /// The rule of the Rego file, such as `data.app.authz.allow`.
     #[arg(long, value_name = "RULE", requires = "rego")]
     pub query: Option<String>,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
 }
 
 /// Answer AuthZEN requests over HTTP, on loopback by default.
@@ -202,6 +348,9 @@ pub struct Serve {
     /// How long a stopping server waits for what runs.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
     pub stop_timeout: std::time::Duration,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
 }
 
 /// A count that bounds, and does not switch off.

@@ -13,6 +13,8 @@ pub mod command;
 pub mod console;
 pub mod finding;
 pub mod json;
+#[cfg(feature = "opa")]
+pub mod opa;
 pub mod pack;
 pub mod progress;
 pub mod reading;
@@ -23,5 +25,6 @@ pub mod sarif;
 pub mod scalar;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod signing;
 pub mod source;
 pub mod yaml;

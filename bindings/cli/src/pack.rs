@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use fallgate::error::{Code, nearest, quoted};
 use serde_json::{Map, Value};
 
+use crate::budget::Budget;
 use crate::finding::Finding;
+use crate::json;
 use crate::reading::{Reader, shown};
 use crate::reference::References;
 use crate::report;
@@ -61,8 +63,26 @@ fn load_bundle(path: &Path) -> Result<Loaded, LoadError> {
                 .help("name the pack's folder, or a bundle's `.json` file"));
         }
         let parsed = reader.parse(path)?;
+        // Nobody may take the signatures of a bundle for verified that were not looked at.
+        if parsed.value.get("payloadType").is_some() {
+            let message = format!("{} is a signed bundle, and nobody said whom to trust", quoted(&shown(path)));
+            return Err(Finding::error(Code::Untrusted, message).help("name a trust root with `--trust`"));
+        }
         Ok((parsed.value, parsed.node))
     })
+}
+
+/// Reads a bundle's text, which was verified before: `path` is where it came from.
+///
+/// # Errors
+///
+/// The first mistake of JSON.
+pub fn load_text(path: &str, text: &str) -> Result<Loaded, LoadError> {
+    let file = SourceFile::new(path, text);
+    match json::parse(&file, FileId::new(0), &mut Budget::default()) {
+        Ok(parsed) => Ok(Loaded { document: parsed.value, sources: SourceMap::new(vec![file], parsed.node) }),
+        Err(finding) => Err(LoadError { finding, files: vec![file] }),
+    }
 }
 
 /// Reads a drill, and what it refers to. The pack's folder is the nearest one above that holds a `pack.yaml`, else the

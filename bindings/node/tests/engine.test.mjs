@@ -178,9 +178,9 @@ test('events, counters and clocks', () => {
   engine.observe('sensor', 'failed', at(2))
   engine.advance(at(3))
   const events = [...engine.events()]
-  assert.deepEqual(events.map(({ code }) => code), ['bundle_activated', 'signal_changed', 'signal_changed'])
+  assert.deepEqual(events.map(({ code }) => code), ['bundle_activated', 'bundle_unsigned', 'signal_changed', 'signal_changed'])
   assert.deepEqual([events[0].bundle, events[0].revision], ['door', 3])
-  assert.deepEqual([events[2].signal, events[2].from, events[2].to, events[2].at], ['sensor', 'ok', 'failed', { monotonicNs: 3_000_000n, wallNs: at(2).now.wallNs }])
+  assert.deepEqual([events[3].signal, events[3].from, events[3].to, events[3].at], ['sensor', 'ok', 'failed', { monotonicNs: 3_000_000n, wallNs: at(2).now.wallNs }])
   assert.equal(engine.pollEvent(), null)
   assert.deepEqual([...engine.events()], [])
   // The wall clock jumps an hour ahead of the monotonic one.

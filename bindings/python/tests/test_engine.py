@@ -96,7 +96,8 @@ def test_reports_that_are_not_taken_say_so(engine: fallgate.Engine) -> None:
 def test_events_tell_what_happened(pack: dict[str, Any]) -> None:
     engine = fallgate.Engine.open(pack, now=START)
     engine.observe("idp", "ok", now=later(5))
-    activated, changed = engine.events()
+    activated, unsigned, changed = engine.events()
+    assert unsigned.kind == "bundle_unsigned"
     assert (activated.kind, activated.at) == ("bundle_activated", START)
     assert changed.to_dict() == {
         "event": "signal_changed",

@@ -37,6 +37,10 @@ pub struct Explanation {
     pub posture: Option<String>,
     /// Whether that posture permits the request.
     pub posture_permits: bool,
+    /// The overrides in force that cover the request, which no `absolute` rule or quarantine is held against here: the ids
+    /// of their proposals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// The required signals that are not ok, with their status.
     pub degraded: Vec<(String, &'static str)>,
     /// The signals that the action requires or its rules read, with their status.
@@ -90,7 +94,7 @@ fn trace(
     request.check_names(limits).and_then(|()| request.check_values(limits)).map_err(|error| error.to_string())?;
     let active = snapshot.active.as_ref().ok_or("no bundle is active")?;
     let policy = &**active.bundle.policy();
-    super::bundle_gate(snapshot, policy, now).map_err(|reason| reason.code().to_owned())?;
+    super::bundle_gate(snapshot, active, now).map_err(|reason| reason.code().to_owned())?;
     let terms = request.terms().map_err(|error| error.to_string())?;
     let (number, action) = policy.action(request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
@@ -106,6 +110,9 @@ fn trace(
     explanation.signals = read.filter_map(named).map(|(name, status)| (name, status.name())).collect();
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
+
+    let covers = snapshot.overrides.iter().filter(|grant| snapshot.clock_ok && grant.covers(&request, now));
+    explanation.overrides = covers.map(|grant| grant.id.to_string()).collect();
 
     if snapshot.quarantine.holds(&request, &policy.postures, &slots) {
         return Err(crate::reason::Reason::Quarantined.code().to_owned());

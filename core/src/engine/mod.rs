@@ -20,6 +20,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod told;
+mod trust;
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
@@ -35,14 +36,16 @@ pub use flags::FlagView;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
+pub use trust::LoadError;
 
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
+use crate::error::Code;
 use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::policy::action::ActionSpec;
-use crate::policy::bundle::Bundle;
+use crate::policy::bundle::{Bundle, Provenance, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::Reason;
 use crate::request::{Request, RequestError, RequestView, Terms};
@@ -59,7 +62,7 @@ use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
 use lives::Lives;
 use snapshot::{Active, Need, Snapshot};
-use told::{Told, admissible, carried, earlier};
+use told::{Told, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
 #[derive(Clone, Debug)]
@@ -77,6 +80,9 @@ pub struct Config {
     pub state_key: Option<StateKey>,
     /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
     pub instance: Name,
+    /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
+    /// development. A production host gives [`Trust::keys`].
+    pub trust: Trust,
 }
 
 impl Default for Config {
@@ -87,6 +93,7 @@ impl Default for Config {
             key: [0; 16],
             state_key: None,
             instance: Name::new(),
+            trust: Trust::unsigned_for_development(),
         }
     }
 }
@@ -103,6 +110,15 @@ pub enum ActivateError {
         /// The highest one seen.
         highest: u64,
     },
+    /// Another bundle of this revision was active: what one revision means would depend on the engine.
+    #[error("another bundle of revision {revision} was active")]
+    SameRevision {
+        /// The revision.
+        revision: u64,
+    },
+    /// The engine's trust does not take the bundle, though whoever loaded it did.
+    #[error("the bundle does not satisfy the trust of the engine: {}", .0.as_str())]
+    Untrusted(Code),
     /// A bundle of another name is active.
     #[error("the bundle is of another pack than the active one")]
     OtherName,
@@ -129,6 +145,8 @@ impl ActivateError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OlderRevision { .. } => "older_revision",
+            Self::SameRevision { .. } => "same_revision",
+            Self::Untrusted(code) => code.as_str(),
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
@@ -171,8 +189,8 @@ impl Engine {
         let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         let limits = &config.limits;
         Self {
-            snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
-            told: Mutex::new(Told::new(limits, seed)),
+            snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
+            told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             events: Mutex::new(Events::new(limits.events_max)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -204,7 +222,8 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), told.revision, &bundle, now)
+        let admitted = told
+            .admits(&bundle, now)
             .and_then(|()| told.keeps_postures(&bundle))
             .and_then(|()| told.keeps_flags(&bundle));
         if let Err(error) = admitted {
@@ -220,11 +239,16 @@ impl Engine {
         told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
-        told.active = Some(Active { bundle, activation: told.activations });
+        told.highest = Some((revision, bundle.id()));
+        let unsigned = *bundle.provenance() == Provenance::Unsigned;
+        told.active = Some(Active { bundle, activation: told.activations, revoked: false });
         told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
         self.snapshot.store(Arc::new(snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        if unsigned {
+            self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
+        }
         self.tell_transitions(&mut told, now);
         Ok(())
     }
@@ -400,7 +424,7 @@ impl Engine {
         if !snapshot.engine_ok {
             return decision;
         }
-        // Gate 1: a bundle is active, and inside its validity.
+        // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
             return decision.denied(Reason::NoPolicy);
         };
@@ -408,7 +432,7 @@ impl Engine {
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(&snapshot, policy, now) {
+        if let Err(reason) = bundle_gate(&snapshot, active, now) {
             return decision.denied(reason);
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
@@ -616,7 +640,11 @@ struct Question<'q> {
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.
-fn bundle_gate(snapshot: &Snapshot, policy: &crate::policy::compile::Policy, now: Now) -> Result<(), Reason> {
+fn bundle_gate(snapshot: &Snapshot, active: &Active, now: Now) -> Result<(), Reason> {
+    if active.revoked {
+        return Err(Reason::NoPolicy);
+    }
+    let policy = active.bundle.policy();
     if policy.valid_until.is_some_and(|until| !snapshot.clock_ok || until <= now.wall) {
         return Err(Reason::PolicyExpired);
     }

@@ -82,7 +82,7 @@ impl Engine {
         let mut rival = None;
         told.approve_anew(now.wall, now);
         let done = read.and_then(|state| {
-            told.admits(&state, least_sequence)?;
+            told.admits_state(&state, least_sequence)?;
             rival = self.rival(&state);
             told.join(&state, &self.config, now)
         });
@@ -183,7 +183,7 @@ impl Told {
     }
 
     /// Whether a genuine state is the one to restore: of this pack, and no older than what is known.
-    fn admits(&self, state: &State, least_sequence: Option<u64>) -> Result<(), StateError> {
+    fn admits_state(&self, state: &State, least_sequence: Option<u64>) -> Result<(), StateError> {
         let active = self.active.as_ref().ok_or(StateError::NoPolicy)?;
         if active.bundle.name() != state.pack {
             return Err(StateError::OtherPack);

@@ -19,6 +19,8 @@ pub(super) struct Active {
     pub(super) bundle: Bundle,
     /// Grows with each activation: part of what a cached decision rests on.
     pub(super) activation: u64,
+    /// Whether a later trust root took it back: then it allows nothing.
+    pub(super) revoked: bool,
 }
 
 /// Everything that one decision sees.

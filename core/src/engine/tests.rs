@@ -74,7 +74,10 @@ fn a_panic_is_a_deny_until_a_bundle_is_activated() {
     assert_eq!(engine.signal("engine"), Some(Status::Failed));
     engine.activate(bundle(|_| {}), at(3)).unwrap();
     assert_eq!(reason(&engine, "read", 4), Reason::AllowedByRule);
-    assert_eq!(codes(&engine), ["bundle_activated", "engine_failed", "bundle_activated"]);
+    assert_eq!(
+        codes(&engine),
+        ["bundle_activated", "bundle_unsigned", "engine_failed", "bundle_activated", "bundle_unsigned",]
+    );
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn clocks_that_part_end_what_is_cached_until_they_are_anchored() {
     let slept = Now::new(Monotonic::from_millis(1), Wall::from_millis(8 * 3_600_000));
     assert!(!engine.decide_json(&request("read", "staff"), slept).cached());
     assert_eq!(engine.signal("clock"), Some(Status::Failed));
-    assert_eq!(codes(&engine), ["bundle_activated", "clock_failed"]);
+    assert_eq!(codes(&engine), ["bundle_activated", "bundle_unsigned", "clock_failed"]);
     engine.anchor_clocks(slept);
     assert_eq!(engine.signal("clock"), Some(Status::Ok));
 }
@@ -210,10 +213,15 @@ fn a_bundle_that_may_not_take_over_changes_nothing() {
     assert_eq!(engine.activate(older, at(1)), Err(ActivateError::OlderRevision { offered: 2, highest: 3 }));
     let other = bundle(|document| document["name"] = "other".into());
     assert_eq!(engine.activate(other, at(1)), Err(ActivateError::OtherName));
-    let over = bundle(|document| document["valid"] = json!({"until": "1970-01-01T00:00:00Z"}));
+    let same = bundle(|document| document["rules"] = json!([]));
+    assert_eq!(engine.activate(same, at(1)), Err(ActivateError::SameRevision { revision: 3 }));
+    let over = bundle(|document| {
+        document["revision"] = 4.into();
+        document["valid"] = json!({"until": "1970-01-01T00:00:00Z"});
+    });
     assert_eq!(engine.activate(over, at(1)), Err(ActivateError::OutsideValidity));
     assert_eq!(engine.bundle().unwrap().revision(), 3);
-    assert_eq!(codes(&engine), ["bundle_activated", "bundle_refused", "bundle_refused", "bundle_refused"]);
+    assert_eq!(codes(&engine)[2..], ["bundle_refused"; 4]);
 }
 
 #[test]
@@ -280,7 +288,7 @@ fn events_are_bounded_and_the_loss_is_counted() {
         engine.observe(&Observation::ok(&"x".repeat(10_000)), at(1));
     }
     assert_eq!(codes(&engine).len(), Limits::DEFAULT.events_max);
-    assert_eq!(engine.counters().events_dropped, 5_001 - 1_024);
+    assert_eq!(engine.counters().events_dropped, 5_002 - 1_024);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::limits::Limits;
 use crate::name::Name;
-use crate::policy::bundle::Bundle;
+use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
@@ -29,6 +29,10 @@ use crate::time::{Monotonic, Now, Ttl, Wall};
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) active: Option<Active>,
+    /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
+    pub(super) highest: Option<(u64, BundleId)>,
+    /// Whose bundles are taken.
+    pub(super) trust: Trust,
     pub(super) held: Vec<Held>,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
@@ -63,9 +67,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
+    pub(super) fn new(limits: &Limits, seed: u64, trust: Trust) -> Self {
         Self {
             active: None,
+            highest: None,
+            trust,
             held: Vec::new(),
             anchor: None,
             clock_ok: true,
@@ -159,7 +165,8 @@ impl Told {
     }
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
-        let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
+        let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
+        let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
         standings(&policy.signals, &self.held, built_in, now.monotonic)
@@ -195,6 +202,34 @@ impl Told {
             }
         }
         self.settled = Some(last);
+    }
+
+    /// Whether a bundle may take the place of the active one.
+    pub(super) fn admits(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        if let Trust::Keys(root) = &self.trust {
+            root.admit(bundle, self.clock_ok.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
+        }
+        let Some(active) = &self.active else { return Ok(()) };
+        if active.bundle.name() != bundle.name() {
+            return Err(ActivateError::OtherName);
+        }
+        let offered = bundle.revision();
+        if offered < self.revision {
+            return Err(ActivateError::OlderRevision { offered, highest: self.revision });
+        }
+        if let Some((highest, id)) = self.highest {
+            if offered < highest {
+                return Err(ActivateError::OlderRevision { offered, highest });
+            }
+            if offered == highest && bundle.id() != id {
+                return Err(ActivateError::SameRevision { revision: offered });
+            }
+        }
+        let decides = !active.revoked && in_validity(active.bundle.policy(), now);
+        if !in_validity(bundle.policy(), now) && decides {
+            return Err(ActivateError::OutsideValidity);
+        }
+        Ok(())
     }
 
     /// Whether the bundle has every posture that is entered.
@@ -330,27 +365,6 @@ impl Told {
         }
         observed
     }
-}
-
-/// Whether a bundle may take the place of the active one; `highest` is the highest revision that was ever active.
-pub(super) fn admissible(
-    active: Option<&Active>,
-    highest: u64,
-    bundle: &Bundle,
-    now: Now,
-) -> Result<(), ActivateError> {
-    let Some(active) = active else { return Ok(()) };
-    if active.bundle.name() != bundle.name() {
-        return Err(ActivateError::OtherName);
-    }
-    let offered = bundle.revision();
-    if offered < highest {
-        return Err(ActivateError::OlderRevision { offered, highest });
-    }
-    if !in_validity(bundle.policy(), now) && in_validity(active.bundle.policy(), now) {
-        return Err(ActivateError::OutsideValidity);
-    }
-    Ok(())
 }
 
 /// What was held of each signal that the new bundle declares too, by its new number.

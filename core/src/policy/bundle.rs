@@ -1,4 +1,4 @@
-//! A bundle: the one canonical document that an engine loads, its digest, and whom the host trusts to write it.
+//! A bundle: the one canonical document that an engine loads, its digest, and how it is known who wrote it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,27 +7,15 @@ use sha2::{Digest, Sha256};
 
 use super::compile::{Policy, compile};
 use super::format::Pack;
+use super::trust::envelope::{self, Envelope};
+use super::trust::whole;
+pub use super::trust::{Provenance, Trust};
 use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
+use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 5] = ["audit", "rollout", "slo", "breaker", "heartbeat"];
-
-/// Whose bundles an engine takes. There is no default: a host says what it trusts.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Trust {
-    /// Any bundle, signed or not.
-    UnsignedForDevelopment,
-}
-
-impl Trust {
-    /// Trusts whoever can hand the engine bytes. For development: anybody who can write the file writes the policy.
-    #[must_use]
-    pub const fn unsigned_for_development() -> Self {
-        Self::UnsignedForDevelopment
-    }
-}
 
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
@@ -35,11 +23,26 @@ pub struct Bundle {
     policy: Arc<Policy>,
     bytes: Arc<[u8]>,
     id: BundleId,
+    provenance: Provenance,
 }
 
 /// The SHA-256 of a bundle's canonical bytes; shown in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BundleId([u8; 32]);
+
+impl BundleId {
+    /// The id of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Reads an id: 64 lower-case hexadecimal digits, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
+}
 
 impl fmt::Display for BundleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +67,7 @@ impl Bundle {
     ///
     /// # Errors
     /// Every mistake found: bytes that are not the canonical form (RFC 8785) of their document, and all that
-    /// [`Bundle::from_document`] refuses.
+    /// [`Bundle::from_document`] refuses. `unsigned` where keys are trusted: see [`Bundle::from_signed`].
     pub fn from_json(bytes: &[u8], trust: &Trust) -> Result<Self, BundleError> {
         Self::from_json_within(bytes, trust, &Limits::DEFAULT)
     }
@@ -74,15 +77,45 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::from_json`].
     pub fn from_json_within(bytes: &[u8], trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
-        if bytes.len() > limits.bundle_bytes_max {
-            let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
-            return Err(Diagnostic::new(Code::LimitExceeded, "", message).into());
+        Self::read(bytes, unsigned(trust)?, limits)
+    }
+
+    /// Loads a signed bundle: an envelope (DSSE) whose signatures are verified before a byte of what is in it is parsed.
+    /// `now` is the time at which the keys must be valid.
+    ///
+    /// Where the host trusts anybody, a bundle without an envelope is taken too, and signatures are not looked at.
+    ///
+    /// # Errors
+    /// What [`TrustRoot::verify`](super::trust::root::TrustRoot::verify) refuses; `unsigned` for a bundle without an
+    /// envelope, `bundle_revoked`; and all that [`Bundle::from_json`] refuses.
+    pub fn from_signed(bytes: &[u8], trust: &Trust, limits: &Limits, now: Wall) -> Result<Self, BundleError> {
+        let envelope = match Envelope::from_json(bytes, limits) {
+            Ok(envelope) => envelope,
+            Err(_) if is_bare(bytes) => return Self::from_json_within(bytes, trust, limits),
+            Err(error) => return Err(error.into()),
+        };
+        let Trust::Keys(root) = trust else {
+            if envelope.payload_type() != envelope::BUNDLE {
+                let message = format!("a payload of type {}", quoted(envelope.payload_type()));
+                return Err(Diagnostic::new(Code::WrongPayloadType, "/payloadType", message).into());
+            }
+            return Self::read(envelope.payload(), Provenance::Unsigned, limits);
+        };
+        let signers = root.verify(&envelope, envelope::BUNDLE, now)?;
+        if root.revokes_bytes(envelope.payload()) {
+            let message = format!("the bundle {} is revoked", BundleId::of(envelope.payload()));
+            let help = "build a newer revision, and sign that";
+            return Err(Diagnostic::new(Code::BundleRevoked, "", message).with_help(help).into());
         }
-        let document: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
-            let message = format!("not JSON at line {}, column {}", error.line(), error.column());
-            Diagnostic::new(Code::Syntax, "", message).with_help("build the bundle again with `fallgate build`")
-        })?;
-        let bundle = Self::from_document(&document, trust, limits)?;
+        let provenance = Provenance::Signed { signers: signers.into(), threshold: root.threshold() };
+        Self::read(envelope.payload(), provenance, limits)
+    }
+
+    fn read(bytes: &[u8], provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
+        within(bytes, limits)?;
+        let help = "build the bundle again with `fallgate build`";
+        let document = whole(bytes).map_err(|error| error.with_help(help))?;
+        let bundle = Self::build(&document, provenance, limits)?;
         if *bundle.bytes != *bytes {
             let message = "the bytes are not the canonical form of their document (a key twice, space, order, numbers)";
             let help = "build the bundle with `fallgate build`";
@@ -94,22 +127,29 @@ impl Bundle {
     /// Builds a bundle from the document of a pack; the pointers of its errors lead into this document.
     ///
     /// # Errors
-    /// Every mistake found: in the form, in names and types, in conditions, or beyond a limit.
+    /// Every mistake found: in the form, in names and types, in conditions, or beyond a limit. `unsigned` where keys are
+    /// trusted: a document carries no signature.
     pub fn from_document(document: &serde_json::Value, trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
-        let Trust::UnsignedForDevelopment = trust;
+        Self::build(document, unsigned(trust)?, limits)
+    }
+
+    fn build(document: &serde_json::Value, provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
         refuse_lists(document, &PACK_MAPS)?;
         let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
         let bytes = serde_json_canonicalizer::to_vec(document).map_err(|_| {
             Diagnostic::new(Code::Syntax, "", "the document has no canonical form")
                 .with_help("leave out numbers beyond a double")
         })?;
-        if bytes.len() > limits.bundle_bytes_max {
-            let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
-            return Err(Diagnostic::new(Code::LimitExceeded, "", message).into());
-        }
+        within(&bytes, limits)?;
         let policy = compile(&pack, limits)?;
-        let id = BundleId(Sha256::digest(&bytes).into());
-        Ok(Self { policy: Arc::new(policy), bytes: bytes.into(), id })
+        let id = BundleId::of(&bytes);
+        Ok(Self { policy: Arc::new(policy), bytes: bytes.into(), id, provenance })
+    }
+
+    /// How it is known who wrote the bundle.
+    #[must_use]
+    pub const fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// The compiled policy.
@@ -147,6 +187,32 @@ impl Bundle {
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.policy.warnings
     }
+}
+
+/// What a bundle without a signature is worth under this trust.
+fn unsigned(trust: &Trust) -> Result<Provenance, Diagnostic> {
+    match trust {
+        Trust::UnsignedForDevelopment => Ok(Provenance::Unsigned),
+        Trust::Keys(_) => {
+            Err(Diagnostic::new(Code::Unsigned, "", "a bundle without a signature, where keys are trusted")
+                .with_help("sign it with `fallgate sign`, and load the envelope"))
+        }
+    }
+}
+
+/// Whether these bytes are a document that has nothing of an envelope.
+fn is_bare(bytes: &[u8]) -> bool {
+    let document: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
+    let parts = ["payload", "payloadType", "signatures"];
+    document.is_ok_and(|document| document.is_object() && parts.iter().all(|part| document.get(part).is_none()))
+}
+
+fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
+    if bytes.len() <= limits.bundle_bytes_max {
+        return Ok(());
+    }
+    let message = format!("{} bytes, more than the limit of {}", bytes.len(), limits.bundle_bytes_max);
+    Err(Diagnostic::new(Code::LimitExceeded, "", message))
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
@@ -246,6 +312,10 @@ pub(crate) fn misfit(
     if text.starts_with("missing field") {
         let message = format!("the field {} is missing", quoted(field));
         return Diagnostic::new(Code::MissingField, pointer, message).with_help(format!("add `{field}:`"));
+    }
+    if text.starts_with("duplicate field") {
+        let message = format!("the field {} stands twice", quoted(field));
+        return Diagnostic::new(Code::DuplicateKey, pointer, message).with_help("keep one of them");
     }
     let mut message: String = text.chars().take(200).collect();
     if message.starts_with("data did not match any variant") {

@@ -245,17 +245,17 @@ impl Compiler<'_> {
 
     fn validity(&mut self, pack: &Pack) -> (Option<Wall>, Option<Wall>) {
         let Some(valid) = &pack.valid else { return (None, None) };
-        let mut instant = |pointer: &str, text: &Option<String>| {
+        let mut bound = |pointer: &str, text: &Option<String>| {
             let text = text.as_ref()?;
-            let wall = parse_timestamp(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+            let wall = instant(text);
             if wall.is_none() {
                 let message = format!("{} is not a timestamp", quoted(text));
                 self.fault(Code::InvalidValue, pointer, message, "write RFC 3339, as in 2026-01-01T00:00:00Z");
             }
-            wall.map(Wall::from_nanos)
+            wall
         };
-        let from = instant("/valid/from", &valid.from);
-        let until = instant("/valid/until", &valid.until);
+        let from = bound("/valid/from", &valid.from);
+        let until = bound("/valid/until", &valid.until);
         if let (Some(from), Some(until)) = (from, until)
             && from >= until
         {
@@ -281,4 +281,10 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// An instant as formats write it (RFC 3339).
+pub(super) fn instant(text: &str) -> Option<Wall> {
+    let nanos = parse_timestamp(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+    nanos.map(Wall::from_nanos)
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
 //! attributes go), `signal`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
-//! `bundle` (bytes, digest and trust).
+//! `trust` (whose signatures count), `bundle` (bytes, digest, provenance).
 
 pub mod action;
 pub mod approver;
@@ -16,3 +16,4 @@ pub mod posture;
 pub mod rule;
 pub mod schema;
 pub mod signal;
+pub mod trust;

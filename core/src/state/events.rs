@@ -32,13 +32,21 @@ impl Event {
         put("at", self.at.wall.to_string().into());
         put("monotonic_ms", (self.at.monotonic.as_nanos() / 1_000_000).into());
         match &self.kind {
-            EventKind::BundleActivated { bundle, revision } => {
+            EventKind::BundleActivated { bundle, revision }
+            | EventKind::BundleUnsigned { bundle, revision }
+            | EventKind::BundleRevoked { bundle, revision } => {
                 put("bundle", bundle.as_str().into());
                 put("revision", (*revision).into());
             }
             EventKind::BundleRefused { bundle, revision, code } => {
                 put("bundle", bundle.as_str().into());
                 put("revision", (*revision).into());
+                put("code", (*code).into());
+            }
+            EventKind::TrustRotated { version } => {
+                put("version", (*version).into());
+            }
+            EventKind::TrustRefused { code } => {
                 put("code", (*code).into());
             }
             EventKind::SignalChanged { signal, from, to } => {
@@ -194,10 +202,34 @@ pub enum EventKind {
     },
     /// A bundle was refused; the active one stayed.
     BundleRefused {
+        /// Its name; empty where nobody vouches for it.
+        bundle: Name,
+        /// Its revision; zero where nobody vouches for it.
+        revision: u64,
+        /// Why.
+        code: &'static str,
+    },
+    /// The bundle that became active is one of which nobody knows who wrote it: the host trusts anybody.
+    BundleUnsigned {
         /// Its name.
         bundle: Name,
         /// Its revision.
         revision: u64,
+    },
+    /// A new trust root took the active bundle back: everything is denied until another is activated.
+    BundleRevoked {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+    },
+    /// A new trust root took the place of the one that was held.
+    TrustRotated {
+        /// Its version.
+        version: u64,
+    },
+    /// A new trust root was refused; the one that was held stayed.
+    TrustRefused {
         /// Why.
         code: &'static str,
     },
@@ -410,6 +442,10 @@ impl EventKind {
         match self {
             Self::BundleActivated { .. } => "bundle_activated",
             Self::BundleRefused { .. } => "bundle_refused",
+            Self::BundleUnsigned { .. } => "bundle_unsigned",
+            Self::BundleRevoked { .. } => "bundle_revoked",
+            Self::TrustRotated { .. } => "trust_rotated",
+            Self::TrustRefused { .. } => "trust_refused",
             Self::SignalChanged { .. } => "signal_changed",
             Self::ObservationIgnored { .. } => "observation_ignored",
             Self::Quarantined { .. } => "quarantined",

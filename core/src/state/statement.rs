@@ -5,6 +5,8 @@
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signature, VerifyingKey};
 
+use crate::policy::trust::envelope;
+
 /// What a statement says of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -30,10 +32,7 @@ impl Purpose {
     /// The bytes that are signed for this purpose: DSSE's encoding of the type and the payload.
     #[must_use]
     pub fn encoding(self, payload: &[u8]) -> Vec<u8> {
-        let payload_type = self.payload_type();
-        let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
-        bytes.extend_from_slice(payload);
-        bytes
+        envelope::encoding(self.payload_type(), payload)
     }
 }
 

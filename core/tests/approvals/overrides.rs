@@ -16,6 +16,15 @@ fn an_override_allows_what_it_covers_and_no_more() {
     let used = events(&engine).into_iter().find(|event| event["event"] == "override_used").unwrap();
     assert_eq!((&used["overrode"], &used["uses_left"]), (&json!("posture"), &json!(2)));
     assert_eq!(used["decision"], decision.id().to_string());
+    let asked = |subject: &str| {
+        let request = json!({
+            "subject": {"type": "user", "id": subject, "properties": {"suspended": false}},
+            "action": {"name": "order:pay"}, "resource": {"type": "order", "id": "o-1"},
+        });
+        fallgate::Request::from_json(request.to_string().as_bytes(), &Limits::DEFAULT).unwrap()
+    };
+    assert_eq!(engine.explain(&asked("ann"), at(2_000)).overrides, [id.to_string()]);
+    assert!(engine.explain(&asked("bob"), at(2_000)).overrides.is_empty());
     // Another subject, action or resource, and a subject of another type.
     assert!(!ask(&engine, "bob", "order:pay", 2_000).is_allow());
     assert!(!ask(&engine, "ann", "book:pay", 2_000).is_allow());

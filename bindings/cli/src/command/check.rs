@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use fallgate::policy::bundle::Provenance;
 use serde_json::json;
 
-use super::{compile, counted, read_drill};
-use crate::arguments::FindingFormat;
+use super::{compile_trusting, counted, read_drill};
+use crate::arguments::{FindingFormat, Trusting};
 use crate::console::{Colours, Console, Exit, Failure, show_findings};
 use crate::finding::{Finding, Severity};
 use crate::pack::drill_files;
@@ -15,6 +16,7 @@ use crate::source::SourceFile;
 
 pub(super) fn run(
     pack: &Path,
+    trusting: &Trusting,
     format: FindingFormat,
     strict: bool,
     console: &mut Console<'_>,
@@ -22,9 +24,13 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let mut found: Vec<(Vec<Finding>, Vec<SourceFile>)> = Vec::new();
     let mut bundle = None;
-    match compile(pack) {
+    match compile_trusting(pack, trusting) {
         Ok(compiled) => {
-            found.push((compiled.warnings(), compiled.sources.files().to_vec()));
+            let mut findings = compiled.warnings();
+            if pack.is_file() && *compiled.bundle.provenance() == Provenance::Unsigned {
+                findings.push(unsigned());
+            }
+            found.push((findings, compiled.sources.files().to_vec()));
             bundle = Some(compiled.bundle);
         }
         Err(Failure::Findings(findings, files)) if !unreadable(&findings) => found.push((findings, files)),
@@ -56,9 +62,14 @@ pub(super) fn run(
                     .map(|(one, files)| report::to_json(one, files))
                     .collect()
             };
-            let bundle = bundle.as_ref().map(
-                |bundle| json!({ "name": bundle.name(), "revision": bundle.revision(), "id": bundle.id().to_string() }),
-            );
+            let bundle = bundle.as_ref().map(|bundle| {
+                let signers = match bundle.provenance() {
+                    Provenance::Signed { signers, .. } => signers.iter().map(ToString::to_string).collect(),
+                    _ => Vec::new(),
+                };
+                let id = bundle.id().to_string();
+                json!({ "name": bundle.name(), "revision": bundle.revision(), "id": id, "signers": signers })
+            });
             let output = json!({ "bundle": bundle, "errors": of(Severity::Error), "warnings": of(Severity::Warning) });
             writeln!(console.out, "{output:#}")?;
         }
@@ -73,6 +84,14 @@ pub(super) fn run(
         true => Ok(Exit::Denied),
         false => Ok(Exit::Fine),
     }
+}
+
+/// What is to be said of a bundle that an engine would take only from anybody.
+fn unsigned() -> Finding {
+    let mut finding =
+        Finding::with_code("bundle_unsigned", "nobody vouches for this bundle: no signature was verified");
+    finding.severity = Severity::Note;
+    finding.help("sign it with `fallgate sign`, and name a trust root with `--trust`")
 }
 
 /// Whether nothing could be checked, for want of a pack.

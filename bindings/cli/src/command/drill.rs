@@ -9,7 +9,8 @@ use fallgate::state::approvals::Close;
 use fallgate::state::events::{Event, EventKind};
 use fallgate::time::Monotonic;
 
-use super::{LoadedDrill, compile, counted, read_drill};
+use super::{LoadedDrill, compile_trusting, counted, read_drill};
+use crate::arguments::Trusting;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
 use crate::finding::Finding;
 use crate::pack::drill_files;
@@ -19,6 +20,7 @@ const WIDTH_MAX: usize = 60;
 
 pub(super) fn run(
     pack: &Path,
+    trusting: &Trusting,
     name: Option<&str>,
     console: &mut Console<'_>,
     colours: Colours,
@@ -28,7 +30,7 @@ pub(super) fn run(
         true => (pack_of(pack)?, vec![pack.to_owned()]),
         false => (pack.to_owned(), chosen(drill_files(pack)?, name)?),
     };
-    let compiled = compile(&folder)?;
+    let compiled = compile_trusting(&folder, trusting)?;
     if files.is_empty() {
         writeln!(console.out, "{} has no drills", compiled.bundle.name())?;
         return Ok(Exit::Fine);

@@ -16,7 +16,7 @@ use fallgate::value::Timestamp;
 use fallgate::{Config, Decision, Engine, Observation, Request};
 use serde_json::json;
 
-use super::{compile, explanation};
+use super::{compile_trusting, explanation};
 use crate::arguments::{Eval, Format};
 use crate::budget::FILE_BYTES_MAX;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
@@ -34,7 +34,7 @@ pub(super) fn run(eval: &Eval, console: &mut Console<'_>, colours: Colours) -> R
 }
 
 fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
-    let compiled = compile(pack)?;
+    let compiled = compile_trusting(pack, &eval.trusting)?;
     let bundle = &compiled.bundle;
     let wall = match &eval.at {
         Some(at) => instant(at)?,
@@ -191,7 +191,7 @@ fn input(path: &Path, console: &mut Console<'_>) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn instant(text: &str) -> Result<Wall, Failure> {
+pub(super) fn instant(text: &str) -> Result<Wall, Failure> {
     let nanos = text.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
     nanos.map(Wall::from_nanos).ok_or_else(|| {
         Failure::Usage(format!("{} is no timestamp; write RFC 3339, as in 2026-01-01T00:00:00Z", quoted(text)))

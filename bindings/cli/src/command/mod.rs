@@ -8,10 +8,13 @@ mod drill;
 mod eval;
 mod explanation;
 mod init;
+mod keys;
 mod print;
 #[cfg(feature = "serve")]
 mod serve;
+mod sign;
 mod test;
+mod verify;
 
 pub(crate) use explanation::closed;
 
@@ -20,14 +23,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use fallgate::drill::Drill;
-use fallgate::error::Code;
+use fallgate::error::{Code, quoted};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::time::Wall;
 
-use crate::arguments::{Arguments, Color, Command};
+use crate::arguments::{Arguments, Color, Command, Trusting};
 use crate::console::{Colours, Console, Exit, Failure};
 use crate::finding::{Finding, Severity};
-use crate::pack::{Loaded, load_drill, load_pack};
+use crate::pack::{Loaded, load_drill, load_pack, load_text};
+use crate::reading::{bytes_of, shown};
+use crate::signing::{follow, refusal};
 use crate::source::SourceMap;
 
 /// Runs the command line, and gives its exit code.
@@ -62,11 +68,25 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
     };
     let result = match &arguments.command {
         Command::Init { name } => init::run(name, console),
-        Command::Check { pack, format, strict } => check::run(pack, *format, *strict, console, colours),
-        Command::Test { pack, junit } => test::run(pack, junit.as_deref(), console, colours),
-        Command::Build { pack, output } => build::run(pack, output, console, colours),
+        Command::Check { pack, format, strict, trusting } => {
+            check::run(pack, trusting, *format, *strict, console, colours)
+        }
+        Command::Test { pack, junit, trusting } => test::run(pack, trusting, junit.as_deref(), console, colours),
+        #[cfg(feature = "opa")]
+        Command::Build { pack, output, keys, opa } if crate::opa::is_archive(pack) => {
+            build::run_opa(pack, opa, output, keys, console, colours)
+        }
+        #[cfg(feature = "opa")]
+        Command::Build { pack, opa, .. } if opa.says_something() => {
+            let message = format!("{} is no bundle of OPA, which alone has such options", quoted(&shown(pack)));
+            Err(Failure::Usage(message))
+        }
+        Command::Build { pack, output, keys, .. } => build::run(pack, output, keys, console, colours),
+        Command::Keys(keys) => keys::run(keys, console),
+        Command::Sign { file, keys, output } => sign::run(file, keys, output, console),
+        Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
-        Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
+        Command::Drill { pack, name, trusting } => drill::run(pack, trusting, name.as_deref(), console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]
@@ -90,6 +110,32 @@ impl Compiled {
         let found = self.bundle.warnings().iter();
         found.map(|warning| Finding::from_diagnostic(warning, Severity::Warning, &self.sources)).collect()
     }
+}
+
+/// Reads and compiles a pack, or verifies a signed bundle where somebody said whom to trust.
+fn compile_trusting(pack: &Path, trusting: &Trusting) -> Result<Compiled, Failure> {
+    let now = eval::machine_time();
+    match follow(&trusting.roots, now)? {
+        None => compile(pack),
+        Some(root) => compile_signed(pack, &Trust::keys(root), now),
+    }
+}
+
+/// Verifies and compiles a signed bundle.
+fn compile_signed(pack: &Path, trust: &Trust, now: Wall) -> Result<Compiled, Failure> {
+    let what = quoted(&shown(pack));
+    if pack.is_dir() {
+        let finding = Finding::error(Code::Unsigned, format!("{what} is a folder, which nobody can have signed"));
+        return Err(finding.help("build and sign it with `fallgate build --key`, and name the bundle").into());
+    }
+    let bytes = bytes_of(pack)?;
+    let bundle = Bundle::from_signed(&bytes, trust, &Limits::DEFAULT, now).map_err(|error| {
+        let findings = error.diagnostics().iter().map(|one| refusal(&what, one)).collect();
+        Failure::Findings(findings, Vec::new())
+    })?;
+    let text = String::from_utf8_lossy(bundle.bytes());
+    let Loaded { document, sources } = load_text(&shown(pack), &text)?;
+    Ok(Compiled { document, bundle, sources })
 }
 
 /// Reads and compiles a pack.

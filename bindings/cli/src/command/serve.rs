@@ -1,31 +1,37 @@
 //! `fallgate serve`: from what the operator says to a server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fallgate::Engine;
 use fallgate::authzen::metadata;
 use fallgate::drill::parse_status;
-use fallgate::policy::bundle::Bundle;
+use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::policy::trust::envelope::Envelope;
+use fallgate::policy::trust::root::TrustRoot;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::compile;
-use super::eval::members;
+use super::eval::{machine_time, members};
+use super::{Compiled, compile, compile_signed};
 use crate::arguments::Serve;
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
+use crate::reading::bytes_of;
 use crate::report;
 use crate::serve::settings::{Place, Settings, Token};
 use crate::serve::{CannotStart, Server};
+use crate::signing::follow;
 
 /// For how long one connection is kept at the most, so that who never reads an answer does not keep its place.
 const CONNECTION_AGE: Duration = Duration::from_secs(600);
 
 pub(super) fn run(serve: &Serve, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let bundle = compile(&serve.pack)?.bundle;
-    let settings = settings(serve, &bundle)?;
+    let trust = follow(&serve.trusting.roots, machine_time())?.map_or(Trust::unsigned_for_development(), Trust::keys);
+    let bundle = compiled(&serve.pack, &trust)?.bundle;
+    let settings = settings(serve, &bundle, trust)?;
     let (name, revision) = (bundle.name().to_owned(), bundle.revision());
     if settings.token.is_some() && settings.tls.is_none() && !is_private(&settings.place) {
         writeln!(
@@ -33,8 +39,8 @@ pub(super) fn run(serve: &Serve, console: &mut Console<'_>) -> Result<Exit, Fail
             "warning: the token travels in the clear: give --tls-cert and --tls-key, or a proxy that does TLS"
         )?;
     }
-    let pack = serve.pack.clone();
-    let reload = Arc::new(move || read_again(&pack));
+    let (pack, roots) = (serve.pack.clone(), serve.trusting.roots.clone());
+    let reload = Arc::new(move |engine: &Engine| read_again(&pack, &roots, engine));
     let server = Server::start(settings, bundle, reload).map_err(|CannotStart(why)| Finding::unreadable(why))?;
     writeln!(console.out, "{name} revision {revision} on {}", server.address())?;
     console.out.flush()?;
@@ -43,7 +49,7 @@ pub(super) fn run(serve: &Serve, console: &mut Console<'_>) -> Result<Exit, Fail
     Ok(Exit::Fine)
 }
 
-fn settings(serve: &Serve, bundle: &Bundle) -> Result<Settings, Failure> {
+fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Failure> {
     let place = match &serve.socket {
         Some(path) => Place::Unix(path.clone()),
         None => Place::Tcp(serve.listen),
@@ -70,6 +76,7 @@ fn settings(serve: &Serve, bundle: &Bundle) -> Result<Settings, Failure> {
         place,
         token,
         tls,
+        trust,
         public_url: serve.public_url.clone(),
         observed,
         connections_max: serve.connections_max,
@@ -111,9 +118,29 @@ fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Finding::unreadable(format!("{}: {error}", path.display())).into()
 }
 
+/// The pack by this trust: a folder or any bundle where anybody is trusted, else a signed bundle.
+fn compiled(pack: &Path, trust: &Trust) -> Result<Compiled, Failure> {
+    match trust.root() {
+        None => compile(pack),
+        Some(_) => compile_signed(pack, trust, machine_time()),
+    }
+}
+
 /// The bundle of the pack as it stands now, or the first thing that is wrong with it.
-fn read_again(pack: &Path) -> Result<Bundle, String> {
-    match compile(pack) {
+fn read_again(pack: &Path, roots: &[PathBuf], engine: &Engine) -> Result<Bundle, String> {
+    // The first root is what the server was started with; those after it speak for themselves.
+    for path in roots.iter().skip(1) {
+        let bytes = bytes_of(path).map_err(|finding| finding.message)?;
+        // Those that the engine has followed already were signed by keys that it may have given up since.
+        let held = engine.trust().root().map_or(0, TrustRoot::version);
+        let offered = Envelope::from_json(&bytes, &engine.config().limits)
+            .and_then(|envelope| TrustRoot::from_json(envelope.payload(), &engine.config().limits))
+            .map_err(|error| error.to_string())?;
+        if held < offered.version() {
+            engine.rotate_trust(&bytes, fallgate_clocks::now()).map_err(|error| error.to_string())?;
+        }
+    }
+    match compiled(pack, &engine.trust()) {
         Ok(compiled) => Ok(compiled.bundle),
         Err(Failure::Findings(findings, files)) => {
             let first = findings.first().map(|finding| report::one_line(finding, &files));

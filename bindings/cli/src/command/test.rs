@@ -6,7 +6,8 @@ use std::path::Path;
 use fallgate::drill::case::run_case;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{compile, counted, read_drill};
+use super::{compile_trusting, counted, read_drill};
+use crate::arguments::Trusting;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
 use crate::finding::Finding;
 use crate::pack::drill_files;
@@ -21,11 +22,12 @@ struct Outcome {
 
 pub(super) fn run(
     pack: &Path,
+    trusting: &Trusting,
     junit: Option<&Path>,
     console: &mut Console<'_>,
     colours: Colours,
 ) -> Result<Exit, Failure> {
-    let compiled = compile(pack)?;
+    let compiled = compile_trusting(pack, trusting)?;
     let bundle = &compiled.bundle;
     let files = drill_files(pack)?;
     let policy = bundle.policy();

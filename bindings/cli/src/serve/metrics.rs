@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use fallgate::policy::bundle::{Bundle, Provenance};
 use fallgate::{Engine, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +27,7 @@ pub(super) struct Metrics {
     reloads: Family<Labels<1>, Counter>,
     pub(super) connections: Gauge,
     revision: Gauge<u64, AtomicU64>,
+    unsigned: Gauge<u64, AtomicU64>,
     cached: Gauge<u64, AtomicU64>,
     events_dropped: Gauge<u64, AtomicU64>,
     clock_went_back: Gauge<u64, AtomicU64>,
@@ -46,6 +48,7 @@ impl Metrics {
             reloads: Family::default(),
             connections: Gauge::default(),
             revision: Gauge::default(),
+            unsigned: Gauge::default(),
             cached: Gauge::default(),
             events_dropped: Gauge::default(),
             clock_went_back: Gauge::default(),
@@ -59,6 +62,8 @@ impl Metrics {
         registry.register("reloads", "Times that the pack was read again, by outcome", metrics.reloads.clone());
         registry.register("connections", "Connections that are open", metrics.connections.clone());
         registry.register("bundle_revision", "The revision of the active bundle", metrics.revision.clone());
+        let help = "Whether the active bundle is one that no trusted key has signed";
+        registry.register("bundle_unsigned", help, metrics.unsigned.clone());
         registry.register("cached_decisions", "Cached decisions held", metrics.cached.clone());
         registry.register(
             "events_dropped",
@@ -99,7 +104,9 @@ impl Metrics {
     /// The text, with what the engine and the log have counted.
     pub(super) fn text(&self, engine: &Engine, lines_dropped: u64) -> Result<String, std::fmt::Error> {
         let counters = engine.counters();
-        self.revision.set(engine.bundle().map_or(0, |bundle| bundle.revision()));
+        let bundle = engine.bundle();
+        self.revision.set(bundle.as_ref().map_or(0, Bundle::revision));
+        self.unsigned.set(bundle.is_some_and(|bundle| *bundle.provenance() == Provenance::Unsigned).into());
         self.cached.set(counters.cached_decisions);
         self.events_dropped.set(counters.events_dropped);
         self.clock_went_back.set(counters.clock_went_back);

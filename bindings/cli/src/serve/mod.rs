@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use fallgate::Engine;
 use fallgate::policy::bundle::Bundle;
 
 use settings::Settings;
@@ -27,8 +28,9 @@ use state::State;
 /// How often the writer of the log looks whether the server has ended, where there is nothing to write.
 const LINES_PAUSE: Duration = Duration::from_millis(50);
 
-/// How the pack is read again: the new bundle, or why there is none, in a line.
-pub type Reload = Arc<dyn Fn() -> Result<Bundle, String> + Send + Sync>;
+/// How the pack is read again for an engine: the new bundle, or why there is none, in a line. Where the engine trusts keys,
+/// the trust roots are followed first.
+pub type Reload = Arc<dyn Fn(&Engine) -> Result<Bundle, String> + Send + Sync>;
 
 /// A server that listens, and has not begun to answer.
 pub struct Server {

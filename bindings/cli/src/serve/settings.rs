@@ -19,6 +19,8 @@ pub struct Settings {
     pub tls: Option<Arc<ServerConfig>>,
     /// The address that the metadata tell; else the one that a connection came in by.
     pub public_url: Option<String>,
+    /// Whose bundles the server's engine takes.
+    pub trust: fallgate::policy::bundle::Trust,
     /// What is observed at the start: signals, and their status.
     pub observed: Vec<(String, fallgate::condition::Status)>,
     /// Connections at once; more wait to be accepted.

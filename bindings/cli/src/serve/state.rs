@@ -46,6 +46,7 @@ pub(super) struct Told {
 impl State {
     pub(super) fn new(settings: Settings, bundle: Bundle, reload: Reload, log: Log) -> Result<Self, CannotStart> {
         let mut config = Config::default();
+        config.trust = settings.trust.clone();
         getrandom::fill(&mut config.key)
             .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
         let engine = Engine::new(config);
@@ -127,7 +128,11 @@ impl State {
     /// Reads the pack again. Where that fails, the bundle that is active stays.
     pub(super) async fn read_again(self: Arc<Self>) {
         let reload = Arc::clone(&self.reload);
-        let read = tokio::task::spawn_blocking(move || reload()).await;
+        let read = tokio::task::spawn_blocking({
+            let state = Arc::clone(&self);
+            move || reload(&state.engine)
+        })
+        .await;
         let activated = read.map_err(|_| "it failed".to_owned()).and_then(|read| read).and_then(|bundle| {
             let told = format!("{} revision {}", bundle.name(), bundle.revision());
             self.engine.activate(bundle, fallgate_clocks::now()).map(|()| told).map_err(|error| error.to_string())

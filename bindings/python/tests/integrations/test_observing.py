@@ -144,6 +144,6 @@ def test_events_are_logged(pack: dict[str, Any], caplog: pytest.LogCaptureFixtur
     engine = fallgate.Engine.open(pack, now=START)
     engine.observe("idp", "failed", now=START)
     with caplog.at_level(logging.INFO, "fallgate"):
-        assert log_events(engine) == 2
-    assert [record.getMessage() for record in caplog.records] == ["bundle_activated", "signal_changed"]
-    assert caplog.records[1].__dict__["fallgate_event"]["to"] == "failed"
+        assert log_events(engine) == 3
+    assert [record.getMessage() for record in caplog.records] == ["bundle_activated", "bundle_unsigned", "signal_changed"]
+    assert caplog.records[2].__dict__["fallgate_event"]["to"] == "failed"
