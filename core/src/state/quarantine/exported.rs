@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_apart_as_it_was_made() {
-        for (kind, first, second) in [(0, "user", "ann"), (3, "host", ""), (4, "tenant", "a:b"), (5, "", ""), (6, "true", "")] {
+        for (kind, first, second) in
+            [(0, "user", "ann"), (3, "host", ""), (4, "tenant", "a:b"), (5, "", ""), (6, "true", "")]
+        {
             assert_eq!(parts(&key(kind, first, second)), Some((kind, first, second)));
         }
     }
