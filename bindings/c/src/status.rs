@@ -168,7 +168,7 @@ pub enum fallgate_status {
     FALLGATE_STATUS_LOSES_FLAG = 44,
     /// Another bundle of this name and revision was active.
     FALLGATE_STATUS_SAME_REVISION = 45,
-    /// Something is quarantined by a condition, or in a scope, that the bundle could not keep.
+    /// Something is quarantined by a condition that the bundle cannot keep.
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     /// An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
