@@ -1,4 +1,5 @@
-//! `docs/SPEC.md` against the repository: every rule has a law, and whatever the page names is there.
+//! `docs/SPEC.md` and `docs/PROOF.md` against the repository: every rule and every lemma has a law, and whatever the pages
+//! name is there.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects)]
@@ -7,6 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 const PAGE: &str = include_str!("../../docs/SPEC.md");
+
+const PROOF: &str = include_str!("../../docs/PROOF.md");
 
 /// What a page refers to, by the word before it.
 const KINDS: [&str; 4] = ["Law: ", "Drill: ", "Case: ", "Code: "];
@@ -18,10 +21,11 @@ struct Part<'p> {
     text: &'p str,
 }
 
-/// What is wrong with a page, one line each; `read` gives the text of a file of the repository.
-fn faults(page: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+/// What is wrong with the pages, one line each; `read` gives the text of a file of the repository.
+fn faults(page: &str, proof: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut faults = Vec::new();
-    let (rules, lemmas) = parts(page, &mut faults);
+    let rules = rules(page, &mut faults);
+    let lemmas = lemmas(proof, &mut faults);
     let known: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
     for part in rules.iter().chain(&lemmas) {
         let laws = references(part.text, "Law: ");
@@ -33,27 +37,27 @@ fn faults(page: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
         }
     }
     for kind in KINDS {
-        for reference in references(page, kind) {
+        for reference in references(page, kind).into_iter().chain(references(proof, kind)) {
             faults.extend(missing(kind, reference, read).map(|why| format!("{kind}`{reference}`: {why}")));
         }
     }
-    for mention in mentions(page) {
-        if !known.contains(mention) {
+    for mention in mentions(page).union(&mentions(proof)) {
+        if !known.contains(*mention) {
             faults.push(format!("{mention} is mentioned, and is no rule"));
         }
     }
     faults
 }
 
-/// The rules and the lemmas, with what is wrong with their numbers.
-fn parts<'p>(page: &'p str, faults: &mut Vec<String>) -> (Vec<Part<'p>>, Vec<Part<'p>>) {
-    let (mut rules, mut lemmas) = (Vec::new(), Vec::new());
+/// The rules, with what is wrong with their numbers.
+fn rules<'p>(page: &'p str, faults: &mut Vec<String>) -> Vec<Part<'p>> {
+    let mut rules = Vec::new();
     let chapters = page.split("\n## ").skip(1);
     for (chapter, number) in chapters.zip(1_usize..) {
         if !chapter.starts_with(&format!("{number}. ")) {
             faults.push(format!("chapter {number} was expected at `{}`", first_line(chapter)));
         }
-        let (before, of_chapter) = (rules.len(), lemmas.len());
+        let before = rules.len();
         for (text, place) in chapter.split("\n**S-").skip(1).zip(1_usize..) {
             let name = format!("S-{number}.{place}");
             let numbered = text.strip_prefix(&format!("{number}.{place}**"));
@@ -62,19 +66,25 @@ fn parts<'p>(page: &'p str, faults: &mut Vec<String>) -> (Vec<Part<'p>>, Vec<Par
                 None => faults.push(format!("{name} was expected at `S-{}`", first_line(text))),
             }
         }
-        for text in chapter.split("\n### Lemma ").skip(1) {
-            let name = format!("Lemma {}", lemmas.len() + 1);
-            if !format!("Lemma {text}").starts_with(&format!("{name}: ")) {
-                faults.push(format!("{name} was expected at `Lemma {}`", first_line(text)));
-            }
-            let text = text.split("\n### ").next().unwrap_or(text);
-            lemmas.push(Part { name, text });
-        }
-        if rules.len() == before && lemmas.len() == of_chapter {
+        if rules.len() == before {
             faults.push(format!("chapter {number} has no rule"));
         }
     }
-    (rules, lemmas)
+    rules
+}
+
+/// The lemmas, with what is wrong with their numbers.
+fn lemmas<'p>(proof: &'p str, faults: &mut Vec<String>) -> Vec<Part<'p>> {
+    let mut lemmas = Vec::new();
+    for text in proof.split("\n## Lemma ").skip(1) {
+        let name = format!("Lemma {}", lemmas.len() + 1);
+        if !format!("Lemma {text}").starts_with(&format!("{name}: ")) {
+            faults.push(format!("{name} was expected at `Lemma {}`", first_line(text)));
+        }
+        let text = text.split("\n## ").next().unwrap_or(text);
+        lemmas.push(Part { name, text });
+    }
+    lemmas
 }
 
 fn first_line(text: &str) -> &str {
@@ -140,9 +150,10 @@ fn mentions(page: &str) -> BTreeSet<&str> {
 #[test]
 fn every_rule_has_its_law_and_what_is_named_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the repository");
-    let faults = faults(PAGE, &|path: &str| std::fs::read_to_string(root.join(path)).ok());
-    assert!(faults.is_empty(), "docs/SPEC.md:\n{}", faults.join("\n"));
-    let rules = parts(PAGE, &mut Vec::new()).0;
+    let faults = faults(PAGE, PROOF, &|path: &str| std::fs::read_to_string(root.join(path)).ok());
+    assert!(faults.is_empty(), "docs/SPEC.md, docs/PROOF.md:\n{}", faults.join("\n"));
+    assert!(lemmas(PROOF, &mut Vec::new()).len() > 5);
+    let rules = rules(PAGE, &mut Vec::new());
     println!("{} rules", rules.len());
     assert!(rules.len() > 100, "only {} rules were found", rules.len());
 }
@@ -162,8 +173,9 @@ fn each_fault_is_found() {
     };
     let page = "# Page\n\n## 1. First\n\n**S-1.1** This is said of everything.\nLaw: `a.rs::one`, `a.rs::tests::three`. Drill: `p/drills/d.yaml`.\n\n\
                 **S-1.2** As S-1.1 says of everything.\nLaw: `a.rs::one`. Case: `p/tests/c.yaml::a case`.\n\n\
-                ## 2. Second\n\n### Lemma 1: so it is\n\nBecause of what S-1.2 says.\nCode: `a.rs`. Law: `a.rs::one`.\n\n### Theorem\n\nAll.\n";
-    assert_eq!(faults(page, &read), Vec::<String>::new());
+                ## 2. Second\n\n**S-2.1** And this is said of it too.\nLaw: `a.rs::one`.\n";
+    let proof = "# Proof\n\n## Lemma 1: so it is\n\nBecause of what S-1.2 says.\nCode: `a.rs`. Law: `a.rs::one`.\n\n## Theorem\n\nAll.\n";
+    assert_eq!(faults(page, proof, &read), Vec::<String>::new());
     for (good, bad, found) in [
         ("Law: `a.rs::one`, `a.rs::tests::three`. ", "", "S-1.1 has no law"),
         ("Code: `a.rs`. Law: `a.rs::one`.", "Code: `a.rs`.", "Lemma 1 has no law"),
@@ -188,10 +200,10 @@ fn each_fault_is_found() {
         ("::a case", "::another case", "Case: `p/tests/c.yaml::another case`: the file has no such case"),
         ("Code: `a.rs`", "Code: `b.rs`", "Code: `b.rs`: there is no such file"),
     ] {
-        assert!(page.contains(good), "`{good}`");
-        let found_here = faults(&page.replacen(good, bad, 1), &read);
+        assert!(page.contains(good) || proof.contains(good), "`{good}`");
+        let found_here = faults(&page.replacen(good, bad, 1), &proof.replacen(good, bad, 1), &read);
         assert!(found_here.iter().any(|fault| fault == found), "`{good}` -> `{bad}`: {found_here:?}");
     }
-    let (rules, lemma) = page.split_once("### Lemma").expect("there is a lemma");
-    assert_eq!(faults(rules, &read), ["chapter 2 has no rule"], "without `{lemma}`");
+    let (rules, last) = page.split_once("**S-2.1**").expect("there is a rule");
+    assert_eq!(faults(rules, proof, &read), ["chapter 2 has no rule"], "without `{last}`");
 }

@@ -89,6 +89,10 @@ enum fallgate_status
     FALLGATE_STATUS_LOSES_POSTURE = 43,
     // A flag is set that the bundle has not.
     FALLGATE_STATUS_LOSES_FLAG = 44,
+    // Another bundle of this name and revision was active.
+    FALLGATE_STATUS_SAME_REVISION = 45,
+    // Something is quarantined by a condition that the bundle cannot keep.
+    FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     // An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     // A policy is refused for a cause that this header has no number for; the message has the code.
@@ -129,6 +133,22 @@ enum fallgate_status
     FALLGATE_STATUS_INVALID_KEY = 133,
     FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
     FALLGATE_STATUS_UNKNOWN_GROUP = 135,
+    FALLGATE_STATUS_TRAILING_DATA = 136,
+    FALLGATE_STATUS_UNSIGNED = 137,
+    FALLGATE_STATUS_STRIPPED = 138,
+    FALLGATE_STATUS_UNDER_SIGNED = 139,
+    FALLGATE_STATUS_SIGNED_TWICE = 140,
+    FALLGATE_STATUS_ALTERED = 141,
+    FALLGATE_STATUS_WRONG_PAYLOAD_TYPE = 142,
+    FALLGATE_STATUS_UNKNOWN_KEY = 143,
+    FALLGATE_STATUS_REVOKED_KEY = 144,
+    FALLGATE_STATUS_KEY_EXPIRED = 145,
+    FALLGATE_STATUS_KEY_NOT_YET_VALID = 146,
+    FALLGATE_STATUS_UNKNOWN_ALGORITHM = 147,
+    FALLGATE_STATUS_WEAK_KEY = 148,
+    FALLGATE_STATUS_WRONG_KEY_ID = 149,
+    FALLGATE_STATUS_BUNDLE_REVOKED = 150,
+    FALLGATE_STATUS_OLDER_TRUST = 151,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -266,6 +286,14 @@ typedef struct fallgate_text fallgate_text;
 typedef struct fallgate_limits {
     // Bytes of a bundle.
     uint64_t bundle_bytes_max;
+    // Signatures of one envelope.
+    uint64_t signatures_max;
+    // Bytes of a trust root.
+    uint64_t trust_bytes_max;
+    // Keys of a trust root.
+    uint64_t trust_keys_max;
+    // Keys and bundles that a trust root revokes, together.
+    uint64_t revocations_max;
     // Rules of a bundle.
     uint64_t rules_max;
     // Actions that a bundle declares.
@@ -280,6 +308,8 @@ typedef struct fallgate_limits {
     uint64_t scope_instances_max;
     // Quarantines at a time, and as many revocations; beyond, all is quarantined.
     uint64_t quarantines_max;
+    // Bytes of an exported state.
+    uint64_t state_bytes_max;
     // Approvers that a bundle declares; and secrets whose used codes are remembered.
     uint64_t approvers_max;
     // Flags that a bundle declares.
@@ -288,8 +318,10 @@ typedef struct fallgate_limits {
     uint64_t proposals_max;
     // Overrides that are remembered; beyond, none is granted.
     uint64_t overrides_max;
-    // Bytes of an exported state.
-    uint64_t state_bytes_max;
+    // Quarantines by a condition at a time; beyond, all is quarantined.
+    uint64_t quarantine_conditions_max;
+    // Calls under way that one guard remembers; beyond, the oldest counts as failed.
+    uint64_t permits_max;
     // Attributes that a bundle reads.
     uint64_t slots_max;
     // Bytes of one condition.
@@ -773,8 +805,9 @@ fallgate_status fallgate_engine_bundle(const struct fallgate_engine *engine,
 // Ownership: `*outcome` becomes the caller's, who frees it with fallgate_text_free; `*error` too, where `error` is not NULL
 // and the call fails. The operation is read and not kept. NULL for `outcome`: what it came to is not told. NULL for `engine`
 // or `operation`: FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks.
-// Failure: `*outcome` is NULL, and nothing was done. FALLGATE_STATUS_OPERATION_REFUSED, and the cause from
-// fallgate_error_code: "malformed_operation" for bytes that are no operation. Threads: any number at once.
+// Failure: `*outcome` is NULL, and nothing was done, but that a state which does not verify puts the strictest posture in
+// force. FALLGATE_STATUS_OPERATION_REFUSED, and the cause from fallgate_error_code: "malformed_operation" for bytes that
+// are no operation. Threads: any number at once.
 FALLGATE_MUST_USE
 fallgate_status fallgate_engine_operate(const struct fallgate_engine *engine,
                                         const char *operation,

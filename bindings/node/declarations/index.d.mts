@@ -2,6 +2,7 @@ export type EvaluationResponse = import('./lib/decision.js').EvaluationResponse;
 export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
 export type Approved = import('./lib/words.js').Approved;
+export type CallOutcome = import('./lib/words.js').CallOutcome;
 export type Counters = import('./lib/words.js').Counters;
 export type DrillReport = import('./lib/words.js').DrillReport;
 export type DrillStep = import('./lib/words.js').DrillStep;
@@ -33,6 +34,7 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/decision.js').Obligation} Obligation */
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
+/** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DrillReport} DrillReport */
 /** @typedef {import('./lib/words.js').DrillStep} DrillStep */

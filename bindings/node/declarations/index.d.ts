@@ -9,6 +9,7 @@ export type EvaluationResponse = import('./lib/decision.js').EvaluationResponse;
 export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
 export type Approved = import('./lib/words.js').Approved;
+export type CallOutcome = import('./lib/words.js').CallOutcome;
 export type Counters = import('./lib/words.js').Counters;
 export type DrillReport = import('./lib/words.js').DrillReport;
 export type DrillStep = import('./lib/words.js').DrillStep;

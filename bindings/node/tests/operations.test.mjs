@@ -113,7 +113,7 @@ test('events say what operators did', () => {
   engine.enterPosture('shut', { scope: 'tenant:acme', ...at(1) })
   refuses(() => engine.leavePosture('read-only', at(2)), 'not_entered')
   engine.quarantine({ subject: { type: 'user', id: 'ann' } }, { reason: 'a stolen laptop', ...at(3) })
-  const told = [...engine.events()].slice(1).map(({ at: _, ...event }) => event)
+  const told = [...engine.events()].map(({ at: _, ...event }) => event).filter(({ code }) => !code.startsWith('bundle_'))
   assert.deepEqual(told, [
     { code: 'posture_entered', posture: 'shut', scope: 'tenant:acme', cause: 'operator' },
     { code: 'posture_kept', posture: 'read-only', cause: 'not_entered' },
@@ -393,7 +393,6 @@ test('guards are asked before a call, and told after it', () => {
   assert.ok(engine.acquire('gateway', at(1_013)) > probe)
   engine.acquire('quota', { key: 'ann', ...at(2_000) })
   refuses(() => engine.acquire('quota', { key: 'ann', ...at(2_001) }), 'used_up')
-  refuses(() => engine.acquire('quota', at(2_001)), 'key_missing')
   const call = engine.acquire('tries', at(2_002))
   const wait = engine.retry('tries', call, 'timeout', at(2_002))
   assert.ok(Number.isInteger(wait) && wait >= 0 && wait <= 100, String(wait))

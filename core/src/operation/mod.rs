@@ -243,7 +243,12 @@ impl Operation {
 /// A reader's message with what it quotes from the input cut to a length.
 fn quoted_parts(text: &str) -> String {
     let part = |(at, part): (usize, &str)| if at % 2 == 1 { quoted(part) } else { part.chars().take(200).collect() };
-    text.split('`').enumerate().map(part).collect()
+    let text: String = text.split('`').enumerate().map(part).collect();
+    // Every verb that there is would follow what was none of them.
+    match text.split_once(", expected one of ") {
+        Some((start, _)) => format!("{start}; docs/formats/operation.schema.json has them all"),
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ export type Proof = import('./words.js').Proof;
 export type Approved = import('./words.js').Approved;
 export type Overview = import('./words.js').Overview;
 export type Restored = import('./words.js').Restored;
+export type CallOutcome = import('./words.js').CallOutcome;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -50,6 +51,7 @@ export type Restored = import('./words.js').Restored;
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Overview} Overview */
 /** @typedef {import('./words.js').Restored} Restored */
+/** @typedef {import('./words.js').CallOutcome} CallOutcome */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -356,6 +358,70 @@ declare class Engine {
      * @throws {FallgateError} where it is not active.
      */
     resign(options?: Timed): void;
+    /**
+     * Asks a guard, by the name of its signal, whether a call may be made.
+     *
+     * @param {string} signal
+     * @param {Timed & { key?: string }} [options] `key`: what a limiter tells calls apart by.
+     * @returns {bigint} The permit to report.
+     * @throws {FallgateError} where the call is not to be made: its `code` says why, as `open`, `full` or `used_up`.
+     */
+    acquire(signal: string, options?: Timed & {
+        key?: string;
+    }): bigint;
+    /**
+     * Tells a guard what a call came to.
+     *
+     * @param {string} signal
+     * @param {bigint} permit
+     * @param {CallOutcome} outcome
+     * @param {Timed & { took?: string }} [options] `took`: how long, as in `250ms`; left out, the time since the permit.
+     * @returns {'taken' | 'ignored'} Ignored, where the permit is none of its own any more.
+     * @throws {FallgateError}
+     */
+    report(signal: string, permit: bigint, outcome: CallOutcome, options?: Timed & {
+        took?: string;
+    }): 'taken' | 'ignored';
+    /**
+     * Asks for how long to wait before a call is tried again.
+     *
+     * @param {string} signal
+     * @param {bigint} permit
+     * @param {string} outcome What the last try came to, in the host's own word, as `timeout`.
+     * @param {Timed} [options]
+     * @returns {number} Milliseconds.
+     * @throws {FallgateError} where it must not be tried again.
+     */
+    retry(signal: string, permit: bigint, outcome: string, options?: Timed): number;
+    /**
+     * Takes something once.
+     *
+     * @param {string} signal
+     * @param {string} key What tells it apart.
+     * @param {Date | string} madeAt When it was made.
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} for a repeat, and beyond the window.
+     */
+    firstSeen(signal: string, key: string, madeAt: Date | string, options?: Timed): void;
+    /**
+     * Keeps every call away from the dependency of a breaker, until it is released.
+     *
+     * @param {string} signal
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is no breaker.
+     */
+    forceOpen(signal: string, options?: Timed): void;
+    /**
+     * Lets go of a breaker that was forced open: it is half-open then.
+     *
+     * @param {string} signal
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    release(signal: string, options?: Timed): void;
     /**
      * How things stand, for people who have to act. What is due is done first.
      *

@@ -42,9 +42,10 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax'
+ *   | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
  *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
- *   | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'stateBytesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
  *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
@@ -74,6 +75,7 @@
  * @property {Status} [from] Of a signal that changed: what it was.
  * @property {Status} [to] Of a signal that changed: what it is.
  * @property {Observed} [outcome] Of an observation that was not taken: why.
+ * @property {string} [guard] Of a signal that is a guard: where that stands.
  * @property {string} [posture] Of a posture: its name.
  * @property {string} [scope] Of a posture: where, unless it is everywhere.
  * @property {string} [selector] Of a quarantine or a revocation: what it selects.
@@ -93,7 +95,8 @@
 /**
  * What is quarantined.
  *
- * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | 'everything'} Quarry
+ * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | { readonly when: string } | 'everything'} Quarry
+ *   `when` is a CEL condition.
  */
 /**
  * Where a posture is meant; left out, everywhere.
@@ -125,6 +128,7 @@
  * @property {string} instance The engine that wrote it.
  * @property {number | null} elapsedMs How many milliseconds have passed since at the most; null where the clocks cannot tell.
  */
+/** @typedef {'success' | 'failure' | 'ignored'} CallOutcome */
 /**
  * How things stand, for people who have to act.
  *
@@ -134,6 +138,7 @@
  * @property {readonly Readonly<Record<string, any>>[]} proposals Those that wait: `proposal` (the id), `operation`, `by`, `reason`, `approvals`, `need`, `from`, `expires_in_ms`.
  * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
+ * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
  */
 /**
  * How a quarantine is begun.
@@ -279,7 +284,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'stateBytesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -341,6 +346,10 @@ export type Event = {
      */
     outcome?: Observed;
     /**
+     * Of a signal that is a guard: where that stands.
+     */
+    guard?: string;
+    /**
      * Of a posture: its name.
      */
     posture?: string;
@@ -370,6 +379,8 @@ export type Quarry = {
     readonly resource: Named;
 } | {
     readonly scope: string;
+} | {
+    readonly when: string;
 } | 'everything';
 export type InScope = Timed & {
     scope?: string;
@@ -416,6 +427,7 @@ export type Restored = {
      */
     elapsedMs: number | null;
 };
+export type CallOutcome = 'success' | 'failure' | 'ignored';
 export type Overview = {
     /**
      * That of the whole system; null where no bundle is active.
@@ -449,6 +461,10 @@ export type Overview = {
         expires_in_ms: number;
         expired: boolean;
     }[];
+    /**
+     * How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
+     */
+    guards: readonly Readonly<Record<string, any>>[];
 };
 export type QuarantineTerms = {
     /**
