@@ -297,10 +297,10 @@ fn what_the_pack_would_refuse_is_refused_at_once() {
     let base = format!("approve propose {PAYMENTS} --reason why --at {at} -o @no.json");
     let by = "--by sre-1 --key @sre-1.key";
     for (rest, code) in [
-        (format!("--leave read-only --by sre-9 --key @sre-1.key"), "unknown_approver"),
-        (format!("--leave read-only --by sre-2 --key @sre-1.key"), "bad_signature"),
-        (format!("--leave read-only --by sre-1 --code 123456"), "proof_missing"),
-        (format!("--leave read-only --by sec-3 --code 12345"), "bad_code"),
+        ("--leave read-only --by sre-9 --key @sre-1.key".to_owned(), "unknown_approver"),
+        ("--leave read-only --by sre-2 --key @sre-1.key".to_owned(), "bad_signature"),
+        ("--leave read-only --by sre-1 --code 123456".to_owned(), "proof_missing"),
+        ("--leave read-only --by sec-3 --code 12345".to_owned(), "bad_code"),
         (format!("--leave lockdown {by}"), "no_approvals_declared"),
         (format!("--leave nowhere {by}"), "unknown_posture"),
         (format!("--leave read-only {by} --valid 25h"), "open_too_long"),
@@ -320,8 +320,8 @@ fn what_the_pack_would_refuse_is_refused_at_once() {
     assert!(said.contains("help: it is left by an operator's word"), "{said}");
     // Half a command line.
     for rest in [
-        format!("{by}"),
-        format!("--leave read-only --by sre-1"),
+        by.to_owned(),
+        "--leave read-only --by sre-1".to_owned(),
         format!("--leave read-only {by} --code 123456"),
         format!("--leave read-only {by} --uses 3"),
         format!("--leave read-only {by} --for 3m"),
@@ -384,6 +384,54 @@ fn what_is_shown_to_who_signs_cannot_hide_anything() {
     let ran = desk.run_with(&sign, proposal.to_string().as_bytes());
     let because = r"  because   fine\u{1b}[2K\r\u{202e}eslaf\nuntil never";
     assert!(ran.err.lines().any(|line| line == because), "{}", ran.err);
+}
+
+#[test]
+fn a_flag_is_set_and_cleared_by_what_the_command_writes() {
+    let desk = Desk::new();
+    let keys = fs::read_to_string(format!("{PAYMENTS}/pack.yaml")).unwrap();
+    let key = |name: &str| keys.lines().find(|line| line.trim_start().starts_with(name)).unwrap().trim().to_owned();
+    let pack = desk.path("pack");
+    fs::create_dir(&pack).unwrap();
+    let text = format!(
+        "fallgate: 1\nname: shop\nrevision: 1\nactions:\n  order:read: {{ class: read }}\nrules:\n  - {{ id: all, effect: allow, \
+         action: \"order:read\" }}\npostures:\n  - {{ name: shut, rank: 1, permits: none, leave: {{}} }}\napprovers:\n  sre:\n    \
+         {}\n    {}\nflags:\n  closed: {{ posture: shut, owner: sre, max_age: 1h, approvals: {{ need: 1, from: sre }} }}\n",
+        key("sre-1:"),
+        key("sre-2:")
+    );
+    fs::write(format!("{pack}/pack.yaml"), text).unwrap();
+    let engine = engine(&pack);
+    for change in ["--set-flag closed --for 30m", "--clear-flag closed"] {
+        let by = format!("--by sre-1 --key @sre-1.key --reason why --nonce n --at {}", when(0));
+        let id = desk.done(&format!("approve propose @pack {change} {by} -o @p.json"));
+        desk.sign("sre-2", 1, "yes.json");
+        // To clear it counts though nobody has set it where it is checked.
+        let check = desk.done(&format!("approve check @pack @p.json @yes.json --at {}", when(2)));
+        assert!(check.ends_with("\n  counts   sre-2\n1 of 1 from sre: enough"), "{check}");
+        assert_eq!(operate(&engine, &desk.json("p.json"), 3), json!({ "proposed": id }));
+        assert_eq!(operate(&engine, &desk.json("yes.json"), 4)["approved"]["waits_for"], Value::Null, "{change}");
+        // A posture does not go with its flag: it can be left then.
+        assert_eq!(engine.posture(None).unwrap().as_str(), "shut");
+    }
+    assert!(engine.leave_posture("shut", None, at(5)).is_ok(), "no flag holds it any more");
+}
+
+#[test]
+fn with_a_trust_root_only_a_signed_pack_says_who_approves() {
+    let desk = Desk::new();
+    desk.done("keys new -o @release");
+    desk.done("keys trust --key @release.pub -o @trust.json");
+    desk.done(&format!("build {PAYMENTS} --key @release -o @signed.json"));
+    desk.propose("--leave read-only --by sre-1 --key @sre-1.key");
+    let of_the_folder = desk.json("p.json");
+    let rest = format!("--leave read-only --reason why --nonce n --by sre-1 --key @sre-1.key --at {}", when(0));
+    desk.done(&format!("approve propose @signed.json --trust @trust.json {rest} -o @p.json"));
+    assert_eq!(desk.json("p.json"), of_the_folder, "the same pack, the same proposal");
+    desk.sign("sre-2", 1, "yes.json");
+    let check = |pack: &str| format!("approve check {pack} --trust @trust.json @p.json @yes.json --at {}", when(2));
+    desk.done(&check("@signed.json"));
+    assert_eq!(desk.refused(&check(PAYMENTS)), (3, "unsigned".to_owned()));
 }
 
 #[test]
