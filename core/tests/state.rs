@@ -140,6 +140,19 @@ fn what_was_exported_is_in_force_again() {
 }
 
 #[test]
+fn a_restore_that_cannot_be_read_is_a_state_that_does_not_verify() {
+    let long = format!(r#"{{ "restore_state": {{"state": "{}"}}}}"#, "x".repeat(64 << 20));
+    for bytes in [long.as_bytes(), br#"{"restore_state": {"state": 5}}"#, br#"{"restore_state"#] {
+        let engine = engine(at(0));
+        assert!(engine.operate_json(bytes, at(1)).is_err());
+        assert_eq!(engine.posture(None).unwrap().as_str(), if bytes.len() > 16 { "lockdown" } else { "normal" });
+    }
+    let engine = engine(at(0));
+    assert_eq!(engine.operate_json(br#"{"enter_postures": {}}"#, at(1)).unwrap_err().code(), "malformed_operation");
+    assert_eq!(engine.posture(None).unwrap().as_str(), "normal");
+}
+
+#[test]
 fn a_quarantine_by_a_condition_is_in_force_again() {
     let active = engine(at(0));
     quarantine(&active, Selector::When("subject.id == 'zoe'"), Some(60_000), at(1_000));

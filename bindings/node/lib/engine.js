@@ -307,6 +307,7 @@ class Engine extends Operator {
   /**
    * Does an operation, and says what it came to. The methods that are named after operations call it.
    *
+   * @override
    * @param {Operation | string | Uint8Array} operation An object with one member, named after what is done; or its JSON.
    * @param {Timed} [options]
    * @returns {Readonly<Record<string, any>>} Empty where there is nothing to say but that it was done.

@@ -98,6 +98,21 @@ impl Engine {
     /// # Errors
     /// As [`Engine::operate`], and [`OperationError::Malformed`].
     pub fn operate_json(&self, bytes: &[u8], now: Now) -> Result<Outcome, OperationError> {
-        self.operate(&Operation::from_json(bytes, &self.config.limits)?, now)
+        match Operation::from_json(bytes, &self.config.limits) {
+            Ok(operation) => self.operate(&operation, now),
+            Err(error) => {
+                // A state that is too long to be read is a state that does not verify.
+                if would_restore(bytes) {
+                    self.restore_state(&[], None, now)?;
+                }
+                Err(error)
+            }
+        }
     }
+}
+
+/// Whether bytes that are no operation begin as that of a restored state does.
+fn would_restore(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(16).collect();
+    start.starts_with(br#"{"restore_state""#)
 }
