@@ -76,6 +76,8 @@ pub mod operation;
 
 pub mod resilience;
 
+pub mod telemetry;
+
 pub mod engine;
 
 pub mod drill;

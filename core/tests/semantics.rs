@@ -318,7 +318,6 @@ fn what_is_to_come_is_refused_by_its_name() {
         ("", "overrides"),
         ("", "audit"),
         ("", "rollout"),
-        ("", "slo"),
         ("/signals/idp", "breaker"),
         ("/signals/idp", "heartbeat"),
         ("/actions/read", "audit"),

@@ -31,7 +31,7 @@ fn particulars(kind: &EventKind) -> Value {
         EventKind::BundleRefused { bundle, revision, code } => {
             json!({ "bundle": bundle.as_str(), "revision": revision, "cause": code })
         }
-        EventKind::SignalChanged { signal, from, to } => {
+        EventKind::SignalChanged { signal, from, to, .. } => {
             json!({ "signal": signal.as_str(), "from": from.name(), "to": to.name() })
         }
         EventKind::ObservationIgnored { signal, outcome } => {

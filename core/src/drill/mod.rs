@@ -369,6 +369,7 @@ impl Play<'_> {
                 None => {}
             }
             failures.extend(expect::signal_failures(expect, self.stage.engine()));
+            failures.extend(expect::measure_failures(expect, self.stage.engine(), now));
         }
         let mut codes = events.iter().map(|event| event.kind.code());
         if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
@@ -423,6 +424,8 @@ fn expects_a_decision(expect: &Expect) -> bool {
         posture: _,
         postures: _,
         because: _,
+        metrics: _,
+        slis: _,
     } = expect;
     effect.is_some()
         || reason.is_some()

@@ -39,6 +39,11 @@ pub(super) fn of_step(step: &Step) -> Vec<Operation> {
     short.into_iter().flatten().chain(step.operate.iter().cloned()).collect()
 }
 
+/// A word of a format, as it is written.
+fn word(of: &impl Serialize) -> String {
+    serde_json::to_value(of).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// What was done, as text for people.
 pub(super) fn told(operation: &Operation) -> String {
     let posture = |verb: &str, PostureAt { posture, scope }: &PostureAt| {
@@ -51,6 +56,14 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::AcknowledgePosture(at) => posture("acknowledge", at),
         Operation::Quarantine(quarantine) => format!("quarantine {}", quarantine.what.selector()),
         Operation::LiftQuarantine(what) => format!("lift {}", what.selector()),
+        Operation::LabelDecision(at) => format!("label {} {}", at.decision, word(&at.label)),
+        Operation::LabelTrigger(at) => format!("label trigger {} {}", at.trigger, word(&at.label)),
+        Operation::ReportAttempts(attempts) => format!("{} attempts", attempts.count),
+        Operation::ReportMitigation(mitigation) if mitigation.done => "an obligation was fulfilled".to_owned(),
+        Operation::ReportMitigation(_) => "an obligation was not fulfilled".to_owned(),
+        Operation::RecordLatency(took) => format!("took {} ns", took.nanos),
+        Operation::Metrics(_) => "metrics".to_owned(),
+        Operation::Slis(_) => "indicators".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
     }
 }

@@ -8,6 +8,9 @@ mod degraded;
 mod evaluate;
 mod explain;
 mod lives;
+mod losses;
+mod measure;
+mod metrics;
 mod operate;
 mod postures;
 mod quarantine;
@@ -35,7 +38,7 @@ use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::policy::bundle::Bundle;
 use crate::policy::schema::Slots;
-use crate::reason::Reason;
+use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestError, RequestView};
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
@@ -46,6 +49,8 @@ use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
 use lives::Lives;
+use losses::SignalChange;
+use measure::{Measures, Telling};
 use snapshot::{Active, Snapshot};
 use told::{Told, admissible, carried, earlier};
 
@@ -128,6 +133,7 @@ pub struct Engine {
     events: Mutex<Events>,
     cache: Cache,
     high_water: HighWater,
+    measures: Measures,
     hash: FixedState,
     #[cfg(test)]
     pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
@@ -143,9 +149,10 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed)),
-            events: Mutex::new(Events::new(limits.events_max)),
+            events: Mutex::new(Events::new(limits.events_max, limits.causes_max)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
+            measures: Measures::new(limits),
             hash: FixedState::with_seed(u64::from_be_bytes(rest)),
             config,
             #[cfg(test)]
@@ -184,10 +191,14 @@ impl Engine {
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
         told.carry_postures(&bundle);
-        told.active = Some(Active { bundle, activation: told.activations });
+        let rows = self.measures.declare(bundle.policy(), now.monotonic);
+        self.events().refer_to(bundle.policy().runbook.as_deref());
+        told.active = Some(Active { bundle, activation: told.activations, rows });
         let (snapshot, _) = told.snapshot(now);
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        self.tell_validity(&mut told, &snapshot, now);
         self.tell_transitions(&mut told, now);
         Ok(())
     }
@@ -286,7 +297,7 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(request, now),
+            Ok(()) => self.counted(request, now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -295,7 +306,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&RequestView::from(&request), now),
+            Ok(request) => self.counted(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -323,13 +334,22 @@ impl Engine {
                 self.events().push(now, EventKind::EngineFailed);
             }
             self.publish(&mut told, now);
-            Decision::new(Verdict::deny(Reason::InternalError), now)
+            let decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+            self.measures.count_other(&decision);
+            decision
         })
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
-    fn gates(&self, request: &RequestView<'_>, now: Now) -> Decision {
+    /// A decision, and its count.
+    fn counted(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
+        let decision = self.gates(&snapshot, request, now);
+        self.measures.count(&snapshot, &decision);
+        decision
+    }
+
+    /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now) -> Decision {
         let now = self.held(now);
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
@@ -350,7 +370,7 @@ impl Engine {
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(&snapshot, policy, now) {
+        if let Err(reason) = bundle_gate(snapshot, policy, now) {
             return decision.denied(reason);
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
@@ -364,6 +384,7 @@ impl Engine {
         let Some((number, action)) = policy.action(request.action.name) else {
             return decision.denied(Reason::UnknownAction);
         };
+        decision.action = Some(number);
         let arena = Bump::new();
         let mut slots = Slots::new();
         if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
@@ -415,9 +436,13 @@ impl Engine {
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
-            decision.expires_at = answer.expires_at.min(lives::request_end(&snapshot, terms, now));
+            decision.expires_at = answer.expires_at.min(lives::request_end(snapshot, terms, now));
             decision.particulars = answer.particulars;
             return decision.settled(answer.verdict, policy, action);
+        }
+        let row = usize::try_from(number).ok().and_then(|number| active.rows.get(number)).filter(|_| key.is_some());
+        if let Some(row) = row {
+            row.miss();
         }
         // Gate 8: the rules.
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
@@ -426,8 +451,11 @@ impl Engine {
         decision.degraded = evaluation.missed_signal(&counted);
         // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
-            let lives = Lives::of(&snapshot, need, &counted, terms, now);
+            let lives = Lives::of(snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
+            if let Some(row) = row.filter(|_| verdict.reason().effect() == Effect::Allow) {
+                row.keep(decision.expires_at);
+            }
             if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
                 self.cache.keep(&key, answer);
             }
@@ -449,6 +477,7 @@ impl Engine {
             decision.posture = posture_name(active.bundle.policy(), everywhere.posture);
         }
         decision.id = self.id_of(now, 0);
+        self.measures.count_other(&decision);
         decision.because(error)
     }
 
@@ -467,14 +496,27 @@ impl Engine {
     fn publish(&self, told: &mut Told, now: Now) {
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
-            for (number, from, to) in changed {
+            for SignalChange { number, from, to, since, relied_until } in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                    let kind = EventKind::SignalChanged { signal: spec.name, from, to, since, relied_until };
+                    self.events().push(now, kind);
                 }
             }
         }
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        self.tell_validity(told, &snapshot, now);
         self.tell_transitions(told, now);
+    }
+
+    /// Whether the active bundle may decide, as an event where that has changed.
+    fn tell_validity(&self, told: &mut Told, snapshot: &Snapshot, now: Now) {
+        let gate = snapshot.active.as_ref().and_then(|active| bundle_gate(snapshot, active.bundle.policy(), now).err());
+        let suspended = gate.map(Reason::code);
+        if suspended != told.suspended {
+            told.suspended = suspended;
+            self.events().push(now, suspended.map_or(EventKind::PolicyResumed, |code| EventKind::PolicySuspended { code }));
+        }
     }
 
     /// What became of postures, as events of the time at which it did.
@@ -484,10 +526,10 @@ impl Engine {
         }
         let transitions = std::mem::take(&mut told.transitions);
         let Some(active) = &told.active else { return };
-        for Transition { at, posture, scope, entered } in transitions {
+        for Transition { at, posture, scope, entered, since } in transitions {
             let posture = posture_name(active.bundle.policy(), posture);
             let kind = match entered {
-                Some(cause) => EventKind::PostureEntered { posture, scope, cause },
+                Some(cause) => EventKind::PostureEntered { posture, scope, cause, since },
                 None => EventKind::PostureLeft { posture, scope },
             };
             self.events().push(earlier(now, at), kind);
@@ -522,8 +564,9 @@ impl Engine {
         })
     }
 
-    fn events(&self) -> MutexGuard<'_, Events> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn events(&self) -> Telling<'_> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        Telling { events, measures: &self.measures }
     }
 }
 

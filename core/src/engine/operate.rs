@@ -1,8 +1,12 @@
 //! Operations at the engine: each is one of its own calls, by the name that all languages share.
 
 use super::{Engine, QuarantineTerms};
-use crate::operation::{Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
+use crate::decision::DecisionId;
+use crate::operation::{LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
+use crate::policy::format::RuleEffect;
+use crate::reason::Effect;
 use crate::state::quarantine::Selector;
+use crate::telemetry::sli::LabelError;
 use crate::time::{Monotonic, Now};
 
 impl Engine {
@@ -28,6 +32,22 @@ impl Engine {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
             }
+            Operation::LabelDecision(LabelDecision { decision, label }) => {
+                let id = DecisionId::parse(decision).ok_or(LabelError::UnknownDecision)?;
+                self.label_decision(id, *label, now)?;
+            }
+            Operation::LabelTrigger(at) => self.label_trigger(at.trigger, at.label, now)?,
+            Operation::ReportAttempts(attempts) => self.report_attempts(attempts.count, now),
+            Operation::ReportMitigation(mitigation) => self.report_mitigation(mitigation.done, now),
+            Operation::RecordLatency(took) => {
+                let effect = match took.effect {
+                    RuleEffect::Deny => Effect::Deny,
+                    RuleEffect::Allow => Effect::Allow,
+                };
+                self.record_latency(effect, took.nanos);
+            }
+            Operation::Metrics(_) => return Ok(Outcome::Metrics(Box::new(self.metrics()))),
+            Operation::Slis(_) => return Ok(Outcome::Slis(self.slis(now))),
         }
         Ok(Outcome::Done)
     }

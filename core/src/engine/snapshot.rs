@@ -10,6 +10,7 @@ use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::postures::InForce;
 use crate::state::quarantine::Quarantine;
+use crate::telemetry::counts::Row;
 use crate::time::{Monotonic, Now};
 
 /// A bundle that decides.
@@ -18,6 +19,8 @@ pub(super) struct Active {
     pub(super) bundle: Bundle,
     /// Grows with each activation: part of what a cached decision rests on.
     pub(super) activation: u64,
+    /// By action: what is counted of its decisions.
+    pub(super) rows: Arc<[Arc<Row>]>,
 }
 
 /// Everything that one decision sees.

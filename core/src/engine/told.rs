@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use super::ActivateError;
+use super::losses::{Seen, SignalChange};
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
-use crate::policy::signal::{BUILT_IN, CLOCK, Source};
+use crate::policy::signal::{CLOCK, Source};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
@@ -29,8 +30,10 @@ pub(super) struct Told {
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
     pub(super) activations: u64,
-    /// By signal: what it was when last looked at, and how often that has changed.
-    pub(super) statuses: Vec<(Status, u64)>,
+    /// By signal: what it was when last looked at.
+    pub(super) statuses: Vec<Seen>,
+    /// Why the active bundle may not decide, as of the last snapshot.
+    pub(super) suspended: Option<&'static str>,
     pub(super) postures: PostureMachine,
     pub(super) quarantines: Quarantines,
     /// Quarantines that came to their end, and when, for the events of the next snapshot.
@@ -52,6 +55,7 @@ impl Told {
             engine_ok: true,
             activations: 0,
             statuses: Vec::new(),
+            suspended: None,
             postures: PostureMachine::new(limits.scope_instances_max),
             quarantines: Quarantines::new(limits.quarantines_max, seed),
             quarantines_ended: Vec::new(),
@@ -61,8 +65,8 @@ impl Told {
         }
     }
 
-    /// The snapshot of `now`, and the signals that have changed since the last one: number, before, after.
-    pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<(u16, Status, Status)>) {
+    /// The snapshot of `now`, and the signals that have changed since the last one.
+    pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<SignalChange>) {
         let Some(active) = self.active.clone() else {
             return (self.empty(), Vec::new());
         };
@@ -70,7 +74,7 @@ impl Told {
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
         let standings = self.standings(&policy, now);
-        let changed = self.changed(&standings);
+        let changed = self.changed(&policy, &active.rows, &standings, now);
         let needs = policy
             .actions
             .iter()
@@ -201,23 +205,8 @@ impl Told {
         self.clock_ok || (policy.valid_from.is_none() && policy.valid_until.is_none())
     }
 
-    fn changed(&mut self, standings: &[Standing]) -> Vec<(u16, Status, Status)> {
-        self.statuses.resize(standings.len(), (Status::Unknown, 0));
-        let mut changed = Vec::new();
-        for ((number, standing), (before, changes)) in (0_u16..).zip(standings).zip(&mut self.statuses) {
-            let after = standing.view.status;
-            if *before != after {
-                if usize::from(number) >= BUILT_IN.len() {
-                    changed.push((number, *before, after));
-                }
-                (*before, *changes) = (after, changes.saturating_add(1));
-            }
-        }
-        changed
-    }
-
     fn changes(&self, number: u16) -> u64 {
-        self.statuses.get(usize::from(number)).map_or(0, |(_, changes)| *changes)
+        self.statuses.get(usize::from(number)).map_or(0, |seen| seen.changes)
     }
 
     /// Until when these signals are known to be what they are, and the sum of their changes so far: each only grows,

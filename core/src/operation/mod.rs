@@ -4,11 +4,13 @@
 //! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
 //! quarantine the wrong thing.
 
+mod measures;
 mod quarantine;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use measures::{LabelDecision, LabelTrigger, Nothing, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
 use crate::error::quoted;
@@ -16,6 +18,8 @@ use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::postures::PostureError;
 use crate::state::quarantine::QuarantineError;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sli::{LabelError, Slis};
 
 /// Something that is done to an engine: a map with one member, named after what is done.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -35,6 +39,20 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Says what the request of a decision turned out to be.
+    LabelDecision(LabelDecision),
+    /// Says whether a posture was entered for a reason.
+    LabelTrigger(LabelTrigger),
+    /// Reports how often the host was asked to do something, at its own count.
+    ReportAttempts(ReportAttempts),
+    /// Reports whether the host did what a decision obliged it to.
+    ReportMitigation(ReportMitigation),
+    /// Reports how long a decision took, at the host's own clock.
+    RecordLatency(RecordLatency),
+    /// Asks for the metrics.
+    Metrics(Nothing),
+    /// Asks for the service-level indicators.
+    Slis(Nothing),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -60,6 +78,10 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// The metrics.
+    Metrics(Box<Metrics>),
+    /// The service-level indicators.
+    Slis(Slis),
 }
 
 impl Outcome {
@@ -69,6 +91,8 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
+            Self::Slis(slis) => slis.to_json(),
         }
     }
 }
@@ -89,6 +113,9 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is a label.
+    #[error(transparent)]
+    Label(#[from] LabelError),
 }
 
 impl OperationError {
@@ -99,6 +126,7 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::Label(error) => error.code(),
         }
     }
 }

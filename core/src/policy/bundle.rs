@@ -11,8 +11,8 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 9] =
-    ["approvals", "approvers", "overrides", "audit", "rollout", "slo", "breaker", "heartbeat", "absolute"];
+const LATER: [&str; 8] =
+    ["approvals", "approvers", "overrides", "audit", "rollout", "breaker", "heartbeat", "absolute"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 21] = [
+const PACK_MAPS: [&str; 23] = [
     "",
     "valid",
     "schema",
@@ -167,6 +167,8 @@ const PACK_MAPS: [&str; 21] = [
     "postures/*/leave",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "slo",
+    "slo/*",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

@@ -8,6 +8,7 @@ mod loss;
 mod postures;
 mod rules;
 mod signals;
+mod slo;
 mod typing;
 
 use hashbrown::HashMap;
@@ -21,6 +22,7 @@ use super::posture::Postures;
 use super::rule::Rule;
 use super::schema::Schema;
 use super::signal::SignalSpec;
+use super::slo::Objective;
 use crate::condition::rego::Modules;
 use crate::condition::text::parse_timestamp;
 use crate::condition::{Entity, Reads};
@@ -60,6 +62,10 @@ pub struct Policy {
     pub modules: Option<Modules>,
     /// What a search may find.
     pub candidates: Candidates,
+    /// What its decisions are held to.
+    pub objectives: Vec<Objective>,
+    /// Where it is written what to do when something happens.
+    pub runbook: Option<Box<str>>,
     /// Cases that the pack must pass.
     pub tests: Vec<format::Case>,
     /// What is allowed, but should be looked at.
@@ -202,6 +208,8 @@ impl Compiler<'_> {
             index: indexed.roots,
             modules,
             candidates,
+            objectives: self.objectives(pack),
+            runbook: pack.runbook.as_deref().map(Into::into),
             tests: pack.tests.clone(),
             warnings: std::mem::take(&mut self.warnings),
             signal_numbers,

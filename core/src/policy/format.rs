@@ -11,8 +11,10 @@ use serde_json::Value;
 use crate::time::Ttl;
 
 mod posture;
+mod slo;
 
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
+pub use slo::{Objective, Slo};
 
 /// A pack: everything that decides, in one document.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -53,6 +55,9 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// What the decisions are held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
     /// The rules, in any order.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -401,4 +406,11 @@ pub struct Expect {
     /// The status of signals after the step (in drills).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<String, String>,
+    /// Metrics after the step, by name and labels as the exporter writes them (in drills).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+    /// Indicators after the step, by name, and of objectives as in `safety.budget_remaining`; null where nothing tells
+    /// them (in drills).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slis: BTreeMap<String, Option<f64>>,
 }

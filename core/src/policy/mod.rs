@@ -1,7 +1,7 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `action`, `posture`, `rule`, `candidate`, `slo` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `bundle` (bytes, digest and trust).
 
 pub mod action;
@@ -14,3 +14,4 @@ pub mod posture;
 pub mod rule;
 pub mod schema;
 pub mod signal;
+pub mod slo;

@@ -1,31 +1,48 @@
 //! Events: what happened, for the host to poll. Bounded: the oldest is dropped, and counted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::condition::Status;
 use crate::name::Name;
 use crate::state::postures::{Cause, Scope};
+use crate::state::severity::{Causes, Severity};
 use crate::state::signals::Observed;
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
+    /// Which event of this engine it is, from 1: what an operator names it by.
+    pub id: u64,
     /// When.
     pub at: Now,
+    /// Who has to know, and how soon. What is known of its cause already is told to nobody twice.
+    pub severity: Severity,
+    /// How many events its cause has had so far, this one among them.
+    pub count: u64,
+    /// Where it is written what to do: the pack's runbook, at the place named after the event's code.
+    pub runbook: Option<Box<str>>,
     /// What.
     pub kind: EventKind,
 }
 
 impl Event {
-    /// The event as JSON: `event`, its stable name; `at`, the wall time in RFC 3339; `monotonic_ms`; and its particulars.
+    /// The event as JSON: `event`, its stable name; `id`; `at`, the wall time in RFC 3339; `monotonic_ms`; `severity`;
+    /// `count`; `runbook`, where the pack has one; and its particulars.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut members = serde_json::Map::new();
         let mut put = |name: &str, value: serde_json::Value| members.insert(name.to_owned(), value);
+        let millis = |at: Monotonic| serde_json::Value::from(at.as_nanos() / 1_000_000);
         put("event", self.kind.code().into());
+        put("id", self.id.into());
         put("at", self.at.wall.to_string().into());
-        put("monotonic_ms", (self.at.monotonic.as_nanos() / 1_000_000).into());
+        put("monotonic_ms", millis(self.at.monotonic));
+        put("severity", self.severity.code().into());
+        put("count", self.count.into());
+        if let Some(runbook) = &self.runbook {
+            put("runbook", (**runbook).into());
+        }
         match &self.kind {
             EventKind::BundleActivated { bundle, revision } => {
                 put("bundle", bundle.as_str().into());
@@ -36,10 +53,15 @@ impl Event {
                 put("revision", (*revision).into());
                 put("code", (*code).into());
             }
-            EventKind::SignalChanged { signal, from, to } => {
+            EventKind::PolicySuspended { code } => {
+                put("code", (*code).into());
+            }
+            EventKind::SignalChanged { signal, from, to, since, relied_until } => {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+                put("since_ms", millis(*since));
+                put("relied_until_ms", millis(*relied_until));
             }
             EventKind::Quarantined { selector, reason } => {
                 put("selector", (**selector).into());
@@ -50,8 +72,9 @@ impl Event {
             | EventKind::Revoked { selector } => {
                 put("selector", (**selector).into());
             }
-            EventKind::PostureEntered { posture, scope, cause } => {
+            EventKind::PostureEntered { posture, scope, cause, since } => {
                 put("posture", posture.as_str().into());
+                put("since_ms", millis(*since));
                 if let Some(scope) = scope {
                     put("scope", (**scope).into());
                 }
@@ -71,7 +94,10 @@ impl Event {
                 put("signal", signal.as_str().into());
                 put("code", outcome.code().into());
             }
-            EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
+            EventKind::PolicyResumed
+            | EventKind::ClockFailed
+            | EventKind::ClockAnchored
+            | EventKind::EngineFailed => {}
         }
         members.into()
     }
@@ -97,6 +123,13 @@ pub enum EventKind {
         /// Why.
         code: &'static str,
     },
+    /// The active bundle may not decide any longer, or not yet: everything is denied.
+    PolicySuspended {
+        /// Why: the code of the reason that decisions have.
+        code: &'static str,
+    },
+    /// The active bundle may decide again.
+    PolicyResumed,
     /// A signal's status changed.
     SignalChanged {
         /// Its name.
@@ -105,6 +138,11 @@ pub enum EventKind {
         from: Status,
         /// What it is.
         to: Status,
+        /// Since when it is so: for a loss the moment from which on nobody knew that it was ok.
+        since: Monotonic,
+        /// For a loss: the last moment, at the latest, at which a decision still relied on it, or a host on a decision
+        /// that it was told to keep.
+        relied_until: Monotonic,
     },
     /// An observation was not taken.
     ObservationIgnored {
@@ -121,6 +159,8 @@ pub enum EventKind {
         scope: Scope,
         /// Why.
         cause: Cause,
+        /// Since when it was called for: before it was entered, where its condition has to hold for a time.
+        since: Monotonic,
     },
     /// An operator left a posture.
     PostureLeft {
@@ -180,6 +220,8 @@ impl EventKind {
         match self {
             Self::BundleActivated { .. } => "bundle_activated",
             Self::BundleRefused { .. } => "bundle_refused",
+            Self::PolicySuspended { .. } => "policy_suspended",
+            Self::PolicyResumed => "policy_resumed",
             Self::SignalChanged { .. } => "signal_changed",
             Self::ObservationIgnored { .. } => "observation_ignored",
             Self::Quarantined { .. } => "quarantined",
@@ -203,24 +245,49 @@ pub struct Events {
     queue: VecDeque<Event>,
     max: usize,
     dropped: u64,
+    causes: Causes,
+    runbook: Option<Box<str>>,
+    last_id: u64,
+    /// How many events there were, by code and severity.
+    counts: BTreeMap<(&'static str, Severity), u64>,
 }
 
 impl Events {
-    /// An empty queue that holds at most `max`.
+    /// An empty queue that holds at most `max`, and remembers as many causes at the most.
     #[must_use]
-    pub const fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), max, dropped: 0 }
+    pub const fn new(max: usize, causes_max: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            max,
+            dropped: 0,
+            causes: Causes::new(causes_max),
+            runbook: None,
+            last_id: 0,
+            counts: BTreeMap::new(),
+        }
     }
 
-    /// Adds an event; drops the oldest where there is no room.
-    pub fn push(&mut self, at: Now, kind: EventKind) {
+    /// Where it is written what to do, from now on.
+    pub fn refer_to(&mut self, runbook: Option<&str>) {
+        self.runbook = runbook.map(Into::into);
+    }
+
+    /// Adds an event and gives it back; drops the oldest where there is no room.
+    pub fn push(&mut self, at: Now, kind: EventKind) -> Event {
+        let (severity, count) = self.causes.weigh(&kind);
+        self.last_id = self.last_id.saturating_add(1);
+        let told = self.counts.entry((kind.code(), severity)).or_default();
+        *told = told.saturating_add(1);
+        let runbook = self.runbook.as_ref().map(|runbook| format!("{runbook}#{}", kind.code()).into());
+        let event = Event { id: self.last_id, at, severity, count, runbook, kind };
         while self.queue.len() >= self.max {
             self.dropped = self.dropped.saturating_add(1);
             if self.queue.pop_front().is_none() {
-                return;
+                return event;
             }
         }
-        self.queue.push_back(Event { at, kind });
+        self.queue.push_back(event.clone());
+        event
     }
 
     /// Takes the oldest event.
@@ -232,5 +299,22 @@ impl Events {
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// How many events kept quiet because their cause was known.
+    #[must_use]
+    pub const fn suppressed(&self) -> u64 {
+        self.causes.suppressed()
+    }
+
+    /// How many events wait to be polled.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many events there were so far, by code and severity.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Severity, u64)> + '_ {
+        self.counts.iter().map(|((code, severity), count)| (*code, *severity, *count))
     }
 }

@@ -6,4 +6,5 @@ pub mod clocks;
 pub mod events;
 pub mod postures;
 pub mod quarantine;
+pub mod severity;
 pub mod signals;

@@ -152,6 +152,12 @@ impl Quarantine {
         self.changes
     }
 
+    /// How many quarantines last, and how many subjects have a revocation.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.entries.size(), self.revoked.size())
+    }
+
     /// Whether the request is quarantined.
     #[must_use]
     pub fn holds(&self, request: &RequestView<'_>, postures: &Postures, slots: &[Option<View<'_>>]) -> bool {

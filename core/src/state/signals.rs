@@ -148,6 +148,12 @@ impl Held {
         (status, Some(fresh_until))
     }
 
+    /// Whether it was ok when it was last observed.
+    #[must_use]
+    pub fn was_ok(&self) -> bool {
+        self.last.is_some_and(|(status, _)| status == Status::Ok)
+    }
+
     /// When the signal was last observed.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {

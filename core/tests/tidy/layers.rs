@@ -25,26 +25,35 @@ const LAYERS: &[Layer] = &[
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
     Layer { name: "decision", modules: &["decision"], uses: &["words", "condition", "policy", "combine"] },
     Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
-    Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state"] },
+    Layer {
+        name: "telemetry",
+        modules: &["telemetry"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state"],
+    },
+    Layer {
+        name: "operation",
+        modules: &["operation"],
+        uses: &["words", "condition", "policy", "decision", "state", "telemetry"],
+    },
     Layer {
         name: "engine",
         modules: &["engine"],
-        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "operation"],
+        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "telemetry", "operation"],
     },
     Layer {
         name: "drill",
         modules: &["drill"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "telemetry", "operation", "engine"],
     },
     Layer {
         name: "authzen",
         modules: &["authzen"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "telemetry", "operation", "engine"],
     },
     Layer {
         name: "schemas",
         modules: &["schemas"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine", "drill"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "telemetry", "operation", "engine", "drill"],
     },
 ];
 

@@ -132,8 +132,8 @@ fn shown(decision: &Decision, coloured: bool) -> String {
 /// What changed, for the events that a reader of the timeline looks for.
 fn changed(event: &EventKind) -> Option<String> {
     match event {
-        EventKind::SignalChanged { signal, from, to } => Some(format!("{signal}: {} → {}", from.name(), to.name())),
-        EventKind::PostureEntered { posture, scope, cause } => {
+        EventKind::SignalChanged { signal, from, to, .. } => Some(format!("{signal}: {} → {}", from.name(), to.name())),
+        EventKind::PostureEntered { posture, scope, cause, .. } => {
             Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
         }
         EventKind::Quarantined { selector, .. } => Some(format!("{selector}: quarantined")),
