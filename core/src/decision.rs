@@ -292,7 +292,8 @@ mod tests {
     fn what_is_no_identifier_is_refused() {
         let most = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
         assert_eq!(DecisionId::parse(most), Some(DecisionId(u128::MAX)));
-        for text in ["", "0", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "7zzzzzzzzzzzzzzzzzzzzzzzzz", "7ZZZZZZZZZZZZZZZZZZZZZZZZU"] {
+        for text in ["", "0", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "7zzzzzzzzzzzzzzzzzzzzzzzzz", "7ZZZZZZZZZZZZZZZZZZZZZZZZU"]
+        {
             assert_eq!(DecisionId::parse(text), None, "{text}");
         }
     }

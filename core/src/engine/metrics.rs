@@ -84,7 +84,11 @@ impl Engine {
         metrics.counter("fallgate_degraded_decisions", help, by(|sums| sums.degraded));
         let help = "Decisions of rules that may grant more for knowing less, by action";
         metrics.counter("fallgate_information_loss_decisions", help, by(|sums| sums.information_loss));
-        metrics.counter("fallgate_cache_hits", "Decisions that used an earlier one again, by action", by(|sums| sums.cached));
+        metrics.counter(
+            "fallgate_cache_hits",
+            "Decisions that used an earlier one again, by action",
+            by(|sums| sums.cached),
+        );
         let help = "How long decisions took, as the host measured it, by effect";
         let latency = [Effect::Deny, Effect::Allow]
             .map(|of| (vec![("effect", effect(of))], self.measures.latency.distribution(of)));
@@ -146,14 +150,16 @@ impl Engine {
             let spec = postures.and_then(|postures| postures.spec(number));
             spec.map_or(0.0, |spec| f64::from(spec.rank))
         };
-        let kinds: Vec<String> = postures.iter().flat_map(|postures| &postures.scopes).map(|s| s.name.to_string()).collect();
+        let kinds: Vec<String> =
+            postures.iter().flat_map(|postures| &postures.scopes).map(|s| s.name.to_string()).collect();
         let everywhere = snapshot.in_force.everywhere().posture;
         let of_kinds = (0_u16..).zip(&kinds).map(|(kind, name)| {
             let strictest = snapshot.in_force.strictest_of(kind).posture.max(everywhere);
             (vec![("scope", name.clone())], rank(strictest))
         });
         let ranks = std::iter::once((vec![("scope", String::new())], rank(everywhere))).chain(of_kinds);
-        let help = "The rank of the posture in force everywhere (scope empty), and of the strictest of each kind of scope";
+        let help =
+            "The rank of the posture in force everywhere (scope empty), and of the strictest of each kind of scope";
         metrics.gauge("fallgate_posture_rank", help, None, ranks);
         let specs = || (0_u16..).zip(postures.iter().flat_map(|postures| &postures.specs));
         let in_force = specs().map(|(number, spec)| {
@@ -167,7 +173,12 @@ impl Engine {
                 (labels, in_force.count(&kind, number) as f64)
             })
         });
-        metrics.gauge("fallgate_scopes_in_posture", "How many scopes of each kind a posture was entered in", None, of_scopes);
+        metrics.gauge(
+            "fallgate_scopes_in_posture",
+            "How many scopes of each kind a posture was entered in",
+            None,
+            of_scopes,
+        );
         let (quarantined, revoked) = snapshot.quarantine.counts();
         metrics.gauge("fallgate_quarantines", "Quarantines that last", None, one(quarantined as f64));
         metrics.gauge("fallgate_revocations", "Subjects whose earlier decisions are void", None, one(revoked as f64));
@@ -204,15 +215,31 @@ impl Engine {
         let values = values.filter_map(|(indicator, value)| {
             Some((vec![("sli", indicator.name.to_owned()), ("unit", indicator.unit.to_owned())], (*value)?))
         });
-        metrics.gauge("fallgate_sli", "Service-level indicators, by name and unit; those that nothing tells are left out", None, values);
+        metrics.gauge(
+            "fallgate_sli",
+            "Service-level indicators, by name and unit; those that nothing tells are left out",
+            None,
+            values,
+        );
         let aimed = |number: fn(&crate::telemetry::sli::Standing) -> Option<f64>| {
-            let of = slis.objectives.iter().filter_map(move |standing| {
-                Some((vec![("slo", standing.aim.code().to_owned())], number(standing)?))
-            });
+            let of = slis
+                .objectives
+                .iter()
+                .filter_map(move |standing| Some((vec![("slo", standing.aim.code().to_owned())], number(standing)?)));
             of.collect::<Vec<(Labels, f64)>>()
         };
-        metrics.gauge("fallgate_slo_target", "The part that has to be good", None, aimed(|standing| Some(standing.target)));
-        metrics.gauge("fallgate_slo_value", "The part that was good over the objective's window", None, aimed(|s| s.value));
+        metrics.gauge(
+            "fallgate_slo_target",
+            "The part that has to be good",
+            None,
+            aimed(|standing| Some(standing.target)),
+        );
+        metrics.gauge(
+            "fallgate_slo_value",
+            "The part that was good over the objective's window",
+            None,
+            aimed(|s| s.value),
+        );
         let help = "What is left of the error budget: 1 all, 0 nothing, less for what is overspent";
         metrics.gauge("fallgate_slo_budget_remaining", help, None, aimed(|standing| Some(standing.budget_remaining)));
         let rates = slis.objectives.iter().flat_map(|standing| {

@@ -515,7 +515,8 @@ impl Engine {
         let suspended = gate.map(Reason::code);
         if suspended != told.suspended {
             told.suspended = suspended;
-            self.events().push(now, suspended.map_or(EventKind::PolicyResumed, |code| EventKind::PolicySuspended { code }));
+            self.events()
+                .push(now, suspended.map_or(EventKind::PolicyResumed, |code| EventKind::PolicySuspended { code }));
         }
     }
 

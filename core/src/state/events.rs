@@ -94,10 +94,7 @@ impl Event {
                 put("signal", signal.as_str().into());
                 put("code", outcome.code().into());
             }
-            EventKind::PolicyResumed
-            | EventKind::ClockFailed
-            | EventKind::ClockAnchored
-            | EventKind::EngineFailed => {}
+            EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
     }

@@ -70,8 +70,11 @@ impl Row {
     pub fn count(&self, decision: &Decision) {
         let Some(cells) = self.places.get(place()) else { return };
         cells.add(cell_of(decision.reason()));
-        let flags =
-            [(decision.cached(), CACHED), (decision.is_degraded(), DEGRADED), (decision.information_loss(), INFORMATION_LOSS)];
+        let flags = [
+            (decision.cached(), CACHED),
+            (decision.is_degraded(), DEGRADED),
+            (decision.information_loss(), INFORMATION_LOSS),
+        ];
         flags.into_iter().filter(|(holds, _)| *holds).for_each(|(_, cell)| cells.add(cell));
     }
 

@@ -76,7 +76,12 @@ pub struct Metrics {
 
 impl Metrics {
     /// Adds a metric that only ever grows.
-    pub fn counter(&mut self, name: &'static str, help: &'static str, samples: impl IntoIterator<Item = (Labels, u64)>) {
+    pub fn counter(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        samples: impl IntoIterator<Item = (Labels, u64)>,
+    ) {
         let samples = samples.into_iter().map(|(labels, count)| (labels, Value::Count(count))).collect();
         self.families.push(Family { name, help, kind: Kind::Counter, unit: None, samples });
     }

@@ -86,7 +86,11 @@ mod tests {
     fn the_text_is_openmetrics() {
         let mut metrics = Metrics::default();
         metrics.counter("a", "How many", [(Vec::new(), 3)]);
-        metrics.counter("b", "By name", [(vec![("name", "x\"y\\z\n".to_owned())], 1), (vec![("name", "w".to_owned())], 2)]);
+        metrics.counter(
+            "b",
+            "By name",
+            [(vec![("name", "x\"y\\z\n".to_owned())], 1), (vec![("name", "w".to_owned())], 2)],
+        );
         metrics.gauge("c", "How big", Some(Unit::Bytes), [(Vec::new(), 1.5)]);
         metrics.info("d", "What", [vec![("bundle", "shop".to_owned())]]);
         let expected = "# HELP a How many\n# TYPE a counter\na_total 3\n\

@@ -53,7 +53,18 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "schemas",
         modules: &["schemas"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "telemetry", "operation", "engine", "drill"],
+        uses: &[
+            "words",
+            "condition",
+            "policy",
+            "combine",
+            "decision",
+            "state",
+            "telemetry",
+            "operation",
+            "engine",
+            "drill",
+        ],
     },
 ];
 

@@ -23,7 +23,12 @@ impl Compiler<'_> {
         }
         if !(WINDOW_MIN..=WINDOW_MAX).contains(&window) {
             let message = format!("{window} is no window");
-            self.fault(Code::InvalidValue, format!("/slo/{}/window", aim.code()), message, "write a time from 1m to 35d");
+            self.fault(
+                Code::InvalidValue,
+                format!("/slo/{}/window", aim.code()),
+                message,
+                "write a time from 1m to 35d",
+            );
             return None;
         }
         Some(Objective { aim, target, window })

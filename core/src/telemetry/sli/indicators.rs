@@ -119,9 +119,8 @@ pub const INDICATORS: [Indicator; 20] = [
         unit: "ratio",
         help: "Of all decisions, the part allowed by a way out: stale, minimal or fail-open",
         value: |tally, _| {
-            let fallback = |reason| {
-                matches!(reason, Reason::AllowedStale | Reason::AllowedMinimal | Reason::AllowedFailOpen)
-            };
+            let fallback =
+                |reason| matches!(reason, Reason::AllowedStale | Reason::AllowedMinimal | Reason::AllowedFailOpen);
             ratio(tally.decisions(fallback), tally.all())
         },
     },
@@ -252,7 +251,9 @@ impl Slis {
         match what.split_once('.') {
             None if what == "value" => Some(standing.value),
             None if what == "budget_remaining" => Some(Some(standing.budget_remaining)),
-            Some(("burn", window)) => standing.burn.iter().find(|(name, _)| *name == window).map(|(_, rate)| Some(*rate)),
+            Some(("burn", window)) => {
+                standing.burn.iter().find(|(name, _)| *name == window).map(|(_, rate)| Some(*rate))
+            }
             _ => None,
         }
     }
@@ -267,7 +268,8 @@ impl Slis {
             .objectives
             .iter()
             .map(|standing| {
-                let burn: Map<_, _> = standing.burn.iter().map(|(name, rate)| ((*name).to_owned(), json!(rate))).collect();
+                let burn: Map<_, _> =
+                    standing.burn.iter().map(|(name, rate)| ((*name).to_owned(), json!(rate))).collect();
                 let told = json!({
                     "target": standing.target,
                     "window": standing.window.to_string(),

@@ -11,7 +11,8 @@ fn declared() -> Declared {
     let name = |text: &str| name::name(text).unwrap();
     let objective = |aim, target| Objective { aim, target, window: DAY };
     Declared {
-        actions: [(name("read"), false), (name("write"), false), (name("key:use"), true), (name("purge"), false)].into(),
+        actions: [(name("read"), false), (name("write"), false), (name("key:use"), true), (name("purge"), false)]
+            .into(),
         read_only: [name("read-only")].into(),
         objectives: vec![objective(Aim::Safety, 0.9), objective(Aim::Availability, 0.8)],
     }

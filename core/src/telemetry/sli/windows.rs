@@ -63,10 +63,10 @@ impl Windows {
     #[must_use]
     pub fn over(&self, window: Ttl, now: u64) -> Share {
         let window = window.as_millis();
-        let (buckets, length) =
-            if window <= MINUTES as u64 * MINUTE { (&self.minutes, MINUTE) } else { (&self.hours, HOUR) };
-        let newest = now / length;
-        let count = window.div_ceil(length).max(1);
+        let (minutes, hours) = (window.div_ceil(MINUTE), window.div_ceil(HOUR));
+        let by_minute = usize::try_from(minutes).is_ok_and(|minutes| minutes <= MINUTES);
+        let (buckets, newest, count) =
+            if by_minute { (&self.minutes, now / MINUTE, minutes) } else { (&self.hours, now / HOUR, hours) };
         let oldest = newest.saturating_sub(count.saturating_sub(1));
         buckets.sum(oldest, newest)
     }
