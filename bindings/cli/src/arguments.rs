@@ -41,6 +41,16 @@ pub enum Format {
     Json,
 }
 
+/// How indicators are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SliFormat {
+    /// A line for each.
+    #[default]
+    Table,
+    /// As the engine gives them.
+    Json,
+}
+
 /// For whom findings are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FindingFormat {
@@ -96,6 +106,20 @@ pub enum Command {
         pack: PathBuf,
         /// Only the drill of this name: its file's, without `.yaml`.
         name: Option<String>,
+        /// Print what the engine has counted at the end of the drill, as OpenMetrics text, and nothing else.
+        #[arg(long, requires = "name")]
+        metrics: bool,
+    },
+    /// Compute the service-level indicators from an audit chain. Verify the chain first: this does not.
+    Sli {
+        /// The chain, a record a line; `-` reads the standard input.
+        audit: PathBuf,
+        /// The pack that decided: what it declares is in no record, and without it some indicators say nothing.
+        #[arg(long, value_name = "PACK")]
+        pack: Option<PathBuf>,
+        /// For whom the output is.
+        #[arg(long, value_enum, default_value_t)]
+        format: SliFormat,
     },
     /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
     Ablate(Ablate),

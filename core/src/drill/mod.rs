@@ -22,6 +22,8 @@ use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
 use crate::state::signals::Observation;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sli::Slis;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 pub use operations::PostureCall;
@@ -132,6 +134,10 @@ pub struct DrillReport {
     pub steps: Vec<StepReport>,
     /// The SHA-256 of all decisions as JSON lines: equal in every language, or something decides by itself.
     pub decisions_hash: [u8; 32],
+    /// What the engine had counted at the end.
+    pub metrics: Metrics,
+    /// The service-level indicators at the end.
+    pub slis: Slis,
 }
 
 /// What one step came to.
@@ -164,7 +170,7 @@ impl DrillReport {
         self.steps.iter().all(|step| step.failures.is_empty())
     }
 
-    /// The report as JSON, for every face: `drill`, `passed`, `decisions_hash` (hexadecimal), and in `steps` for each its
+    /// The report as JSON, for every face: `drill`, `passed`, `decisions_hash` (hexadecimal), `slis`, and in `steps` for each its
     /// number, its times (`at_ms` since the start, `wall` in RFC 3339), and what was told, asked, decided, and missed.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -173,6 +179,7 @@ impl DrillReport {
             "drill": self.drill,
             "passed": self.passed(),
             "decisions_hash": crate::policy::bundle::hexadecimal(&self.decisions_hash),
+            "slis": self.slis.to_json(),
             "steps": steps,
         })
     }
@@ -301,7 +308,9 @@ impl Drill {
                 steps.push(report);
             }
         }
-        DrillReport { drill: self.drill.clone(), steps, decisions_hash: hash.finalize().into() }
+        let end = steps.last().map_or(now, |step| step.now);
+        let (metrics, slis) = (play.stage.engine().metrics(), play.stage.engine().slis(end));
+        DrillReport { drill: self.drill.clone(), steps, decisions_hash: hash.finalize().into(), metrics, slis }
     }
 }
 

@@ -146,6 +146,9 @@ fn fact_of(event: &Event) -> Option<(u64, Fact<'_>)> {
         EventKind::PostureLeft { posture, scope } => {
             Fact::Left { posture, scope: scope.as_deref().unwrap_or_default() }
         }
+        EventKind::AttemptsReported { attempts } => Fact::Attempted { count: *attempts },
+        EventKind::MitigationReported { done } => Fact::Mitigated { done: *done },
+        // Labels are taken before they are told, since one may be refused.
         _ => return None,
     };
     Some((millis(event.at.monotonic), fact))
@@ -188,14 +191,12 @@ impl Engine {
     /// Takes note of how often the host was asked to do something, decided or not, at its own count: what the rate of
     /// enforcement is measured against.
     pub fn report_attempts(&self, count: u64, now: Now) {
-        let now = self.held(now).monotonic;
-        self.measures.add_up(now).tally.take(millis(now), Fact::Attempted { count });
+        self.events().push(self.held(now), EventKind::AttemptsReported { attempts: count });
     }
 
     /// Takes note of whether the host did what a decision obliged it to.
     pub fn report_mitigation(&self, done: bool, now: Now) {
-        let now = self.held(now).monotonic;
-        self.measures.add_up(now).tally.take(millis(now), Fact::Mitigated { done });
+        self.events().push(self.held(now), EventKind::MitigationReported { done });
     }
 
     /// Says what a request turned out to be, in place of what was said of it before.
@@ -203,11 +204,13 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownDecision`] for the identifier of a decision that is still to come, [`LabelError::NoRoom`].
     pub fn label_decision(&self, id: DecisionId, label: DecisionLabel, now: Now) -> Result<(), LabelError> {
-        let held = self.held(now).monotonic;
+        let held = self.held(now);
         let wall = u64::try_from(now.wall.as_nanos() / 1_000_000).unwrap_or(0);
         let ago = wall.checked_sub(id.wall_millis()).ok_or(LabelError::UnknownDecision)?;
-        let decided_at = millis(held).saturating_sub(ago);
-        self.measures.add_up(held).tally.label_decision(id, decided_at, label)
+        let decided_at = millis(held.monotonic).saturating_sub(ago);
+        self.measures.add_up(held.monotonic).tally.label_decision(id, decided_at, label)?;
+        self.events().push(held, EventKind::DecisionLabelled { decision: id, label: label.code() });
+        Ok(())
     }
 
     /// Says whether a posture was entered for a reason: by the number of its event, where no operator caused it.
@@ -215,7 +218,10 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownTrigger`].
     pub fn label_trigger(&self, trigger: u64, label: TriggerLabel, now: Now) -> Result<(), LabelError> {
-        self.measures.add_up(self.held(now).monotonic).tally.label_trigger(trigger, label)
+        let held = self.held(now);
+        self.measures.add_up(held.monotonic).tally.label_trigger(trigger, label)?;
+        self.events().push(held, EventKind::TriggerLabelled { trigger, label: label.code() });
+        Ok(())
     }
 
     /// The service-level indicators, and how it stands with the objectives of the pack.

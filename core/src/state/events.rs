@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::condition::Status;
+use crate::decision::DecisionId;
 use crate::name::Name;
 use crate::state::postures::{Cause, Scope};
 use crate::state::severity::{Causes, Severity};
@@ -93,6 +94,20 @@ impl Event {
             EventKind::ObservationIgnored { signal, outcome } => {
                 put("signal", signal.as_str().into());
                 put("code", outcome.code().into());
+            }
+            EventKind::DecisionLabelled { decision, label } => {
+                put("decision", decision.to_string().into());
+                put("label", (*label).into());
+            }
+            EventKind::TriggerLabelled { trigger, label } => {
+                put("trigger", (*trigger).into());
+                put("label", (*label).into());
+            }
+            EventKind::AttemptsReported { attempts } => {
+                put("attempts", (*attempts).into());
+            }
+            EventKind::MitigationReported { done } => {
+                put("done", (*done).into());
             }
             EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
@@ -202,6 +217,30 @@ pub enum EventKind {
         /// The subject.
         selector: Box<str>,
     },
+    /// An operator said what the request of a decision turned out to be.
+    DecisionLabelled {
+        /// The decision.
+        decision: DecisionId,
+        /// What was said, in the format's word.
+        label: &'static str,
+    },
+    /// An operator said whether a posture was entered for a reason.
+    TriggerLabelled {
+        /// The number of the event of its entry.
+        trigger: u64,
+        /// What was said, in the format's word.
+        label: &'static str,
+    },
+    /// The host reported how often it was asked to do something.
+    AttemptsReported {
+        /// How often since its last report.
+        attempts: u64,
+    },
+    /// The host reported whether it did what a decision obliged it to.
+    MitigationReported {
+        /// Whether it did.
+        done: bool,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -229,6 +268,10 @@ impl EventKind {
             Self::PostureLeft { .. } => "posture_left",
             Self::PostureAcknowledged { .. } => "posture_acknowledged",
             Self::PostureKept { .. } => "posture_kept",
+            Self::DecisionLabelled { .. } => "decision_labelled",
+            Self::TriggerLabelled { .. } => "trigger_labelled",
+            Self::AttemptsReported { .. } => "attempts_reported",
+            Self::MitigationReported { .. } => "mitigation_reported",
             Self::ClockFailed => "clock_failed",
             Self::ClockAnchored => "clock_anchored",
             Self::EngineFailed => "engine_failed",

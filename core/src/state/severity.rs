@@ -91,7 +91,11 @@ impl EventKind {
             Self::QuarantineLifted { selector } | Self::QuarantineEnded { selector } => {
                 ends(&[format!("quarantine:{selector}")])
             }
-            Self::Revoked { .. } => (Severity::Info, Course::Alone),
+            Self::Revoked { .. }
+            | Self::DecisionLabelled { .. }
+            | Self::TriggerLabelled { .. }
+            | Self::AttemptsReported { .. }
+            | Self::MitigationReported { .. } => (Severity::Info, Course::Alone),
             Self::ClockFailed => begins(Severity::Page, CLOCK.to_owned()),
             Self::ClockAnchored => ends(&[CLOCK.to_owned()]),
             Self::EngineFailed => begins(Severity::Page, ENGINE.to_owned()),

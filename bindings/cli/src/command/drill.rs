@@ -19,6 +19,7 @@ const WIDTH_MAX: usize = 60;
 pub(super) fn run(
     pack: &Path,
     name: Option<&str>,
+    metrics: bool,
     console: &mut Console<'_>,
     colours: Colours,
 ) -> Result<Exit, Failure> {
@@ -36,6 +37,10 @@ pub(super) fn run(
     for path in &files {
         let drill = read_drill(path)?;
         let report = drill.drill.run(&compiled.bundle);
+        if metrics {
+            write!(console.out, "{}", report.metrics.to_openmetrics())?;
+            return Ok(if report.passed() { Exit::Fine } else { Exit::Denied });
+        }
         table(&drill, &report.steps, console, colours.out)?;
         failed = failed.saturating_add(usize::from(!report.passed()));
         writeln!(console.out)?;

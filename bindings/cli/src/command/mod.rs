@@ -11,6 +11,7 @@ mod init;
 mod print;
 #[cfg(feature = "serve")]
 mod serve;
+mod sli;
 mod test;
 
 pub(crate) use explanation::closed;
@@ -66,7 +67,8 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Test { pack, junit } => test::run(pack, junit.as_deref(), console, colours),
         Command::Build { pack, output } => build::run(pack, output, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
-        Command::Drill { pack, name } => drill::run(pack, name.as_deref(), console, colours),
+        Command::Drill { pack, name, metrics } => drill::run(pack, name.as_deref(), *metrics, console, colours),
+        Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]

@@ -94,7 +94,7 @@ fn a_pack_is_read_again_and_a_broken_one_changes_nothing() {
     let metrics = server.get("/metrics").text();
     assert!(metrics.contains("fallgate_reloads_total{outcome=\"activated\"} 1"), "{metrics}");
     assert!(metrics.contains("fallgate_reloads_total{outcome=\"refused\"} 3"), "{metrics}");
-    assert!(metrics.contains("fallgate_bundle_revision 2"), "{metrics}");
+    assert!(metrics.contains("fallgate_policy_revision 2.0"), "{metrics}");
 }
 
 #[test]

@@ -19,6 +19,23 @@ pub enum DecisionLabel {
     Malicious,
 }
 
+impl DecisionLabel {
+    /// The word of the format.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Legitimate => "legitimate",
+            Self::Malicious => "malicious",
+        }
+    }
+
+    /// The label that is written so.
+    #[must_use]
+    pub fn named(code: &str) -> Option<Self> {
+        [Self::Legitimate, Self::Malicious].into_iter().find(|label| label.code() == code)
+    }
+}
+
 /// What a trigger, a posture that was entered without anybody's doing, turned out to be.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -28,6 +45,23 @@ pub enum TriggerLabel {
     Valid,
     /// There was none.
     False,
+}
+
+impl TriggerLabel {
+    /// The word of the format.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::False => "false",
+        }
+    }
+
+    /// The label that is written so.
+    #[must_use]
+    pub fn named(code: &str) -> Option<Self> {
+        [Self::Valid, Self::False].into_iter().find(|label| label.code() == code)
+    }
 }
 
 /// Why a label was not taken.

@@ -6,6 +6,7 @@
 
 mod indicators;
 mod labels;
+mod records;
 mod spans;
 pub mod windows;
 
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use indicators::{BURN_WINDOWS, INDICATORS, Indicator, Slis, Standing};
 pub use labels::{Change, DecisionLabel, LabelError, Labels, TriggerLabel};
+pub use records::{RecordError, Records};
 
 use crate::decision::DecisionId;
 use crate::name::Name;
