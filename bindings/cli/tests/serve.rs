@@ -143,7 +143,7 @@ fn the_metrics_count_what_was_answered() {
     server.post(EVALUATION, READ);
     server.post(EVALUATION, &READ.replace("alice", "carol"));
     server.post(EVALUATION, "{");
-    server.get("/a/secret/path");
+    server.get("/a/hidden/path");
     let reply = server.get("/metrics");
     assert_eq!(reply.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     let text = reply.text();
@@ -160,7 +160,7 @@ fn the_metrics_count_what_was_answered() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
-    assert!(text.ends_with("# EOF\n") && !text.contains("secret"));
+    assert!(text.ends_with("# EOF\n") && !text.contains("hidden"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl State {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
-            let started = std::time::Instant::now();
+            let started = tokio::time::Instant::now();
             let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
             // A batch and a search are many decisions, of which none took as long.
             if let (Endpoint::Evaluation, [reason]) = (endpoint, &*answer.reasons) {
