@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::snapshot::Active;
 use super::told::Told;
 use super::{Engine, cut};
 use crate::name::Name;
@@ -77,6 +78,10 @@ impl Engine {
         now: Now,
         act: impl FnOnce(&mut Told, &Policy, Now) -> Result<T, ApprovalError>,
     ) -> Result<T, ApprovalError> {
+        let of_a_stranger = |active: &Active| active.bundle.policy().approvers.member(by).is_none();
+        if self.snapshot.load().active.as_ref().is_some_and(of_a_stranger) {
+            return Err(self.refuse_stranger(id, by, now));
+        }
         // What was due before comes before what people do.
         let (mut told, now) = self.follow(now);
         let done = told.trusted_policy().and_then(|policy| act(&mut told, &policy, now));
@@ -88,6 +93,16 @@ impl Engine {
         }
         self.publish(&mut told, now);
         done
+    }
+
+    /// Strangers are refused before anything else is looked at: noise costs the engine little.
+    fn refuse_stranger(&self, id: Option<ProposalId>, by: &str, now: Now) -> ApprovalError {
+        let (now, error) = (self.held(now), ApprovalError::UnknownApprover);
+        let untold = self.told().approvals.tells_refusal(now.monotonic);
+        if let Some(untold) = untold {
+            self.events().push(now, EventKind::ApprovalRefused { id, by: cut(by), code: error.code(), untold });
+        }
+        error
     }
 }
 
