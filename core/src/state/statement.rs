@@ -14,6 +14,8 @@ pub enum Purpose {
     Approval,
     /// That it is withdrawn.
     Withdrawal,
+    /// That an audit chain has come so far.
+    Checkpoint,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::Proposal => "application/vnd.fallgate.proposal+json",
             Self::Approval => "application/vnd.fallgate.approval+json",
             Self::Withdrawal => "application/vnd.fallgate.withdrawal+json",
+            Self::Checkpoint => "application/vnd.fallgate.checkpoint+json",
         }
     }
 
