@@ -94,6 +94,19 @@ impl Decision {
         self
     }
 
+    /// The same decision, as a deny for want of its record: of what was allowed nothing is left.
+    pub(crate) fn refused_for_audit(self) -> Self {
+        Self {
+            reason: Verdict::deny(Reason::AuditUnavailable).reason(),
+            rule: None,
+            expires_at: Monotonic::ZERO,
+            cached: false,
+            information_loss: false,
+            particulars: Particulars::default(),
+            ..self
+        }
+    }
+
     /// The same decision, saying what exactly was wrong.
     pub(crate) fn because(mut self, fault: &dyn std::fmt::Display) -> Self {
         self.detail = Some(fault.to_string().into());

@@ -101,11 +101,11 @@ fn papers() -> Papers {
         BASE64.encode(&seed(who).sign(&purpose.encoding(bytes)).to_bytes())
     };
     let (mut proposals, mut approvals, mut withdrawals) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for number in 0..2 {
+    for (number, by) in PEOPLE.iter().enumerate().take(2) {
         let scope =
             json!({"subjects": ["user:ann"], "actions": ["pay"], "resources": ["bill:*"], "for": "10s", "uses": USES});
         let proposal = json!({
-            "fallgate": "proposal/1", "bundle": "model", "operation": {"grant_override": scope}, "by": PEOPLE[number],
+            "fallgate": "proposal/1", "bundle": "model", "operation": {"grant_override": scope}, "by": by,
             "reason": "a model", "issued_at": wall(0), "expires_at": wall(i64::try_from(OPEN_FOR).unwrap()), "nonce": number.to_string(),
         });
         let bytes = serde_json_canonicalizer::to_vec(&proposal).unwrap();

@@ -98,7 +98,7 @@ impl Buffer {
     }
 
     /// Takes at most `max` entries, oldest first. They count as kept until they are given back.
-    fn take(&mut self, max: usize) -> Vec<Entry> {
+    pub fn take(&mut self, max: usize) -> Vec<Entry> {
         let taken = self.entries.len().min(max);
         let mut entries: Vec<Entry> = self.entries.drain(..taken).collect();
         if self.entries.is_empty() && entries.len() < max && self.gap.records() > 0 {
@@ -153,15 +153,24 @@ impl Outbox {
         self.chain.head()
     }
 
-    /// At most `max` records: first those that were handed out before and not confirmed, the same bytes again.
-    pub fn drain(
-        &mut self,
-        max: usize,
-        now: Now,
-        key: Option<&RedactionKey>,
-        take: impl FnOnce(usize) -> Vec<Entry>,
-    ) -> Batch {
-        for entry in take(max.saturating_sub(self.lines.len())) {
+    /// How many entries more a drain of at most `max` records could hand out.
+    #[must_use]
+    pub fn wants(&self, max: usize) -> usize {
+        max.saturating_sub(self.lines.len())
+    }
+
+    /// At most `max` records: first those that were handed out before and not confirmed, the same bytes again, then what
+    /// these entries become.
+    pub fn drain(&mut self, max: usize, now: Now, key: Option<&RedactionKey>, entries: Vec<Entry>) -> Batch {
+        self.link_all(now, key, entries);
+        let lines: Vec<String> = self.lines.iter().take(max).map(|line| line.text.clone()).collect();
+        let last_seq = lines.len().checked_sub(1).and_then(|last| self.lines.get(last)).map_or(0, |line| line.seq);
+        Batch { lines, last_seq }
+    }
+
+    /// Makes records of these entries.
+    pub fn link_all(&mut self, now: Now, key: Option<&RedactionKey>, entries: Vec<Entry>) {
+        for entry in entries {
             let bytes = entry.bytes();
             let body = entry.body(self.chain.head().count.saturating_add(1), key);
             self.link(entry.at(), entry.kind(), body, Some(bytes));
@@ -169,9 +178,6 @@ impl Outbox {
                 self.checkpoint(now);
             }
         }
-        let lines: Vec<String> = self.lines.iter().take(max).map(|line| line.text.clone()).collect();
-        let last_seq = lines.len().checked_sub(1).and_then(|last| self.lines.get(last)).map_or(0, |line| line.seq);
-        Batch { lines, last_seq }
     }
 
     /// Confirms that every record up to that number is written. What it took is free again.
@@ -199,12 +205,5 @@ impl Outbox {
         let Some(text) = self.chain.link(at, kind, body) else { return };
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
         self.lines.push_back(Line { seq: self.chain.head().count, text, entry_bytes });
-    }
-}
-
-impl Buffer {
-    /// Hands out at most `max` records through the outbox.
-    pub fn drain_into(&mut self, outbox: &mut Outbox, max: usize, now: Now, key: Option<&RedactionKey>) -> Batch {
-        outbox.drain(max, now, key, |max| self.take(max))
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::redact::{Redaction, RedactionKey};
+use super::redact::{RedactionKey, redact};
 use crate::condition::Entity;
 use crate::decision::Decision;
+use crate::policy::audit::Path;
 use crate::policy::schema::Schema;
 use crate::request::RequestView;
 use crate::state::events::{Event, EventKind};
@@ -135,7 +136,7 @@ pub struct DecisionEntry {
     /// What was asked; null where it could not be read.
     pub request: Value,
     /// What must not be written, as the bundle that decided declares it.
-    pub redaction: Arc<Redaction>,
+    pub redaction: Arc<[Path]>,
 }
 
 /// How much is missing from the chain at one place. What is missing was decided and answered; it is not written.
@@ -201,9 +202,15 @@ impl Entry {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Decision(kept) => FIXED_BYTES.saturating_add(bytes_of(&kept.request)),
+            Self::Decision(kept) => Self::bytes_of_decision(kept),
             Self::Event(_) | Self::Gap(_) => FIXED_BYTES,
         }
+    }
+
+    /// About how many bytes of memory a decision takes.
+    #[must_use]
+    pub fn bytes_of_decision(kept: &DecisionEntry) -> usize {
+        FIXED_BYTES.saturating_add(bytes_of(&kept.request))
     }
 
     /// The body of its record, as the one of that number.
@@ -221,7 +228,7 @@ impl Entry {
             Self::Decision(kept) => {
                 let mut decision = kept.decision.to_json();
                 let mut request = kept.request.clone();
-                kept.redaction.apply(seq, key, &mut request, &mut [&mut decision]);
+                redact(&kept.redaction, seq, key, &mut request, &mut [&mut decision]);
                 json!({ "request": request, "decision": decision })
             }
         }

@@ -9,6 +9,7 @@ mod degraded;
 mod evaluate;
 mod explain;
 mod flags;
+mod journal;
 mod lives;
 mod operate;
 mod overrides;
@@ -30,9 +31,12 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
+pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 
+use crate::audit::buffer::Outbox;
+use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
@@ -47,12 +51,13 @@ use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
-use crate::state::events::{Event, EventKind, Events};
+use crate::state::events::{Event, EventKind};
 use crate::state::overrides::End;
 use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use journal::Journal;
 use lives::Lives;
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, admissible, carried, earlier};
@@ -68,11 +73,22 @@ pub struct Config {
     /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
+    /// A secret that keys what stands in audit records for values that must not be written. Default none: such values are
+    /// left out altogether.
+    pub audit_key: Option<[u8; 32]>,
+    /// The head behind which the audit chain goes on: of the last record that the host has on disk. Default: a new chain.
+    pub audit_head: Head,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::DEFAULT, clock_skew_max: Ttl::from_secs(5), key: [0; 16] }
+        Self {
+            limits: Limits::DEFAULT,
+            clock_skew_max: Ttl::from_secs(5),
+            key: [0; 16],
+            audit_key: None,
+            audit_head: Head::default(),
+        }
     }
 }
 
@@ -140,7 +156,8 @@ pub struct Engine {
     config: Config,
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
-    events: Mutex<Events>,
+    journal: Mutex<Journal>,
+    outbox: Mutex<Outbox>,
     cache: Cache,
     high_water: HighWater,
     hash: FixedState,
@@ -158,7 +175,8 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed)),
-            events: Mutex::new(Events::new(limits.events_max)),
+            journal: Mutex::new(Journal::new(limits)),
+            outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
             hash: FixedState::with_seed(u64::from_be_bytes(rest)),
@@ -204,6 +222,9 @@ impl Engine {
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.active = Some(Active { bundle, activation: told.activations });
+        if let Some(active) = &told.active {
+            self.events().follow(active);
+        }
         told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
         self.snapshot.store(Arc::new(snapshot));
@@ -315,7 +336,7 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(request, now, true),
+            Ok(()) => self.answered(request, now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -326,7 +347,7 @@ impl Engine {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&request, now, false),
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -335,7 +356,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&RequestView::from(&request), now, true),
+            Ok(request) => self.answered(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -367,10 +388,15 @@ impl Engine {
         })
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
+    /// The gates, and the record.
+    fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
-        let now = self.held(now);
+        let decision = self.gates(&snapshot, request, self.held(now), true);
+        self.recorded(&snapshot, Some(request), decision)
+    }
+
+    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
@@ -390,7 +416,7 @@ impl Engine {
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(&snapshot, policy, now) {
+        if let Err(reason) = bundle_gate(snapshot, policy, now) {
             return decision.denied(reason);
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
@@ -412,7 +438,10 @@ impl Engine {
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };
-        // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
+        // Gate 3: where the action demands a record, there is room for one.
+        if !self.may_record(action) {
+            return decision.denied(Reason::AuditUnavailable);
+        }
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
             if snapshot.quarantine.holds(request, &policy.postures, &slots) {
                 return decision.denied(Reason::Quarantined);
@@ -433,10 +462,10 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        let question = Question { snapshot: &snapshot, number, action, need, standing, terms };
+        let question = Question { snapshot, number, action, need, standing, terms };
         let decision = self.judged(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if may_override { self.overridden(&snapshot, &evaluation, action, decision) } else { decision }
+        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
@@ -495,14 +524,14 @@ impl Engine {
             _ => Reason::InvalidRequest,
         };
         let mut decision = Decision::new(Verdict::deny(reason), now);
-        if let Some(active) = &self.snapshot.load().active {
+        let snapshot = self.snapshot.load();
+        if let Some(active) = &snapshot.active {
             decision.bundle = active.bundle.policy().name;
             decision.revision = active.bundle.revision();
-            let everywhere = self.snapshot.load().in_force.everywhere();
-            decision.posture = posture_name(active.bundle.policy(), everywhere.posture);
+            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
         }
         decision.id = self.id_of(now, 0);
-        decision.because(error)
+        self.recorded(&snapshot, None, decision.because(error))
     }
 
     /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
@@ -518,6 +547,7 @@ impl Engine {
     }
 
     fn publish(&self, told: &mut Told, now: Now) {
+        told.audit_ok = !self.events().is_full();
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
             for (number, from, to) in changed {
@@ -581,8 +611,12 @@ impl Engine {
         })
     }
 
-    fn events(&self) -> MutexGuard<'_, Events> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn events(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

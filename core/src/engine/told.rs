@@ -32,6 +32,8 @@ pub(super) struct Told {
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
+    /// Whether every record has found room.
+    pub(super) audit_ok: bool,
     pub(super) activations: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
@@ -59,6 +61,7 @@ impl Told {
             anchor: None,
             clock_ok: true,
             engine_ok: true,
+            audit_ok: true,
             activations: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
@@ -144,7 +147,7 @@ impl Told {
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, audit: self.audit_ok };
         standings(&policy.signals, &self.held, built_in, now.monotonic)
     }
 

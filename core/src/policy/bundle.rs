@@ -11,7 +11,7 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 5] = ["audit", "rollout", "slo", "breaker", "heartbeat"];
+const LATER: [&str; 4] = ["rollout", "slo", "breaker", "heartbeat"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 
 mod actions;
 mod approvals;
+mod audit;
 mod candidates;
 mod loss;
 mod postures;
@@ -15,6 +16,7 @@ use hashbrown::HashMap;
 
 use super::action::ActionSpec;
 use super::approver::Approvers;
+use super::audit::AuditSpec;
 use super::bundle::escape;
 use super::candidate::Candidates;
 use super::format::{self, Pack};
@@ -54,6 +56,8 @@ pub struct Policy {
     pub actions: Vec<ActionSpec>,
     /// The postures.
     pub postures: Postures,
+    /// What is recorded; nothing where no part of the pack says.
+    pub audit: Option<AuditSpec>,
     /// Who approves what loosens, the overrides and the flags.
     pub approvers: Approvers,
     /// The rules, in order of their ids.
@@ -187,6 +191,7 @@ impl Compiler<'_> {
         };
         let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
         let approvers = self.approvers(pack, groups, &ranked);
+        let audit = self.audit(pack);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -204,6 +209,7 @@ impl Compiler<'_> {
             signals,
             actions: indexed.actions,
             postures,
+            audit,
             approvers,
             rules: indexed.rules,
             index: indexed.roots,

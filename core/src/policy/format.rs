@@ -11,9 +11,11 @@ use serde_json::Value;
 use crate::time::Ttl;
 
 mod approval;
+mod audit;
 mod posture;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
+pub use audit::{ActionAudit, Audit, AuditLevel};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 
 /// A pack: everything that decides, in one document.
@@ -61,6 +63,9 @@ pub struct Pack {
     /// How a deny may be overridden for a while. Left out: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Overrides>,
+    /// What is recorded. Left out: nothing but what an action demands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     /// Flags for emergencies, by name: each holds a posture while it is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, Flag>,
@@ -204,6 +209,9 @@ pub struct Action {
     /// For how long decisions may be used again. Left out: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheTtls>,
+    /// Which decisions on it are recorded. Left out: as the pack's `audit` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<ActionAudit>,
 }
 
 /// What happens to an action when a signal that it requires is not ok.

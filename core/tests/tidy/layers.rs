@@ -27,24 +27,40 @@ const LAYERS: &[Layer] = &[
     Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
     Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state"] },
     Layer {
+        name: "audit",
+        modules: &["audit"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state"],
+    },
+    Layer {
         name: "engine",
         modules: &["engine"],
-        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "operation"],
+        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "operation", "audit"],
     },
     Layer {
         name: "drill",
         modules: &["drill"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "audit", "engine"],
     },
     Layer {
         name: "authzen",
         modules: &["authzen"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
+        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "audit", "engine"],
     },
     Layer {
         name: "schemas",
         modules: &["schemas"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine", "drill"],
+        uses: &[
+            "words",
+            "condition",
+            "policy",
+            "combine",
+            "decision",
+            "state",
+            "operation",
+            "audit",
+            "engine",
+            "drill",
+        ],
     },
 ];
 
