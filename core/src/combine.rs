@@ -93,6 +93,16 @@ impl Tally {
         }
     }
 
+    /// Spec 1.4, gate 9: an override allows, unless an `absolute` deny rule is true or indeterminate; the rules counted
+    /// were those. Nothing where one is: then the deny stands as it was.
+    #[must_use]
+    pub const fn verdict_override(&self) -> Option<Verdict> {
+        match self.against() {
+            Some(_) => None,
+            None => Some(Verdict { reason: Reason::AllowedByOverride, rule: None }),
+        }
+    }
+
     /// Why the rules that would allow could not be established, if that is why nothing was allowed.
     #[must_use]
     pub const fn cause(&self) -> Option<Cause> {

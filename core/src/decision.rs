@@ -94,6 +94,7 @@ pub struct Decision {
     /// The number of the action, where the bundle declares it.
     pub(crate) action: Option<u32>,
     pub(crate) degraded: Option<Arc<[Name]>>,
+    pub(crate) override_id: Option<Box<str>>,
     pub(crate) particulars: Particulars,
     pub(crate) detail: Option<Box<str>>,
 }
@@ -121,6 +122,19 @@ impl Decision {
     pub(crate) fn denied(mut self, reason: Reason) -> Self {
         self.reason = Verdict::deny(reason).reason();
         self
+    }
+
+    /// The same decision, as a deny for want of its record: of what was allowed nothing is left.
+    pub(crate) fn refused_for_audit(self) -> Self {
+        Self {
+            reason: Verdict::deny(Reason::AuditUnavailable).reason(),
+            rule: None,
+            expires_at: Monotonic::ZERO,
+            cached: false,
+            information_loss: false,
+            particulars: Particulars::default(),
+            ..self
+        }
     }
 
     /// The same decision, saying what exactly was wrong.
@@ -220,6 +234,12 @@ impl Decision {
         self.degraded.as_deref().unwrap_or_default()
     }
 
+    /// The override that allowed it, by the id of its proposal.
+    #[must_use]
+    pub fn override_id(&self) -> Option<&str> {
+        self.override_id.as_deref()
+    }
+
     /// What the host has to do along with it.
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
@@ -247,6 +267,9 @@ impl Decision {
         put("reason", self.reason.code().into());
         if let Some(rule) = self.rule() {
             put("rule", rule.into());
+        }
+        if let Some(id) = self.override_id() {
+            put("override", id.into());
         }
         put("bundle", self.bundle().into());
         put("revision", self.revision.into());

@@ -141,6 +141,12 @@ codes! {
     PostureCycle = "posture_cycle",
     /// A warning: a stricter posture names what a laxer one does not permit.
     PostureWider = "posture_wider",
+    /// A key of an approver that is none, or that anybody could use.
+    InvalidKey = "invalid_key",
+    /// One person under two names, or two under one.
+    DuplicateApprover = "duplicate_approver",
+    /// A group of approvers that the pack does not declare.
+    UnknownGroup = "unknown_group",
     /// A validity that ends before it starts.
     InvalidWindow = "invalid_window",
     /// A warning: no allow rule can match the action.

@@ -74,6 +74,8 @@ pub mod state;
 
 pub mod operation;
 
+pub mod audit;
+
 pub mod resilience;
 
 pub mod telemetry;

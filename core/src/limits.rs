@@ -25,6 +25,15 @@ pub struct Limits {
     /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
     /// Default 200,000.
     pub quarantines_max: usize,
+    /// Approvers a bundle declares, over all groups; and secrets whose used codes are remembered. Default 1,000.
+    pub approvers_max: usize,
+    /// Flags a bundle declares. Default 64.
+    pub flags_max: usize,
+    /// Proposals that are remembered, pending or over, until they expire. Beyond, none is taken. Default 1,000.
+    pub proposals_max: usize,
+    /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
+    /// Default 256.
+    pub overrides_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -71,6 +80,10 @@ pub struct Limits {
     pub counted_actions_max: usize,
     /// Decisions, and events of postures, that operators have labelled. Beyond, a label is refused. Default 10,000.
     pub labels_max: usize,
+    /// Audit records that the host has not confirmed. Default 100,000.
+    pub audit_entries_max: usize,
+    /// About how many bytes of memory they may take. Default 64 MiB.
+    pub audit_bytes_max: usize,
     /// Steps of a drill, repetitions counted. Default 1,000,000.
     pub drill_steps_max: usize,
     /// Items of a batch. Default 1,000.
@@ -97,6 +110,10 @@ impl Limits {
         scopes_max: 8,
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
+        approvers_max: 1_000,
+        flags_max: 64,
+        proposals_max: 1_000,
+        overrides_max: 256,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,
@@ -120,6 +137,8 @@ impl Limits {
         causes_max: 1_024,
         counted_actions_max: 1_000,
         labels_max: 10_000,
+        audit_entries_max: 100_000,
+        audit_bytes_max: 64 << 20,
         drill_steps_max: 1_000_000,
         batch_max: 1_000,
         batch_bytes_max: 4 << 20,

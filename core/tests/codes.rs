@@ -9,10 +9,14 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 9] = [
+const OTHERS: [(&str, &str, &str); 13] = [
     ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
+    ("Approvals", "ApprovalError", include_str!("../src/state/approvals.rs")),
+    ("Closings", "Close", include_str!("../src/state/approvals.rs")),
+    ("Overrides", "End", include_str!("../src/state/overrides.rs")),
+    ("Flags", "FlagError", include_str!("../src/state/flags.rs")),
     ("Quarantine", "QuarantineError", include_str!("../src/state/quarantine.rs")),
     ("Labels", "LabelError", include_str!("../src/telemetry/sli/labels.rs")),
     ("Entries", "Cause", include_str!("../src/state/postures.rs")),

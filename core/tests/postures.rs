@@ -93,7 +93,7 @@ fn posture_events(engine: &Engine) -> Vec<String> {
                 EventKind::PostureEntered { posture, scope, cause, .. } => {
                     Some(format!("{millis} +{posture}@{} {}", scope.as_deref().unwrap_or("*"), cause.code()))
                 }
-                EventKind::PostureLeft { posture, scope } => {
+                EventKind::PostureLeft { posture, scope, .. } => {
                     Some(format!("{millis} -{posture}@{}", scope.as_deref().unwrap_or("*")))
                 }
                 EventKind::PostureKept { posture, code } => Some(format!("{millis} ={posture} {code}")),
@@ -400,7 +400,7 @@ fn a_mistake_in_a_posture_is_named_with_its_place() {
             pack["postures"][1]["leave"]["checks"] = json!(["c"]);
         }),
         ("invalid_value", "/postures/0/leave/stable", |pack| pack["postures"][0]["leave"]["stable"] = "1s".into()),
-        ("unsupported", "/postures/1/leave/approvals", |pack| {
+        ("unknown_group", "/postures/1/leave/approvals/from", |pack| {
             pack["postures"][1]["leave"]["approvals"] = json!({"need": 1, "from": "sre"});
         }),
         ("type_mismatch", "/scopes/tenant", |pack| pack["scopes"]["tenant"] = "resource.size".into()),

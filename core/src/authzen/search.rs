@@ -1,6 +1,6 @@
 //! Searches: who may, to what, and what. Each declared candidate is put into the question and decided like any other.
 //!
-//! There is no second way to a yes: a result is a candidate that [`Engine::decide`] allows, and the properties that it was
+//! There is no second way to a yes: a result is a candidate that [`Engine::decide`] allows without an override, and the properties that it was
 //! tried with come along: an evaluation of the result is the same question. What the caller says of the one that is sought
 //! counts only where the candidate's declaration is silent, so that to lose it can never put a better value in its place.
 
@@ -37,7 +37,8 @@ pub(super) fn search(engine: &Engine, endpoint: Endpoint, body: &[u8], now: Now)
     let mut results = Vec::new();
     for (at, candidate) in (page.start..).zip(candidates.from(page.start)) {
         candidate.take_place(&mut asked, &question);
-        if !engine.decide(&asked, now).is_allow() {
+        // A search is no use of an override, which allows so many requests and no more.
+        if !engine.decide_without_override(&asked, now).is_allow() {
             continue;
         }
         // One more than fits: there is a next page, and it is not empty.

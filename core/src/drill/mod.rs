@@ -3,6 +3,7 @@
 //! The runner owns the clock: it jumps from one moment at which something is due to the next, so that a day of outage
 //! takes milliseconds and gives the same bytes every time, in every language.
 
+pub mod approvals;
 pub mod case;
 pub mod expect;
 mod operations;
@@ -21,11 +22,13 @@ use crate::operation::{Operation, Quarantine, Quarry, Revoke};
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
+use crate::state::proposal::SetFlag;
 use crate::state::signals::Observation;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::sli::Slis;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
+use approvals::{ApproveCall, Desk, ProposeCall};
 pub use operations::PostureCall;
 use timeline::Stage;
 
@@ -45,6 +48,10 @@ pub struct Drill {
     /// The wall clock at `0s`: an RFC 3339 timestamp. Left out: 2026-01-01T00:00:00Z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
+    /// What people sign with, by the names of approvers: `ed25519-seed:` and 32 bytes in hexadecimal, or `totp:` and a
+    /// base32 secret. For drills alone: whoever reads this can sign.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, String>,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -89,6 +96,24 @@ pub struct Step {
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Revoke>,
+    /// A proposal that an approver makes, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propose: Option<ProposeCall>,
+    /// A proposal that an approver approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<ApproveCall>,
+    /// A proposal that an approver withdraws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraw: Option<ApproveCall>,
+    /// An override that ends before its time: what the step that proposed it calls it, or its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_override: Option<String>,
+    /// A flag that an operator sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_flag: Option<SetFlag>,
+    /// A flag that an operator clears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_flag: Option<String>,
     /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operate: Vec<Operation>,
@@ -226,6 +251,11 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/propose",
+                "steps/*/propose/*",
+                "steps/*/approve",
+                "steps/*/withdraw",
+                "steps/*/set_flag",
                 "steps/*/operate/*",
                 "steps/*/operate/*/*",
             ],
@@ -236,6 +266,7 @@ impl Drill {
     }
 
     fn check(&self, limits: &Limits) -> Result<(), Diagnostic> {
+        approvals::check_keys(&self.keys)?;
         if let Some(start) = &self.start {
             instant(start).ok_or_else(|| not_a_timestamp("/start", start))?;
         }
@@ -262,6 +293,13 @@ impl Drill {
             if let Some(wall) = &step.wall {
                 instant(wall).ok_or_else(|| not_a_timestamp(&format!("/steps/{at}/wall"), wall))?;
             }
+            if step.propose.as_ref().is_some_and(|call| !call.is_one()) {
+                let message = "a proposal is about one thing";
+                let help = "give one of `leave`, `override`, `set_flag` and `clear_flag`";
+                return Err(
+                    Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/propose"), message).with_help(help)
+                );
+            }
             for (name, report) in &step.observe {
                 if parse_status(report.status()).is_none() {
                     let message = format!("`{}` is no status", report.status());
@@ -287,7 +325,8 @@ impl Drill {
 
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
-        let mut play = Play { stage, wall_ahead: start.as_nanos() };
+        let desk = Desk::new(&self.drill, &self.keys, bundle);
+        let mut play = Play { stage, desk, wall_ahead: start.as_nanos() };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
         let now = play.now(Ttl::ZERO);
@@ -325,6 +364,7 @@ impl ObservedStatus {
 /// A drill under way: its engine, and how far the wall clock is ahead of the monotonic one.
 struct Play<'s> {
     stage: &'s mut Stage,
+    desk: Desk,
     wall_ahead: i64,
 }
 
@@ -397,11 +437,13 @@ impl Play<'_> {
         }
     }
 
-    /// Does to the engine what the step says; why the last of it that was not done was not.
+    /// Does to the engine what the step says; why the last of it that was not done, or not yet, was not.
     fn operate(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
         let mut kept = None;
-        for operation in operations::of_step(step) {
-            kept = self.stage.operate(&operation, now).err().map(|error| error.code()).or(kept);
+        let signed = self.desk.operations(step, now);
+        for operation in operations::of_step(step).into_iter().chain(signed) {
+            let done = self.stage.operate(&operation, now);
+            kept = done.map_or_else(|error| Some(error.code()), |outcome| outcome.waits_for()).or(kept);
             told.push(operations::told(&operation));
         }
         kept
@@ -458,6 +500,13 @@ fn request_bytes(request: &serde_json::Value) -> Vec<u8> {
 fn asked(request: &serde_json::Value) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("?");
     format!("{} {} {}", text("/subject/id"), text("/action/name"), text("/resource/id"))
+}
+
+/// A wall time so much later, or earlier.
+fn moved(wall: Wall, span: Ttl, later: bool) -> Wall {
+    let span = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    let nanos = if later { wall.as_nanos().saturating_add(span) } else { wall.as_nanos().saturating_sub(span) };
+    Wall::from_nanos(nanos)
 }
 
 fn instant(text: &str) -> Option<Wall> {

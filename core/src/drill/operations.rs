@@ -1,9 +1,10 @@
 //! Operations in a drill: the short spellings of a step, and how a step tells what it did.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Step;
-use crate::operation::{Operation, PostureAt};
+use crate::operation::{Approve, Operation, PostureAt, Propose};
 use crate::state::quarantine::Selector;
 
 /// What an operator does with a posture in a drill.
@@ -18,7 +19,7 @@ pub enum PostureCall {
 }
 
 impl PostureCall {
-    fn at(&self) -> PostureAt {
+    pub(super) fn at(&self) -> PostureAt {
         match self {
             Self::Everywhere(posture) => PostureAt { posture: posture.clone(), scope: None },
             Self::InScope(at) => at.clone(),
@@ -44,6 +45,11 @@ fn word(of: &impl Serialize) -> String {
     serde_json::to_value(of).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// The first letters of an id: enough for people.
+fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}
+
 /// What was done, as text for people.
 pub(super) fn told(operation: &Operation) -> String {
     let posture = |verb: &str, PostureAt { posture, scope }: &PostureAt| {
@@ -65,5 +71,15 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::Metrics(_) => "metrics".to_owned(),
         Operation::Slis(_) => "indicators".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
+        Operation::Propose(Propose { proposal, .. }) => {
+            let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+            let change = proposal.get("operation").and_then(Value::as_object).and_then(|change| change.keys().next());
+            format!("{} proposes {}", text("/by"), change.map_or("?", String::as_str))
+        }
+        Operation::Approve(Approve { proposal, by, .. }) => format!("{by} approves {}", short(proposal)),
+        Operation::Withdraw(Approve { proposal, by, .. }) => format!("{by} withdraws {}", short(proposal)),
+        Operation::RevokeOverride(revoke) => format!("revoke the override {}", short(&revoke.id)),
+        Operation::SetFlag(set) => format!("set the flag {}", set.flag),
+        Operation::ClearFlag(clear) => format!("clear the flag {}", clear.flag),
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Which {
     Minimal,
     /// The rules that deny.
     Deny,
+    /// The rules that deny and that no override gets past.
+    Absolute,
 }
 
 /// What one evaluation reads.
@@ -212,6 +214,7 @@ impl Which {
             Self::All => true,
             Self::Minimal => rule.minimal || rule.effect == Effect::Deny,
             Self::Deny => rule.effect == Effect::Deny,
+            Self::Absolute => rule.effect == Effect::Deny && rule.absolute,
         }
     }
 }

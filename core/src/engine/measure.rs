@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Engine;
+use super::journal::Journal;
 use super::snapshot::Snapshot;
 use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
 use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
-use crate::state::events::{Event, EventKind, Events};
+use crate::state::events::{Event, EventKind};
 use crate::telemetry::counts::{Counts, Row};
 use crate::telemetry::latency::Latency;
 use crate::telemetry::sli::{DecisionLabel, Declared, Fact, LabelError, Slis, Tally, TriggerLabel};
@@ -62,8 +63,8 @@ impl Measures {
     /// Counts a decision that was made on that snapshot.
     pub(super) fn count(&self, snapshot: &Snapshot, decision: &Decision) {
         self.settle(decision.at().monotonic);
-        let row = || snapshot.active.as_ref()?.rows.get(usize::try_from(decision.action?).ok()?);
-        row().unwrap_or(&self.others).count(decision);
+        let row = decision.action.and_then(|action| snapshot.row(action));
+        row.unwrap_or(&self.others).count(decision);
     }
 
     /// Adds the counters up where a minute has passed: before what is decided now is counted.
@@ -143,7 +144,7 @@ fn fact_of(event: &Event) -> Option<(u64, Fact<'_>)> {
             since: millis(*since),
             trigger: (*cause != Cause::Operator).then_some(event.id),
         },
-        EventKind::PostureLeft { posture, scope } => {
+        EventKind::PostureLeft { posture, scope, .. } => {
             Fact::Left { posture, scope: scope.as_deref().unwrap_or_default() }
         }
         EventKind::AttemptsReported { attempts } => Fact::Attempted { count: *attempts },
@@ -156,29 +157,29 @@ fn fact_of(event: &Event) -> Option<(u64, Fact<'_>)> {
 
 /// The events, where each that is told is also measured.
 pub(super) struct Telling<'e> {
-    pub(super) events: MutexGuard<'e, Events>,
+    pub(super) journal: MutexGuard<'e, Journal>,
     pub(super) measures: &'e Measures,
 }
 
 impl Telling<'_> {
     /// Adds an event.
     pub(super) fn push(&mut self, at: Now, kind: EventKind) {
-        let event = self.events.push(at, kind);
+        let event = self.journal.push(at, kind);
         self.measures.event(&event);
     }
 }
 
 impl Deref for Telling<'_> {
-    type Target = Events;
+    type Target = Journal;
 
-    fn deref(&self) -> &Events {
-        &self.events
+    fn deref(&self) -> &Journal {
+        &self.journal
     }
 }
 
 impl DerefMut for Telling<'_> {
-    fn deref_mut(&mut self) -> &mut Events {
-        &mut self.events
+    fn deref_mut(&mut self) -> &mut Journal {
+        &mut self.journal
     }
 }
 
@@ -233,8 +234,10 @@ impl Engine {
     pub(super) fn slis_at(&self, now: Monotonic) -> Slis {
         let mean = |effect| self.measures.latency.distribution(effect).mean_seconds();
         let impact = mean(Effect::Deny).zip(mean(Effect::Allow)).map(|(deny, allow)| deny - allow);
+        let kept = self.audit_counters();
         let mut ledger = self.measures.add_up(now);
         ledger.tally.measure(impact);
+        ledger.tally.record(kept.recorded, kept.unrecorded);
         ledger.tally.slis(millis(now))
     }
 }

@@ -27,6 +27,7 @@ impl Engine {
         self.put_signals(&mut metrics);
         self.put_postures(&mut metrics);
         self.put_events(&mut metrics);
+        self.put_audit(&mut metrics);
         self.put_indicators(&mut metrics);
         metrics
     }
@@ -186,7 +187,8 @@ impl Engine {
 
     fn put_events(&self, metrics: &mut Metrics) {
         let (counts, suppressed, dropped, waiting) = {
-            let events = self.events();
+            let journal = self.events();
+            let events = journal.told();
             let counts: Vec<_> = events.counts().collect();
             (counts, events.suppressed(), events.dropped(), events.waiting())
         };
@@ -207,6 +209,17 @@ impl Engine {
         metrics.gauge("fallgate_events_waiting", "Events that wait to be polled", None, one(waiting as f64));
         let help = "Readings of the monotonic clock before an earlier one";
         metrics.counter("fallgate_clock_went_back", help, [(Vec::new(), self.high_water.went_back())]);
+    }
+
+    fn put_audit(&self, metrics: &mut Metrics) {
+        let audit = self.audit_counters();
+        let records = [("kept", audit.recorded), ("lost", audit.unrecorded)];
+        let records = records.map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count));
+        metrics.counter("fallgate_audit_records", "Audit records, by whether they were kept or lost", records);
+        let help = "Audit records that the host has not confirmed";
+        metrics.gauge("fallgate_audit_waiting", help, None, one(audit.kept as f64));
+        let help = "About what they take";
+        metrics.gauge("fallgate_audit_waiting", help, Some(Unit::Bytes), one(audit.kept_bytes as f64));
     }
 
     fn put_indicators(&self, metrics: &mut Metrics) {

@@ -4,14 +4,18 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
+mod approvals;
 mod degraded;
 mod evaluate;
 mod explain;
+mod flags;
+mod journal;
 mod lives;
 mod losses;
 mod measure;
 mod metrics;
 mod operate;
+mod overrides;
 mod postures;
 mod quarantine;
 mod snapshot;
@@ -29,29 +33,38 @@ use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
+pub use flags::FlagView;
+pub use journal::AuditCounters;
+pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 
+use crate::audit::buffer::Outbox;
+use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
 use crate::limits::Limits;
 use crate::name::{self, Name};
+use crate::policy::action::ActionSpec;
 use crate::policy::bundle::Bundle;
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestError, RequestView};
+use crate::request::{Request, RequestError, RequestView, Terms};
+use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
-use crate::state::events::{Event, EventKind, Events};
-use crate::state::postures::Transition;
+use crate::state::events::{Event, EventKind};
+use crate::state::overrides::End;
+use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
-use snapshot::{Active, Snapshot};
+use snapshot::{Active, Need, Snapshot};
 use told::{Told, admissible, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
@@ -65,11 +78,22 @@ pub struct Config {
     /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
+    /// A secret that keys what stands in audit records for values that must not be written. Default none: such values are
+    /// left out altogether.
+    pub audit_key: Option<[u8; 32]>,
+    /// The head behind which the audit chain goes on: of the last record that the host has on disk. Default: a new chain.
+    pub audit_head: Head,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::DEFAULT, clock_skew_max: Ttl::from_secs(5), key: [0; 16] }
+        Self {
+            limits: Limits::DEFAULT,
+            clock_skew_max: Ttl::from_secs(5),
+            key: [0; 16],
+            audit_key: None,
+            audit_head: Head::default(),
+        }
     }
 }
 
@@ -97,6 +121,12 @@ pub enum ActivateError {
         /// The posture.
         posture: Name,
     },
+    /// A flag is set that the bundle has not: to activate it would clear the flag.
+    #[error("the flag {flag} is set, and the bundle could not keep it; clear it first")]
+    LosesFlag {
+        /// The flag.
+        flag: Name,
+    },
 }
 
 impl ActivateError {
@@ -108,6 +138,7 @@ impl ActivateError {
             Self::OtherName => "other_name",
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
+            Self::LosesFlag { .. } => "loses_flag",
         }
     }
 }
@@ -130,7 +161,8 @@ pub struct Engine {
     config: Config,
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
-    events: Mutex<Events>,
+    journal: Mutex<Journal>,
+    outbox: Mutex<Outbox>,
     cache: Cache,
     high_water: HighWater,
     measures: Measures,
@@ -149,7 +181,8 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed)),
-            events: Mutex::new(Events::new(limits.events_max, limits.causes_max)),
+            journal: Mutex::new(Journal::new(limits)),
+            outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
             measures: Measures::new(limits),
@@ -180,20 +213,27 @@ impl Engine {
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
-        let admitted = admissible(told.active.as_ref(), &bundle, now).and_then(|()| told.keeps_postures(&bundle));
+        let admitted = admissible(told.active.as_ref(), &bundle, now)
+            .and_then(|()| told.keeps_postures(&bundle))
+            .and_then(|()| told.keeps_flags(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
+        let started_anew = !told.engine_ok;
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
         told.carry_postures(&bundle);
         let rows = self.measures.declare(bundle.policy(), now.monotonic);
-        self.events().refer_to(bundle.policy().runbook.as_deref());
+        told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.active = Some(Active { bundle, activation: told.activations, rows });
+        if let Some(active) = &told.active {
+            self.events().follow(active);
+        }
+        told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
         let snapshot = Arc::new(snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
@@ -228,16 +268,25 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
-        let raw = now;
-        let now = self.held(now);
+        drop(self.follow(now));
+    }
+
+    /// Does all that is due by now, and gives the writers' lock with the time as it is held.
+    fn follow(&self, raw: Now) -> (MutexGuard<'_, Told>, Now) {
+        let now = self.held(raw);
         let mut told = self.told();
+        let parted = told.clock_ok && told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
+        if parted {
+            // Whatever wall time bounds has ended, before anything is done on the strength of it.
+            told.end_approvals(Close::Clock, End::Clock, now.monotonic);
+        }
         told.settle(now);
-        let parted = told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
-        if parted && told.clock_ok {
+        if parted {
             told.clock_ok = false;
             self.events().push(now, EventKind::ClockFailed);
         }
         self.publish(&mut told, now);
+        (told, now)
     }
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
@@ -297,7 +346,18 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.counted(request, now),
+            Ok(()) => self.answered(request, now),
+            Err(error) => self.refused(&error, now),
+        })
+    }
+
+    /// Decides as if there were no override: for questions that nobody acts on, and that must use none up.
+    #[must_use]
+    pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
+        let limits = &self.config.limits;
+        let request = RequestView::from(request);
+        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -306,7 +366,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.counted(&RequestView::from(&request), now),
+            Ok(request) => self.answered(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -340,17 +400,17 @@ impl Engine {
         })
     }
 
-    /// A decision, and its count.
-    fn counted(&self, request: &RequestView<'_>, now: Now) -> Decision {
+    /// The gates, the record, and the count.
+    fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
-        let decision = self.gates(&snapshot, request, now);
+        let decision = self.gates(&snapshot, request, self.held(now), true);
+        let decision = self.recorded(&snapshot, Some(request), decision);
         self.measures.count(&snapshot, &decision);
         decision
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gate 6 loosens only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now) -> Decision {
-        let now = self.held(now);
+    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
@@ -393,19 +453,19 @@ impl Engine {
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };
-        // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
-        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(request, &policy.postures, &slots) {
-            return decision.denied(Reason::Quarantined);
+        // Gate 3: where the action demands a record, there is room for one.
+        if !self.may_record(action) {
+            return decision.denied(Reason::AuditUnavailable);
         }
-        // Gate 5: the strictest posture of the request's scopes permits it.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
+            if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+                return decision.denied(Reason::Quarantined);
+            }
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
         };
         let Some(posture) = policy.postures.spec(standing.posture) else {
             return decision;
         };
-        decision.posture = posture.name;
         let evaluation = Evaluation {
             policy,
             limits: &self.config.limits,
@@ -417,18 +477,34 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        if standing.posture > 0 && !postures::permits(&evaluation, number, standing.posture) {
+        let question = Question { snapshot, number, action, need, standing, terms };
+        let decision = self.judged(&question, &evaluation, decision);
+        // Gate 9: an override that covers a deny.
+        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+    }
+
+    /// Gates 4 to 8, and what of the answer is kept.
+    fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
+        let Question { snapshot, number, action, need, standing, terms } = *question;
+        let Evaluation { policy, slots, request, now, .. } = *evaluation;
+        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
+        if snapshot.quarantine.holds(&request, &policy.postures, slots) {
+            return decision.denied(Reason::Quarantined);
+        }
+        // Gate 5: the strictest posture of the request's scopes permits it.
+        decision.posture = posture_name(policy, standing.posture);
+        if standing.posture > 0 && !postures::permits(evaluation, number, standing.posture) {
             return decision.denied(Reason::Posture);
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
         let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
-        let key = cacheable.then(|| cache_key::key(number, &action.reads, &slots, request));
+        let key = cacheable.then(|| cache_key::key(number, &action.reads, slots, &request));
         let kept = key.as_ref().and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
-            let (verdict, particulars) = degraded::verdict(&evaluation, action, stamp, kept.as_ref());
+            let (verdict, particulars) = degraded::verdict(evaluation, action, stamp, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
             return decision.settled(verdict, policy, action);
@@ -440,7 +516,7 @@ impl Engine {
             decision.particulars = answer.particulars;
             return decision.settled(answer.verdict, policy, action);
         }
-        let row = usize::try_from(number).ok().and_then(|number| active.rows.get(number)).filter(|_| key.is_some());
+        let row = snapshot.row(number).filter(|_| key.is_some());
         if let Some(row) = row {
             row.miss();
         }
@@ -449,7 +525,7 @@ impl Engine {
         let verdict = counted.tally.verdict();
         decision.particulars = evaluation.particulars(&counted, verdict);
         decision.degraded = evaluation.missed_signal(&counted);
-        // Gate 9 (overrides) has nothing to say in this version. Gate 10: what may be kept, and for how long.
+        // Gate 10: what may be kept, and for how long. What an override makes of it is not.
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
             let lives = Lives::of(snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
@@ -470,15 +546,16 @@ impl Engine {
             _ => Reason::InvalidRequest,
         };
         let mut decision = Decision::new(Verdict::deny(reason), now);
-        if let Some(active) = &self.snapshot.load().active {
+        let snapshot = self.snapshot.load();
+        if let Some(active) = &snapshot.active {
             decision.bundle = active.bundle.policy().name;
             decision.revision = active.bundle.revision();
-            let everywhere = self.snapshot.load().in_force.everywhere();
-            decision.posture = posture_name(active.bundle.policy(), everywhere.posture);
+            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
         }
         decision.id = self.id_of(now, 0);
+        let decision = self.recorded(&snapshot, None, decision.because(error));
         self.measures.count_other(&decision);
-        decision.because(error)
+        decision
     }
 
     /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
@@ -494,6 +571,7 @@ impl Engine {
     }
 
     fn publish(&self, told: &mut Told, now: Now) {
+        told.audit_ok = !self.events().is_full();
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
             for SignalChange { number, from, to, since, relied_until } in changed {
@@ -520,19 +598,25 @@ impl Engine {
         }
     }
 
-    /// What became of postures, as events of the time at which it did.
+    /// What became of postures, quarantines and approvals, as events of the time at which it did.
     fn tell_transitions(&self, told: &mut Told, now: Now) {
         for (at, selector) in std::mem::take(&mut told.quarantines_ended) {
             self.events().push(earlier(now, at), EventKind::QuarantineEnded { selector });
         }
         let transitions = std::mem::take(&mut told.transitions);
-        let Some(active) = &told.active else { return };
-        for Transition { at, posture, scope, entered, since } in transitions {
-            let posture = posture_name(active.bundle.policy(), posture);
-            let kind = match entered {
-                Some(cause) => EventKind::PostureEntered { posture, scope, cause, since },
-                None => EventKind::PostureLeft { posture, scope },
-            };
+        let mut happened = std::mem::take(&mut told.happened);
+        if let Some(active) = &told.active {
+            happened.extend(transitions.into_iter().map(|Transition { at, posture, scope, entered, since }| {
+                let posture = posture_name(active.bundle.policy(), posture);
+                let kind = match entered {
+                    Some(cause) => EventKind::PostureEntered { posture, scope, cause, since },
+                    None => EventKind::PostureLeft { posture, scope, approved: None },
+                };
+                (at, kind)
+            }));
+        }
+        happened.sort_by_key(|(at, _)| *at);
+        for (at, kind) in happened {
             self.events().push(earlier(now, at), kind);
         }
     }
@@ -566,9 +650,24 @@ impl Engine {
     }
 
     fn events(&self) -> Telling<'_> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        Telling { events, measures: &self.measures }
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        Telling { journal, measures: &self.measures }
     }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a decision is about, resolved: the snapshot that it sees, the action, its signals, and the posture in force.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    snapshot: &'q Snapshot,
+    number: u32,
+    action: &'q ActionSpec,
+    need: &'q Need,
+    standing: Standing,
+    terms: Terms,
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

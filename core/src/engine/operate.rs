@@ -1,10 +1,13 @@
 //! Operations at the engine: each is one of its own calls, by the name that all languages share.
 
+use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
 use crate::decision::DecisionId;
 use crate::operation::{LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
 use crate::policy::format::RuleEffect;
 use crate::reason::Effect;
+use crate::state::approvals::ApprovalError;
+use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
 use crate::telemetry::sli::LabelError;
 use crate::time::{Monotonic, Now};
@@ -48,6 +51,24 @@ impl Engine {
             }
             Operation::Metrics(_) => return Ok(Outcome::Metrics(Box::new(self.metrics()))),
             Operation::Slis(_) => return Ok(Outcome::Slis(self.slis(now))),
+            Operation::Propose(propose) => {
+                let proof = propose.proof()?;
+                return Ok(Outcome::Proposed(self.propose(&propose.proposal, proof, now)?));
+            }
+            Operation::Approve(approve) => {
+                let (id, proof) = (proposal_id(&approve.proposal)?, approve.proof()?);
+                return Ok(Outcome::Approved(self.approve(id, &approve.by, proof, now)?));
+            }
+            Operation::Withdraw(withdraw) => {
+                let (id, proof) = (proposal_id(&withdraw.proposal)?, withdraw.proof()?);
+                self.withdraw(id, &withdraw.by, proof, now)?;
+            }
+            Operation::RevokeOverride(revoke) => {
+                let id = proposal_id(&revoke.id).map_err(|_| ApprovalError::UnknownOverride)?;
+                self.revoke_override(id, now)?;
+            }
+            Operation::SetFlag(SetFlag { flag, for_ }) => self.set_flag(flag, *for_, now)?,
+            Operation::ClearFlag(clear) => self.clear_flag(&clear.flag, now)?,
         }
         Ok(Outcome::Done)
     }

@@ -29,12 +29,16 @@ impl Engine {
     }
 
     /// Leaves a posture, everywhere or in a scope, as an operator. It is left where all that its pack demands holds: the
-    /// condition of entry false for `stable`, the dwell over, the checks ok.
+    /// condition of entry false for `stable`, the dwell over, the checks ok. One that takes approvals is left by
+    /// [`Engine::propose`] and [`Engine::approve`] alone.
     ///
     /// # Errors
     /// [`PostureError`]: the first demand that is not met. The posture stays.
     pub fn leave_posture(&self, posture: &str, scope: Option<&str>, now: Now) -> Result<(), PostureError> {
         self.on_posture(posture, scope, now, |told, policy, scope, number, now| {
+            if policy.postures.spec(number).is_some_and(|spec| spec.leave.approvals.is_some()) {
+                return Err(PostureError::NotApproved);
+            }
             let checks_ok = told.checks_ok(policy, number, now);
             let at = now.monotonic;
             told.postures.leave(&policy.postures, scope, number, checks_ok, at, &mut told.transitions)?;
@@ -99,7 +103,7 @@ impl Engine {
 
 impl Told {
     /// The policy, and the number of the posture of that name; the scope is one that the policy knows.
-    fn named(&self, posture: &str, scope: Option<&str>) -> Result<(Arc<Policy>, u16), PostureError> {
+    pub(super) fn named(&self, posture: &str, scope: Option<&str>) -> Result<(Arc<Policy>, u16), PostureError> {
         let active = self.active.as_ref().ok_or(PostureError::NoPolicy)?;
         let policy = Arc::clone(active.bundle.policy());
         let number =

@@ -8,6 +8,7 @@ use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::overrides::Grant;
 use crate::state::postures::InForce;
 use crate::state::quarantine::Quarantine;
 use crate::telemetry::counts::Row;
@@ -32,11 +33,19 @@ pub(super) struct Snapshot {
     pub(super) needs: Vec<Need>,
     pub(super) in_force: Arc<InForce>,
     pub(super) quarantine: Quarantine,
+    pub(super) overrides: Arc<[Arc<Grant>]>,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
     /// From then on this snapshot no longer holds: the one comparison that a decision makes with all that is due.
     pub(super) due: Monotonic,
+}
+
+impl Snapshot {
+    /// What is counted of the decisions on the action of that number.
+    pub(super) fn row(&self, action: u32) -> Option<&Row> {
+        self.active.as_ref()?.rows.get(usize::try_from(action).ok()?).map(|row| &**row)
+    }
 }
 
 /// How it stands with the signals of one action.

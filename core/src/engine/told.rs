@@ -14,8 +14,12 @@ use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::Policy;
 use crate::policy::signal::{CLOCK, Source};
+use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::events::EventKind;
+use crate::state::flags::Flags;
+use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
@@ -29,6 +33,8 @@ pub(super) struct Told {
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
+    /// Whether every record has found room.
+    pub(super) audit_ok: bool,
     pub(super) activations: u64,
     /// By signal: what it was when last looked at.
     pub(super) statuses: Vec<Seen>,
@@ -36,8 +42,13 @@ pub(super) struct Told {
     pub(super) suspended: Option<&'static str>,
     pub(super) postures: PostureMachine,
     pub(super) quarantines: Quarantines,
+    pub(super) approvals: Approvals,
+    pub(super) overrides: Overrides,
+    pub(super) flags: Flags,
     /// Quarantines that came to their end, and when, for the events of the next snapshot.
     pub(super) quarantines_ended: Vec<(Monotonic, Box<str>)>,
+    /// What else happened, and when, for the events of the next snapshot.
+    pub(super) happened: Vec<(Monotonic, EventKind)>,
     /// What became of postures, for the events of the next snapshot.
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
@@ -53,12 +64,17 @@ impl Told {
             anchor: None,
             clock_ok: true,
             engine_ok: true,
+            audit_ok: true,
             activations: 0,
             statuses: Vec::new(),
             suspended: None,
             postures: PostureMachine::new(limits.scope_instances_max),
             quarantines: Quarantines::new(limits.quarantines_max, seed),
+            approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
+            overrides: Overrides::new(limits.overrides_max),
+            flags: Flags::default(),
             quarantines_ended: Vec::new(),
+            happened: Vec::new(),
             transitions: Vec::new(),
             settled: None,
             steps_max: limits.steps_max,
@@ -73,6 +89,7 @@ impl Told {
         let policy = Arc::clone(active.bundle.policy());
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
+        self.expire_approvals(now);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&policy, &active.rows, &standings, now);
         let needs = policy
@@ -101,12 +118,14 @@ impl Told {
         let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
         let due = due.min(self.postures.due(&policy.postures).unwrap_or(Monotonic::NEVER));
         let due = due.min(self.quarantines.due().unwrap_or(Monotonic::NEVER));
+        let due = due.min(self.approvals_due(&policy, now.monotonic).unwrap_or(Monotonic::NEVER));
         let snapshot = Snapshot {
             active: Some(active),
             signals,
             needs,
             in_force: self.postures.in_force(),
             quarantine: self.quarantines.table(),
+            overrides: self.overrides.in_force(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,
@@ -122,6 +141,7 @@ impl Told {
             needs: Vec::new(),
             in_force: self.postures.in_force(),
             quarantine: self.quarantines.table(),
+            overrides: self.overrides.in_force(),
             anchor: self.anchor,
             clock_ok: self.clock_ok,
             engine_ok: self.engine_ok,
@@ -131,7 +151,7 @@ impl Told {
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let bundle = self.clock_ok_for(policy) && in_validity(policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, audit: self.audit_ok };
         standings(&policy.signals, &self.held, built_in, now.monotonic)
     }
 
@@ -143,16 +163,22 @@ impl Told {
         if !policy.postures.any() {
             return;
         }
+        // Clocks that have parted let nothing be left, even before that is found.
+        let trusted = self.clock_ok && self.anchor.is_some_and(|anchor| anchor.agrees(now));
         let mut last = self.settled.unwrap_or(now.monotonic);
         loop {
             let before = self.standings(policy, earlier(now, last));
             let expires = before.iter().filter_map(|standing| standing.until).map(just_after);
-            let next = expires.chain(self.postures.due(&policy.postures)).min();
+            let leave = self.approved_leave_due(policy, last);
+            let next = expires.chain(self.postures.due(&policy.postures)).chain(leave).min();
             let at = next.filter(|next| last < *next && *next < now.monotonic).unwrap_or(now.monotonic);
             let standings = self.standings(policy, earlier(now, at));
             let views: Vec<SignalView> = standings.iter().map(|standing| standing.view).collect();
             let truths: Vec<_> = self.entry_truths(policy, &views, at);
             self.postures.step(&policy.postures, &truths, at, &mut self.transitions);
+            if trusted {
+                self.leave_all_approved(policy, earlier(now, at));
+            }
             last = at;
             if at == now.monotonic {
                 break;
@@ -168,11 +194,37 @@ impl Told {
         lost.map_or(Ok(()), |posture| Err(ActivateError::LosesPosture { posture }))
     }
 
+    /// Whether the bundle has every flag that is set.
+    pub(super) fn keeps_flags(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let lost = self.flags.lost_by(&bundle.policy().approvers);
+        lost.map_or(Ok(()), |flag| Err(ActivateError::LosesFlag { flag }))
+    }
+
+    /// When time alone next does something with proposals, overrides and flags.
+    fn approvals_due(&self, policy: &Policy, now: Monotonic) -> Option<Monotonic> {
+        let due = [self.approvals.due(), self.overrides.due(), self.flags.due(), self.approved_leave_due(policy, now)];
+        due.into_iter().flatten().min()
+    }
+
     /// Takes the postures over to the bundle that is about to be active.
     pub(super) fn carry_postures(&mut self, bundle: &Bundle) {
         let before = self.active.as_ref().map(|active| &active.bundle.policy().postures);
         self.postures.carry(before, &bundle.policy().postures);
         self.settled = None;
+    }
+
+    /// Takes approvals over to the bundle that is about to be active: of another document no proposal stays, and no override
+    /// that it would not have granted. What an engine granted that then met a panic ends.
+    pub(super) fn carry_approvals(&mut self, bundle: &Bundle, started_anew: bool, at: Monotonic) {
+        if started_anew {
+            self.end_approvals(Close::Bundle, End::Bundle, at);
+        } else if self.active.as_ref().is_some_and(|active| active.bundle.id() != bundle.id()) {
+            for id in self.approvals.close_all() {
+                self.happened.push((at, EventKind::ProposalClosed { id, why: Close::Bundle }));
+            }
+            let ended = self.overrides.carry(bundle.policy(), at);
+            self.tell_ended(ended);
+        }
     }
 
     /// By posture: what the condition of its entry comes to.

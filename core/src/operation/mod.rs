@@ -4,19 +4,24 @@
 //! names, and a new one reaches them all. A mistyped member is an error: an operation that is half understood would
 //! quarantine the wrong thing.
 
+mod approval;
 mod measures;
 mod quarantine;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use approval::{Approve, Propose, RevokeOverride};
 pub use measures::{LabelDecision, LabelTrigger, Nothing, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::flags::FlagError;
 use crate::state::postures::PostureError;
+use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::sli::{LabelError, Slis};
@@ -53,6 +58,18 @@ pub enum Operation {
     Metrics(Nothing),
     /// Asks for the service-level indicators.
     Slis(Nothing),
+    /// Proposes what takes approvals.
+    Propose(Propose),
+    /// Approves a proposal.
+    Approve(Approve),
+    /// Withdraws a proposal.
+    Withdraw(Approve),
+    /// Ends an override before its time.
+    RevokeOverride(RevokeOverride),
+    /// Sets a flag that takes no approvals.
+    SetFlag(SetFlag),
+    /// Clears a flag that takes no approvals.
+    ClearFlag(ClearFlag),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -82,6 +99,10 @@ pub enum Outcome {
     Metrics(Box<Metrics>),
     /// The service-level indicators.
     Slis(Slis),
+    /// A proposal was taken: its id.
+    Proposed(ProposalId),
+    /// An approval counts; and what the proposal still waits for.
+    Approved(Approved),
 }
 
 impl Outcome {
@@ -93,6 +114,19 @@ impl Outcome {
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),
+            Self::Proposed(id) => json!({ "proposed": id.to_string() }),
+            Self::Approved(Approved { approvals, need, waits_for }) => {
+                json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
+            }
+        }
+    }
+
+    /// What it still waits for, by its code, where it was not done at once.
+    #[must_use]
+    pub const fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Approved(approved) => approved.waits_for,
+            _ => None,
         }
     }
 }
@@ -116,6 +150,12 @@ pub enum OperationError {
     /// It is a label.
     #[error(transparent)]
     Label(#[from] LabelError),
+    /// It is about approvals or an override.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// It is about a flag.
+    #[error(transparent)]
+    Flag(#[from] FlagError),
 }
 
 impl OperationError {
@@ -127,6 +167,8 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::Label(error) => error.code(),
+            Self::Approval(error) => error.code(),
+            Self::Flag(error) => error.code(),
         }
     }
 }

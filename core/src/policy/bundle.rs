@@ -11,8 +11,7 @@ use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 8] =
-    ["approvals", "approvers", "overrides", "audit", "rollout", "breaker", "heartbeat", "absolute"];
+const LATER: [&str; 3] = ["rollout", "breaker", "heartbeat"];
 
 /// Whose bundles an engine takes. There is no default: a host says what it trusts.
 #[derive(Clone, Debug)]
@@ -151,7 +150,7 @@ impl Bundle {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 23] = [
+const PACK_MAPS: [&str; 30] = [
     "",
     "valid",
     "schema",
@@ -165,10 +164,17 @@ const PACK_MAPS: [&str; 23] = [
     "postures/*/permits",
     "postures/*/enter",
     "postures/*/leave",
+    "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
     "slo",
     "slo/*",
+    "approvers/*",
+    "approvers/*/*",
+    "overrides",
+    "overrides/review",
+    "flags/*",
+    "flags/*/approvals",
     "rules/*",
     "rules/*/when",
     "rules/*/obligations/*",

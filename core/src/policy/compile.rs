@@ -3,6 +3,8 @@
 //! All mistakes of a pack are reported together, each with its place and its repair.
 
 mod actions;
+mod approvals;
+mod audit;
 mod candidates;
 mod loss;
 mod postures;
@@ -14,6 +16,8 @@ mod typing;
 use hashbrown::HashMap;
 
 use super::action::ActionSpec;
+use super::approver::Approvers;
+use super::audit::AuditSpec;
 use super::bundle::escape;
 use super::candidate::Candidates;
 use super::format::{self, Pack};
@@ -54,6 +58,10 @@ pub struct Policy {
     pub actions: Vec<ActionSpec>,
     /// The postures.
     pub postures: Postures,
+    /// What is recorded; nothing where no part of the pack says.
+    pub audit: Option<AuditSpec>,
+    /// Who approves what loosens, the overrides and the flags.
+    pub approvers: Approvers,
     /// The rules, in order of their ids.
     pub rules: Vec<Rule>,
     /// The parts of the index: one for each way to name actions.
@@ -180,13 +188,16 @@ impl Compiler<'_> {
         let data = pack.data.as_ref().map(Value::from);
         let modules = self.modules(pack, data.as_ref());
         let ranked = self.ranked(pack);
+        let groups = self.groups(pack);
         let mut vocabulary = Vocabulary {
             schema: &mut schema,
             signals: &signal_numbers,
             data: data.as_ref(),
             postures: Some(ranked.names()),
         };
-        let postures = self.postures(pack, &ranked, &mut vocabulary);
+        let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
+        let approvers = self.approvers(pack, groups, &ranked);
+        let audit = self.audit(pack);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -204,6 +215,8 @@ impl Compiler<'_> {
             signals,
             actions: indexed.actions,
             postures,
+            audit,
+            approvers,
             rules: indexed.rules,
             index: indexed.roots,
             modules,

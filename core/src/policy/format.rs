@@ -10,9 +10,13 @@ use serde_json::Value;
 
 use crate::time::Ttl;
 
+mod approval;
+mod audit;
 mod posture;
 mod slo;
 
+pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
+pub use audit::{ActionAudit, Audit, AuditLevel};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 pub use slo::{Objective, Slo};
 
@@ -58,6 +62,18 @@ pub struct Pack {
     /// What the decisions are held to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,
+    /// Who may approve what loosens, by group.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub approvers: BTreeMap<String, Approvers>,
+    /// How a deny may be overridden for a while. Left out: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Overrides>,
+    /// What is recorded. Left out: nothing but what an action demands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
+    /// Flags for emergencies, by name: each holds a posture while it is set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, Flag>,
     /// The rules, in any order.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -198,6 +214,9 @@ pub struct Action {
     /// For how long decisions may be used again. Left out: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheTtls>,
+    /// Which decisions on it are recorded. Left out: as the pack's `audit` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<ActionAudit>,
 }
 
 /// What happens to an action when a signal that it requires is not ok.
@@ -277,6 +296,9 @@ pub struct Rule {
     /// Whether an allow rule also counts under `on_failure: minimal`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minimal: bool,
+    /// Whether no override gets past a deny rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absolute: bool,
     /// Why the rule may grant more when it knows less: for the rare rule that needs a presence test the other way
     /// round. Every decision of the rule says so, and for a rule that denies every allow of its actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]

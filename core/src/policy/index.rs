@@ -55,6 +55,8 @@ pub struct Candidate {
     pub effect: Effect,
     /// Whether it counts under `on_failure: minimal`.
     pub minimal: bool,
+    /// Whether no override gets past it.
+    pub absolute: bool,
     /// Whether it has obligations.
     pub obliges: bool,
     /// What is left to be seen before it is true.
@@ -262,8 +264,8 @@ fn candidate(rules: &[Rule], number: u32, used: &[u16], texts: &mut String) -> O
         }
         _ => Left::Rule,
     };
-    let (effect, minimal, obliges) = (rule.effect, rule.minimal, rule.obligations.is_some());
-    Some(Candidate { number, verified, effect, minimal, obliges, left })
+    let Rule { effect, minimal, absolute, .. } = *rule;
+    Some(Candidate { number, verified, effect, minimal, absolute, obliges: rule.obligations.is_some(), left })
 }
 
 impl Key {

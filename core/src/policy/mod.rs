@@ -1,10 +1,12 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `posture`, `rule`, `candidate`, `slo` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `action`, `approver`, `audit`, `posture`, `rule`, `candidate`, `slo` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `bundle` (bytes, digest and trust).
 
 pub mod action;
+pub mod approver;
+pub mod audit;
 pub mod bundle;
 pub mod candidate;
 pub mod compile;

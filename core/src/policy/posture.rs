@@ -3,6 +3,7 @@
 use crate::condition::program::Program;
 use crate::limits::SCOPE_BYTES_MAX;
 use crate::name::Name;
+use crate::policy::approver::Quorum;
 use crate::time::Ttl;
 use crate::value::View;
 
@@ -56,6 +57,8 @@ pub struct LeaveSpec {
     pub dwell: Ttl,
     /// The signals that have to be ok.
     pub checks: Box<[u16]>,
+    /// The approvals that it takes.
+    pub approvals: Option<Quorum>,
     /// Within what time an entry doubles the dwell, and to what length at the most.
     pub back_off: Option<(Ttl, Ttl)>,
 }

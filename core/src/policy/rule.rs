@@ -19,6 +19,8 @@ pub struct Rule {
     pub effect: Effect,
     /// Whether an allow rule counts under `on_failure: minimal`.
     pub minimal: bool,
+    /// Whether no override gets past it, where it denies.
+    pub absolute: bool,
     /// Whether it may grant more when it knows less, as its author declares.
     pub accepts_information_loss: bool,
     /// The match part: every clause must hold.

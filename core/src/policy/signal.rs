@@ -11,8 +11,10 @@ pub const CLOCK: u16 = 0;
 pub const ENGINE: u16 = 1;
 /// The built-in signal `bundle`: ok while the active bundle is inside its validity.
 pub const BUNDLE: u16 = 2;
+/// The built-in signal `audit`: failed while records find no room.
+pub const AUDIT: u16 = 3;
 /// The names of the built-in signals, by index.
-pub const BUILT_IN: [&str; 3] = ["clock", "engine", "bundle"];
+pub const BUILT_IN: [&str; 4] = ["clock", "engine", "bundle", "audit"];
 
 /// A declared signal.
 #[derive(Clone, Debug)]

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::condition::Status;
 use crate::decision::DecisionId;
 use crate::name::Name;
+use crate::reason::Reason;
+use crate::state::approvals::Close;
+use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
+use crate::state::proposal::{GrantOverride, ProposalId};
 use crate::state::severity::{Causes, Severity};
 use crate::state::signals::Observed;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Ttl};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,11 +85,77 @@ impl Event {
                 }
                 put("cause", cause.code().into());
             }
-            EventKind::PostureLeft { posture, scope } | EventKind::PostureAcknowledged { posture, scope } => {
+            EventKind::PostureLeft { posture, scope, .. } | EventKind::PostureAcknowledged { posture, scope } => {
                 put("posture", posture.as_str().into());
                 if let Some(scope) = scope {
                     put("scope", (**scope).into());
                 }
+                if let EventKind::PostureLeft { approved: Some(approved), .. } = &self.kind {
+                    approved.put(&mut put);
+                }
+            }
+            EventKind::Proposed { id, by, change, reason } => {
+                put("proposal", id.to_string().into());
+                put("by", by.as_str().into());
+                put("change", (*change).into());
+                put("reason", (**reason).into());
+            }
+            EventKind::Approved { id, by, approvals, need } => {
+                put("proposal", id.to_string().into());
+                put("by", by.as_str().into());
+                put("approvals", (*approvals).into());
+                put("need", (*need).into());
+            }
+            EventKind::ApprovalRefused { id, by, code, untold } => {
+                if let Some(id) = id {
+                    put("proposal", id.to_string().into());
+                }
+                put("by", by.as_str().into());
+                put("code", (*code).into());
+                if *untold > 0 {
+                    put("untold", (*untold).into());
+                }
+            }
+            EventKind::ProposalClosed { id, why } => {
+                put("proposal", id.to_string().into());
+                put("why", why.code().into());
+            }
+            EventKind::OverrideGranted { approved, window, terms } => {
+                let (grant, reason) = &**terms;
+                put("override", approved.proposal.to_string().into());
+                approved.put(&mut put);
+                put("subjects", grant.subjects.clone().into());
+                put("actions", grant.actions.clone().into());
+                put("resources", grant.resources.clone().into());
+                put("window_ms", window.as_millis().into());
+                put("uses", grant.uses.into());
+                put("reason", (**reason).into());
+            }
+            EventKind::OverrideUsed { id, decision, overrode, uses_left } => {
+                put("override", id.to_string().into());
+                put("decision", decision.to_string().into());
+                put("overrode", overrode.code().into());
+                put("uses_left", (*uses_left).into());
+            }
+            EventKind::OverrideEnded { id, why } => {
+                put("override", id.to_string().into());
+                put("why", why.code().into());
+            }
+            EventKind::FlagSet { flag, approved, .. } | EventKind::FlagCleared { flag, approved } => {
+                put("flag", flag.as_str().into());
+                if let EventKind::FlagSet { owner, .. } = &self.kind {
+                    put("owner", (**owner).into());
+                }
+                if let Some(id) = approved {
+                    put("proposal", id.to_string().into());
+                }
+            }
+            EventKind::FlagExpired { flag } => {
+                put("flag", flag.as_str().into());
+            }
+            EventKind::FlagKept { flag, code } => {
+                put("flag", flag.as_str().into());
+                put("code", (*code).into());
             }
             EventKind::PostureKept { posture, code } => {
                 put("posture", posture.as_str().into());
@@ -112,6 +182,25 @@ impl Event {
             EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
+    }
+}
+
+/// Who is behind what approvals have done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovedBy {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// Who proposed it.
+    pub by: Name,
+    /// Who approved it, in order of their names.
+    pub approvers: Vec<Name>,
+}
+
+impl ApprovedBy {
+    fn put<T>(&self, put: &mut impl FnMut(&str, serde_json::Value) -> T) {
+        put("proposal", self.proposal.to_string().into());
+        put("by", self.by.as_str().into());
+        put("approvers", self.approvers.iter().map(|name| name.as_str()).collect());
     }
 }
 
@@ -174,12 +263,109 @@ pub enum EventKind {
         /// Since when it was called for: before it was entered, where its condition has to hold for a time.
         since: Monotonic,
     },
-    /// An operator left a posture.
+    /// An operator left a posture, or it was left as was approved.
     PostureLeft {
         /// Its name.
         posture: Name,
         /// In which scope; nothing for everywhere.
         scope: Scope,
+        /// Who proposed and approved it; nothing where an operator's word was enough.
+        approved: Option<Box<ApprovedBy>>,
+    },
+    /// Something was proposed.
+    Proposed {
+        /// The proposal.
+        id: ProposalId,
+        /// Who proposed it.
+        by: Name,
+        /// What is proposed.
+        change: &'static str,
+        /// Why, cut to a length.
+        reason: Box<str>,
+    },
+    /// A proposal was approved by one person more.
+    Approved {
+        /// The proposal.
+        id: ProposalId,
+        /// Who approved it.
+        by: Name,
+        /// How many have.
+        approvals: u32,
+        /// How many it takes.
+        need: u32,
+    },
+    /// A proposal, an approval or a withdrawal was refused.
+    ApprovalRefused {
+        /// The proposal that it was about, if one was named.
+        id: Option<ProposalId>,
+        /// Who it claimed to be from, cut to the length of a name.
+        by: Name,
+        /// Why.
+        code: &'static str,
+        /// How many refusals were not told since the last one that was, because there were too many.
+        untold: u64,
+    },
+    /// A proposal waits no more.
+    ProposalClosed {
+        /// The proposal.
+        id: ProposalId,
+        /// Why.
+        why: Close,
+    },
+    /// An override is in force.
+    OverrideGranted {
+        /// Who is behind it.
+        approved: ApprovedBy,
+        /// For how long: less than was proposed, where more was covered before.
+        window: Ttl,
+        /// What was proposed, and the reason, cut to a length.
+        terms: Box<(GrantOverride, Box<str>)>,
+    },
+    /// An override allowed a request that was denied.
+    OverrideUsed {
+        /// The override.
+        id: ProposalId,
+        /// The decision.
+        decision: DecisionId,
+        /// Why it was denied.
+        overrode: Reason,
+        /// How many uses are left.
+        uses_left: u32,
+    },
+    /// An override is in force no more.
+    OverrideEnded {
+        /// The override.
+        id: ProposalId,
+        /// Why.
+        why: End,
+    },
+    /// A flag was set: its posture is entered.
+    FlagSet {
+        /// Its name.
+        flag: Name,
+        /// Who answers for it.
+        owner: Box<str>,
+        /// The proposal that was approved for it, where it takes approvals.
+        approved: Option<ProposalId>,
+    },
+    /// A flag was cleared.
+    FlagCleared {
+        /// Its name.
+        flag: Name,
+        /// The proposal that was approved for it, where it takes approvals.
+        approved: Option<ProposalId>,
+    },
+    /// A flag is set for longer than was meant. It stays in effect until it is cleared.
+    FlagExpired {
+        /// Its name.
+        flag: Name,
+    },
+    /// A flag could not be set or cleared as an operator wanted.
+    FlagKept {
+        /// The name that the operator gave, cut to the length of a name.
+        flag: Name,
+        /// Why.
+        code: &'static str,
     },
     /// An operator acknowledged a posture: it escalates no more.
     PostureAcknowledged {
@@ -272,6 +458,17 @@ impl EventKind {
             Self::TriggerLabelled { .. } => "trigger_labelled",
             Self::AttemptsReported { .. } => "attempts_reported",
             Self::MitigationReported { .. } => "mitigation_reported",
+            Self::Proposed { .. } => "proposed",
+            Self::Approved { .. } => "approved",
+            Self::ApprovalRefused { .. } => "approval_refused",
+            Self::ProposalClosed { .. } => "proposal_closed",
+            Self::OverrideGranted { .. } => "override_granted",
+            Self::OverrideUsed { .. } => "override_used",
+            Self::OverrideEnded { .. } => "override_ended",
+            Self::FlagSet { .. } => "flag_set",
+            Self::FlagCleared { .. } => "flag_cleared",
+            Self::FlagExpired { .. } => "flag_expired",
+            Self::FlagKept { .. } => "flag_kept",
             Self::ClockFailed => "clock_failed",
             Self::ClockAnchored => "clock_anchored",
             Self::EngineFailed => "engine_failed",

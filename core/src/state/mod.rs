@@ -1,10 +1,16 @@
 //! What the engine has been told, and what it remembers.
 
+pub mod approvals;
 pub mod cache;
 pub mod cache_key;
 pub mod clocks;
 pub mod events;
+pub mod flags;
+pub mod overrides;
 pub mod postures;
+pub mod proposal;
 pub mod quarantine;
 pub mod severity;
 pub mod signals;
+pub mod statement;
+pub mod totp;

@@ -29,6 +29,8 @@ pub enum Cause {
     Escalation,
     /// An operator entered it.
     Operator,
+    /// A flag holds it.
+    Flag,
     /// An operator entered it in a scope, and there was no room to remember one more.
     NoRoom,
 }
@@ -42,6 +44,7 @@ impl Cause {
             Self::Indeterminate => "indeterminate",
             Self::Escalation => "escalation",
             Self::Operator => "operator",
+            Self::Flag => "flag",
             Self::NoRoom => "no_room",
         }
     }
@@ -75,6 +78,12 @@ pub enum PostureError {
     /// A recovery check is not ok.
     #[error("a signal that `checks` names is not ok")]
     CheckNotOk,
+    /// It takes approvals.
+    #[error("it takes approvals: propose it")]
+    NotApproved,
+    /// A flag holds it.
+    #[error("a flag holds the posture; clear the flag first")]
+    FlagSet,
 }
 
 impl PostureError {
@@ -90,6 +99,8 @@ impl PostureError {
             Self::NotStable => "not_stable",
             Self::Dwelling => "dwelling",
             Self::CheckNotOk => "check_not_ok",
+            Self::NotApproved => "not_approved",
+            Self::FlagSet => "flag_set",
         }
     }
 }
@@ -153,6 +164,8 @@ pub struct PostureMachine {
     changes: u64,
     /// The change that a forgotten scope may have seen.
     forgotten: u64,
+    /// The postures that flags hold.
+    flagged: Vec<u16>,
     /// The earliest escalation that is due.
     escalates_at: Option<Monotonic>,
     scopes_max: usize,
@@ -307,12 +320,21 @@ impl PostureMachine {
         self.watches.resize(postures.specs.len().saturating_sub(1), Watch::default());
         let before = out.len();
         for ((number, spec), truth) in (1_u16..).zip(postures.specs.iter().skip(1)).zip(truths.iter().skip(1)) {
-            let (Some(enter), Some(truth)) = (&spec.enter, truth) else { continue };
+            let flagged = self.flagged.contains(&number);
+            let (held_for, truth) = match (&spec.enter, truth) {
+                _ if flagged => (Ttl::ZERO, Truth::True),
+                (Some(enter), Some(truth)) => (enter.held_for, *truth),
+                _ => continue,
+            };
             let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1)) else { continue };
-            watch.take(*truth, at);
-            let due = watch.holds_since.is_some_and(|since| since.after(enter.held_for) <= at);
+            watch.take(truth, at);
+            let due = watch.holds_since.is_some_and(|since| since.after(held_for) <= at);
             if due && !self.everywhere.is_entered(number) {
-                let cause = if watch.indeterminate { Cause::Indeterminate } else { Cause::Condition };
+                let cause = match watch.indeterminate {
+                    _ if flagged => Cause::Flag,
+                    true => Cause::Indeterminate,
+                    false => Cause::Condition,
+                };
                 self.enter_in(postures, None, number, cause, at, out);
             }
         }
@@ -348,6 +370,34 @@ impl PostureMachine {
         }
     }
 
+    /// Lets flags hold these postures: each is entered at the next step, and cannot be left.
+    pub fn hold(&mut self, flagged: Vec<u16>) {
+        self.flagged = flagged;
+    }
+
+    /// Since when a posture is entered; nothing where it is not.
+    #[must_use]
+    pub fn entered_at(&self, scope: Option<&str>, number: u16) -> Option<Monotonic> {
+        Some(self.instance(scope)?.layer(number)?.entry?.since)
+    }
+
+    /// From when on it could be left, as far as conditions stay what they are and approvals and checks allow; nothing
+    /// while its condition, or a flag, holds it.
+    #[must_use]
+    pub fn leaves_at(&self, postures: &Postures, scope: Option<&str>, number: u16) -> Option<Monotonic> {
+        let spec = postures.spec(number)?;
+        let entry = self.instance(scope)?.layer(number)?.entry?;
+        if self.is_flagged(scope, number) {
+            return None;
+        }
+        let dwelt = entry.since.after(entry.dwell);
+        if spec.enter.is_none() {
+            return Some(dwelt);
+        }
+        let watch = self.watches.get(usize::from(number).checked_sub(1)?)?;
+        Some(watch.false_since?.after(spec.leave.stable).max(dwelt))
+    }
+
     /// An operator leaves a posture, where all that its pack demands holds.
     ///
     /// # Errors
@@ -363,10 +413,14 @@ impl PostureMachine {
     ) -> Result<(), PostureError> {
         let watch = self.watches.get(usize::from(number).saturating_sub(1)).copied().unwrap_or_default();
         let spec = postures.spec(number).ok_or(PostureError::UnknownPosture)?;
+        let flagged = self.is_flagged(scope.as_deref(), number);
         let instance = self.instance_mut(scope.as_deref()).ok_or(PostureError::NotEntered)?;
         let posture = instance.posture();
         let layer = instance.layer_mut(number).ok_or(PostureError::NotEntered)?;
         let entry = layer.entry.ok_or(PostureError::NotEntered)?;
+        if flagged {
+            return Err(PostureError::FlagSet);
+        }
         if spec.enter.is_some() && watch.false_since.is_none_or(|since| at < since.after(spec.leave.stable)) {
             return Err(PostureError::NotStable);
         }
@@ -457,7 +511,7 @@ impl PostureMachine {
         self.escalates_at = [self.escalates_at, escalates_at].into_iter().flatten().min();
         let since = match cause {
             Cause::Condition | Cause::Indeterminate => self.holds_since(number),
-            Cause::Escalation | Cause::Operator | Cause::NoRoom => None,
+            Cause::Escalation | Cause::Operator | Cause::Flag | Cause::NoRoom => None,
         };
         out.push(Transition { at, posture: number, scope, entered: Some(cause), since: since.unwrap_or(at) });
     }
@@ -537,6 +591,11 @@ impl PostureMachine {
         let scopes = self.scopes.iter().map(|(key, instance)| (key.clone(), instance.standing())).collect();
         let everywhere = self.everywhere.standing();
         self.in_force = Arc::new(InForce { everywhere, scopes, strictest, forgotten: self.forgotten });
+    }
+
+    /// A flag holds its posture everywhere, and in no scope apart.
+    fn is_flagged(&self, scope: Option<&str>, number: u16) -> bool {
+        scope.is_none() && self.flagged.contains(&number)
     }
 
     fn instance(&self, scope: Option<&str>) -> Option<&Instance> {

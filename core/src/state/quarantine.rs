@@ -181,6 +181,31 @@ impl Quarantine {
             })
     }
 
+    /// Whether the request is in a quarantine that no override gets past. Where nobody knows in which scope it falls, it may
+    /// be one that is quarantined so.
+    #[must_use]
+    pub fn holds_absolutely(&self, request: &RequestView<'_>, postures: &Postures, slots: &[Option<View<'_>>]) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
+        let absolute = |key: &Key| self.entries.get(key).is_some_and(|entry| entry.absolute);
+        let party = |of_one: u8, of_type: u8, party: &PartyView<'_>| {
+            absolute(&key(of_one, party.party_type, party.id)) || absolute(&key(of_type, party.party_type, ""))
+        };
+        absolute(&key(5, "", ""))
+            || party(0, 1, &request.subject)
+            || party(2, 3, &request.resource)
+            || self.scopes.keys().any(|kind| {
+                let spec = postures.scope(kind).and_then(|number| postures.scopes.get(usize::from(number)));
+                match spec.map(|spec| spec.place(slots)) {
+                    Some(Place::Of(value)) => absolute(&key(4, kind, value)),
+                    Some(Place::Unknown | Place::TooLong) | None => {
+                        self.entries.iter().any(|(key, entry)| key.first() == Some(&4) && entry.absolute)
+                    }
+                }
+            })
+    }
+
     /// Whether what was decided for the subject at that time is void.
     #[must_use]
     pub fn revoked(&self, subject: &PartyView<'_>, decided_at: Monotonic) -> bool {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::events::EventKind;
 use super::postures::Cause;
+use super::proposal::ProposalId;
 use super::signals::Observed;
 use crate::condition::Status;
 
@@ -77,12 +78,12 @@ impl EventKind {
             },
             Self::PostureEntered { posture, scope, cause, .. } => {
                 let severity = match cause {
-                    Cause::Operator => Severity::Ticket,
+                    Cause::Operator | Cause::Flag => Severity::Ticket,
                     Cause::Condition | Cause::Indeterminate | Cause::Escalation | Cause::NoRoom => Severity::Page,
                 };
                 begins(severity, posture_cause(posture, scope.as_deref()))
             }
-            Self::PostureLeft { posture, scope } => ends(&[posture_cause(posture, scope.as_deref())]),
+            Self::PostureLeft { posture, scope, .. } => ends(&[posture_cause(posture, scope.as_deref())]),
             Self::PostureAcknowledged { .. } | Self::PostureKept { .. } => (Severity::Info, Course::Alone),
             Self::Quarantined { selector, .. } => {
                 let severity = if **selector == *EVERYTHING { Severity::Page } else { Severity::Ticket };
@@ -96,6 +97,20 @@ impl EventKind {
             | Self::TriggerLabelled { .. }
             | Self::AttemptsReported { .. }
             | Self::MitigationReported { .. } => (Severity::Info, Course::Alone),
+            // What loosens is known to many before it is: those who were not asked hear of it in working hours, and at once
+            // when it does loosen.
+            Self::Proposed { id, .. } => begins(Severity::Ticket, format!("proposal:{id}")),
+            Self::Approved { .. } => (Severity::Info, Course::Alone),
+            Self::ApprovalRefused { .. } => (Severity::Ticket, Course::Alone),
+            Self::ProposalClosed { id, .. } => ends(&[format!("proposal:{id}")]),
+            Self::OverrideGranted { approved, .. } => begins(Severity::Page, override_cause(&approved.proposal)),
+            Self::OverrideUsed { id, .. } => begins(Severity::Page, override_cause(id)),
+            Self::OverrideEnded { id, .. } => ends(&[override_cause(id)]),
+            Self::FlagSet { flag, .. } => begins(Severity::Ticket, format!("flag:{flag}")),
+            Self::FlagCleared { flag, .. } => ends(&[format!("flag:{flag}"), format!("flag-expired:{flag}")]),
+            // It holds its posture on: somebody has to clear it, or say that it stays.
+            Self::FlagExpired { flag } => begins(Severity::Ticket, format!("flag-expired:{flag}")),
+            Self::FlagKept { .. } => (Severity::Info, Course::Alone),
             Self::ClockFailed => begins(Severity::Page, CLOCK.to_owned()),
             Self::ClockAnchored => ends(&[CLOCK.to_owned()]),
             Self::EngineFailed => begins(Severity::Page, ENGINE.to_owned()),
@@ -105,6 +120,10 @@ impl EventKind {
 
 /// How a quarantine of everything is written.
 const EVERYTHING: &str = "everything";
+
+fn override_cause(id: &ProposalId) -> String {
+    format!("override:{id}")
+}
 
 fn posture_cause(posture: &str, scope: Option<&str>) -> String {
     format!("posture:{posture}:{}", scope.unwrap_or_default())
@@ -184,7 +203,7 @@ mod tests {
         assert_eq!(causes.weigh(&entered("lockdown", Some("tenant:a"), Cause::Escalation)), (Severity::Page, 1));
         assert_eq!(causes.weigh(&everywhere), (Severity::Info, 3));
         assert_eq!(causes.suppressed(), 2);
-        let left = EventKind::PostureLeft { posture: name::name("lockdown").unwrap(), scope: None };
+        let left = EventKind::PostureLeft { posture: name::name("lockdown").unwrap(), scope: None, approved: None };
         assert_eq!(causes.weigh(&left), (Severity::Info, 1));
         assert_eq!(causes.weigh(&everywhere), (Severity::Page, 1));
     }

@@ -5,7 +5,7 @@
 //! alone never loosens anything.
 
 use crate::condition::{SignalView, Status};
-use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, Recovery, SignalSpec, Source};
+use crate::policy::signal::{AUDIT, BUNDLE, CLOCK, ENGINE, Recovery, SignalSpec, Source};
 use crate::time::{Monotonic, Ttl};
 
 /// A report about a signal by the host.
@@ -180,6 +180,8 @@ pub struct BuiltIn {
     pub engine: bool,
     /// Whether the active bundle is inside its validity.
     pub bundle: bool,
+    /// Whether every record has found room.
+    pub audit: bool,
 }
 
 /// What a signal is at a time: what conditions see, and until when, inclusive, it can be said.
@@ -202,6 +204,7 @@ pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Mo
                     CLOCK => built_in.clock,
                     ENGINE => built_in.engine,
                     BUNDLE => built_in.bundle,
+                    AUDIT => built_in.audit,
                     _ => false,
                 };
                 let status = if ok { Status::Ok } else { Status::Failed };

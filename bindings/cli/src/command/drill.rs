@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use fallgate::Decision;
 use fallgate::drill::StepReport;
 use fallgate::error::{nearest, quoted};
+use fallgate::state::approvals::Close;
 use fallgate::state::events::{Event, EventKind};
 use fallgate::time::Monotonic;
 
@@ -145,7 +146,26 @@ fn changed(event: &EventKind) -> Option<String> {
         EventKind::QuarantineLifted { selector } => Some(format!("{selector}: no longer quarantined (lifted)")),
         EventKind::QuarantineEnded { selector } => Some(format!("{selector}: no longer quarantined (ended)")),
         EventKind::Revoked { selector } => Some(format!("{selector}: earlier decisions are void")),
-        EventKind::PostureLeft { posture, scope } => Some(format!("{posture}{}: left", in_scope(scope.as_deref()))),
+        EventKind::PostureLeft { posture, scope, approved } => {
+            let by = approved.as_ref().map(|approved| format!(" (approved by {})", approved.approvers.join(", ")));
+            Some(format!("{posture}{}: left{}", in_scope(scope.as_deref()), by.unwrap_or_default()))
+        }
+        EventKind::Approved { by, approvals, need, .. } => Some(format!("{by}: approved ({approvals} of {need})")),
+        EventKind::ApprovalRefused { by, code, .. } => Some(format!("{by}: refused ({code})")),
+        EventKind::ProposalClosed { why, .. } if *why != Close::Done => {
+            Some(format!("a proposal waits no more ({})", why.code()))
+        }
+        EventKind::OverrideGranted { window, terms, .. } => {
+            Some(format!("override: {} times within {window}", terms.0.uses))
+        }
+        EventKind::OverrideUsed { overrode, uses_left, .. } => {
+            Some(format!("override: used, of {} ({uses_left} left)", overrode.code()))
+        }
+        EventKind::OverrideEnded { why, .. } => Some(format!("override: ended ({})", why.code())),
+        EventKind::FlagSet { flag, .. } => Some(format!("{flag}: set")),
+        EventKind::FlagCleared { flag, .. } => Some(format!("{flag}: cleared")),
+        EventKind::FlagExpired { flag } => Some(format!("{flag}: set for longer than was meant")),
+        EventKind::FlagKept { flag, code } => Some(format!("{flag}: kept as it is ({code})")),
         EventKind::PostureKept { posture, code } => Some(format!("{posture}: kept as it is ({code})")),
         EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),
         EventKind::ClockAnchored => Some("clock: taken for right again".to_owned()),

@@ -7,6 +7,7 @@ use crate::condition::program::Program;
 use crate::condition::{Attribute, ClockUse, Entity, Names, PostureNames, cel};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::name::{self, Name};
+use crate::policy::approver::Group;
 use crate::policy::format::{self, Pack, Permits, PermitsSome, Whole};
 use crate::policy::posture::{EnterSpec, LeaveSpec, PostureSpec, Postures, ScopeSpec};
 use crate::policy::schema::Schema;
@@ -33,7 +34,12 @@ impl Ranked<'_> {
         PostureNames { laxest: &self.normal, strictest }
     }
 
-    fn number(&self, name: &str) -> Option<u16> {
+    /// The names of those that can be entered.
+    pub(super) fn entered(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(|(_, name, _)| name.as_str())
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u16> {
         let at = self.others.iter().position(|(_, known, _)| known.as_str() == name)?;
         u16::try_from(at.saturating_add(1)).ok()
     }
@@ -109,7 +115,13 @@ impl Compiler<'_> {
     }
 
     /// The postures, compiled.
-    pub(super) fn postures(&mut self, pack: &Pack, ranked: &Ranked<'_>, vocabulary: &mut Vocabulary<'_>) -> Postures {
+    pub(super) fn postures(
+        &mut self,
+        pack: &Pack,
+        ranked: &Ranked<'_>,
+        groups: &[Group],
+        vocabulary: &mut Vocabulary<'_>,
+    ) -> Postures {
         let everything = vec![true; pack.actions.len()].into_boxed_slice();
         let mut specs = vec![PostureSpec {
             name: ranked.normal,
@@ -141,7 +153,7 @@ impl Compiler<'_> {
                 permits,
                 when,
                 enter: self.enter(&format!("{pointer}/enter"), posture, vocabulary),
-                leave: self.leave(&pointer, posture, vocabulary.signals),
+                leave: self.leave(&pointer, posture, groups, vocabulary.signals),
                 escalate: self.escalate(&pointer, posture, ranked, pack),
             });
         }
@@ -257,7 +269,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn leave(&mut self, pointer: &str, posture: &format::Posture, signals: &ByName) -> LeaveSpec {
+    fn leave(&mut self, pointer: &str, posture: &format::Posture, groups: &[Group], signals: &ByName) -> LeaveSpec {
         let Some(leave) = &posture.leave else {
             let message = format!("nobody could leave the posture {}", quoted(&posture.name));
             let help = "add `leave:` with what it takes, or `leave: {}` for an operator's word alone";
@@ -300,10 +312,13 @@ impl Compiler<'_> {
                 );
             }
         }
+        let approvals = leave.approvals.as_ref();
+        let approvals = approvals.and_then(|one| self.approvals(&format!("{pointer}/approvals"), one, groups));
         LeaveSpec {
             stable: leave.stable.unwrap_or_default(),
             dwell: leave.dwell.unwrap_or_default(),
             checks: checks.into(),
+            approvals,
             back_off,
         }
     }

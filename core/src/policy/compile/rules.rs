@@ -75,6 +75,10 @@ impl Compiler<'_> {
             let help = "leave it out: every deny rule counts in every mode";
             self.fault(Code::InvalidValue, format!("{pointer}/minimal"), "`minimal` is for rules that allow", help);
         }
+        if rule.absolute && effect == Effect::Allow {
+            let help = "leave it out: what an override gets past is a deny";
+            self.fault(Code::InvalidValue, format!("{pointer}/absolute"), "`absolute` is for rules that deny", help);
+        }
         let patterns = self.patterns(&format!("{pointer}/action"), rule.action.as_ref(), pack);
         let clauses = self.clauses(pointer, rule, &mut names);
         let mut reads = Reads { slots: clauses.iter().map(|clause| clause.slot).collect(), ..Reads::default() };
@@ -109,6 +113,7 @@ impl Compiler<'_> {
             id: id?,
             effect,
             minimal: rule.minimal,
+            absolute: rule.absolute,
             accepts_information_loss: rule.accepts_information_loss.is_some(),
             clauses: clauses.into(),
             condition: condition?,
@@ -312,7 +317,7 @@ impl Pattern {
     }
 }
 
-fn obligation(obligation: &format::Obligation) -> Obligation {
+pub(super) fn obligation(obligation: &format::Obligation) -> Obligation {
     Obligation {
         id: obligation.id.as_str().into(),
         obligation_type: obligation.obligation_type.as_str().into(),

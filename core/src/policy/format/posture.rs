@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Approvals;
 use crate::time::Ttl;
 
 /// A posture: what it permits, how it is entered and how it is left.
@@ -94,6 +95,9 @@ pub struct Leave {
     /// Signals that have to be ok.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
+    /// The approvals that it takes. Left out: an operator's word alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Approvals>,
     /// How much longer it lasts where it is entered again soon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_off: Option<BackOff>,

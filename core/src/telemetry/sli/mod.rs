@@ -194,6 +194,11 @@ impl Tally {
         self.deny_latency_impact = deny_latency_impact;
     }
 
+    /// How many audit records were kept so far, and how many were not.
+    pub const fn record(&mut self, kept: u64, lost: u64) {
+        (self.recorded, self.unrecorded) = (kept, lost);
+    }
+
     /// Takes a fact of that time, in milliseconds. Facts come in the order of their times.
     pub fn take(&mut self, at: u64, fact: Fact<'_>) {
         let began = self.begin(at);

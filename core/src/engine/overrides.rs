@@ -1,0 +1,83 @@
+//! Gate 9: a deny of gates 4 to 8 that an approved override gets past (spec 1.4, 1.9).
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::evaluate::{Evaluation, Unwatched, Which};
+use super::snapshot::Snapshot;
+use crate::decision::{Decision, Particulars};
+use crate::policy::action::ActionSpec;
+use crate::state::events::EventKind;
+use crate::state::overrides::Grant;
+use crate::state::proposal::ProposalId;
+use crate::time::{Monotonic, Wall};
+
+/// An override that is in force, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverrideView {
+    /// The proposal that granted it, which is its name too.
+    pub id: ProposalId,
+    /// Since when it is in force.
+    pub from: Monotonic,
+    /// When it ends, exclusive.
+    pub until: Monotonic,
+    /// When it ends on the wall clock: the earlier counts.
+    pub until_wall: Wall,
+    /// How many uses are left.
+    pub uses_left: u32,
+}
+
+impl Engine {
+    /// The overrides in force, as of the last call that told the engine the time, oldest first.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<OverrideView> {
+        let view = |grant: &Arc<Grant>| OverrideView {
+            id: grant.id,
+            from: grant.from,
+            until: grant.until,
+            until_wall: grant.until_wall,
+            uses_left: grant.uses_left(),
+        };
+        self.snapshot.load().overrides.iter().map(view).collect()
+    }
+
+    /// A deny, or what an override makes of it. Rules that are `absolute` are evaluated whatever gate denied; an allow by
+    /// override is never kept, and the host may not keep it either.
+    pub(super) fn overridden(
+        &self,
+        snapshot: &Snapshot,
+        evaluation: &Evaluation<'_>,
+        action: &ActionSpec,
+        mut decision: Decision,
+    ) -> Decision {
+        if snapshot.overrides.is_empty() || decision.is_allow() || !snapshot.clock_ok {
+            return decision;
+        }
+        let (request, now) = (&evaluation.request, evaluation.now);
+        let covers = |grant: &&Arc<Grant>| grant.covers(request, now);
+        if !snapshot.overrides.iter().any(|grant| covers(&grant)) {
+            return decision;
+        }
+        let policy = evaluation.policy;
+        if snapshot.quarantine.holds_absolutely(request, &policy.postures, evaluation.slots) {
+            return decision;
+        }
+        let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);
+        let Some(verdict) = counted.tally.verdict_override() else { return decision };
+        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, grant.take_use()?)));
+        let Some((id, uses_left)) = used else { return decision };
+        let overrode = decision.reason();
+        let review = policy.approvers.overrides.as_ref().and_then(|spec| spec.review.clone());
+        decision.particulars = Particulars { obligations: review, messages: None };
+        decision.expires_at = now.monotonic;
+        decision.cached = false;
+        decision.detail = None;
+        decision.override_id = Some(id.to_string().into());
+        let decision = decision.settled(verdict, policy, action);
+        self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
+        if uses_left == 0 {
+            self.publish(&mut self.told(), now);
+        }
+        decision
+    }
+}
