@@ -92,8 +92,7 @@ impl CheckpointKey {
             44 => BASE64.decode(digits),
             _ => BASE64_NOPAD.decode(digits),
         };
-        let bytes: [u8; 32] =
-            decoded.ok().and_then(|bytes| bytes.try_into().ok()).ok_or(CheckpointError::NoKey)?;
+        let bytes: [u8; 32] = decoded.ok().and_then(|bytes| bytes.try_into().ok()).ok_or(CheckpointError::NoKey)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| CheckpointError::NoKey)?;
         if key.is_weak() { Err(CheckpointError::NoKey) } else { Ok(Self(key)) }
     }
@@ -127,8 +126,7 @@ impl Checkpoint {
     /// What the checkpoint says, as canonical JSON.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
-        let payload =
-            Payload { at: self.at.clone(), count: self.head.count, head: hexadecimal(&self.head.hash) };
+        let payload = Payload { at: self.at.clone(), count: self.head.count, head: hexadecimal(&self.head.hash) };
         // Two texts and a whole number have a canonical form: nothing here can fail.
         serde_json_canonicalizer::to_vec(&payload).unwrap_or_default()
     }
