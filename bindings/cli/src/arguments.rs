@@ -174,15 +174,17 @@ pub enum AuditCommand {
     /// What is missing at the end, and a chain that was written anew, show only against a head or a checkpoint that was
     /// kept elsewhere.
     Verify(AuditVerify),
+    /// Sign where a whole chain has come to: a checkpoint to be kept where whoever writes the chain cannot write.
+    Checkpoint(AuditCheckpoint),
     /// Show records, while they verify.
     Show(AuditShow),
     /// Open a value that a record commits to: check that it is the one, and print what others need to check it.
     Reveal(AuditReveal),
 }
 
-/// Verify that a chain is whole.
+/// A chain, and what was kept elsewhere to hold it against.
 #[derive(Args, Debug)]
-pub struct AuditVerify {
+pub struct AuditChain {
     /// The files of the chain in order, or its folder.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -201,9 +203,28 @@ pub struct AuditVerify {
     /// The head that the first file goes on behind, where earlier files were put away: `COUNT:HASH`.
     #[arg(long, value_name = "COUNT:HASH", value_parser = count_and_hash)]
     pub after: Option<(u64, [u8; 32])>,
+}
+
+/// Verify that a chain is whole.
+#[derive(Args, Debug)]
+pub struct AuditVerify {
+    /// The chain.
+    #[command(flatten)]
+    pub chain: AuditChain,
     /// For whom the output is.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Sign where a whole chain has come to.
+#[derive(Args, Debug)]
+pub struct AuditCheckpoint {
+    /// The chain, which is verified first.
+    #[command(flatten)]
+    pub verify: AuditChain,
+    /// The file with the Ed25519 secret key that signs: 32 bytes, or their 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub secret_key_file: PathBuf,
 }
 
 /// Show records, while they verify.
@@ -298,6 +319,17 @@ pub struct Serve {
     /// What is observed of a signal at the start; may be repeated. Later reports go to /v1/signals.
     #[arg(long = "observe", value_name = "NAME=STATUS", value_parser = signal)]
     pub observed: Vec<(String, String)>,
+    /// The folder that audit records are written to, as files that only grow; a decision's record stays in memory until it
+    /// is on disk.
+    #[arg(long, value_name = "FOLDER")]
+    pub audit: Option<PathBuf>,
+    /// The file with the key for what must not stand in a record: 32 bytes, or their 64 hexadecimal digits. Left out: such
+    /// values leave nothing that could be linked or opened.
+    #[arg(long, value_name = "FILE", requires = "audit")]
+    pub audit_key_file: Option<PathBuf>,
+    /// How large a file of audit records becomes before the next one is begun, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = at_least_one)]
+    pub audit_file_mib: usize,
     /// Connections at once; more wait to be accepted.
     #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = at_least_one)]
     pub connections_max: usize,

@@ -3,6 +3,7 @@
 //! Nothing is ever said to be whole because it could not be read: a chain that is not whole is a finding with the place,
 //! and ends with the code of a deny; what cannot be opened ends with that of bad input.
 
+mod checkpoint;
 mod reveal;
 mod show;
 mod verify;
@@ -20,6 +21,7 @@ pub(super) fn run(command: &AuditCommand, console: &mut Console<'_>, colours: Co
     match command {
         AuditCommand::Verify(verify) => verify::run(verify, console, colours),
         AuditCommand::Show(show) => show::run(show, console, colours),
+        AuditCommand::Checkpoint(checkpoint) => checkpoint::run(checkpoint, console, colours),
         AuditCommand::Reveal(reveal) => reveal::run(reveal, console, colours),
     }
 }

@@ -1,7 +1,5 @@
 //! `fallgate audit reveal`: whether a value is the one that a record commits to.
 
-use std::path::Path;
-
 use fallgate::audit::redact::{opens, salt};
 use fallgate::audit::verify::{Record, Verifier};
 use fallgate::error::quoted;
@@ -10,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::Broken;
 use crate::arguments::AuditReveal;
-use crate::audit_log::lines::{Lines, hash_of, head_before};
+use crate::audit_log::key::secret_key;
+use crate::audit_log::lines::{Lines, head_before};
 use crate::console::{Colours, Console, Exit, Failure, show_findings};
 use crate::finding::Finding;
-use crate::reading::{shown, unreadable};
 
 pub(super) fn run(reveal: &AuditReveal, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
     let value: Value = serde_json::from_str(&reveal.value)
         .map_err(|_| Failure::Usage("--value: write JSON; a text stands in quotes".to_owned()))?;
     let salt = match (&reveal.key_file, reveal.salt) {
-        (Some(path), _) => salt(&key(path)?, reveal.seq, &reveal.path),
+        (Some(path), _) => salt(&secret_key(path)?, reveal.seq, &reveal.path),
         (None, Some(salt)) => salt,
         (None, None) => return Err(Failure::Usage("give --key-file, or the --salt that opens the value".to_owned())),
     };
@@ -58,14 +56,4 @@ fn record(reveal: &AuditReveal) -> Result<Result<Record, Broken>, Failure> {
         }
     }
     Err(Failure::Usage(format!("the chain has no record {}", reveal.seq)))
-}
-
-/// The host's audit key. Never shown, whatever is wrong with it.
-fn key(path: &Path) -> Result<[u8; 32], Failure> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
-    let digits = || hash_of(std::str::from_utf8(&bytes).ok()?.trim());
-    <[u8; 32]>::try_from(bytes.as_slice()).ok().or_else(digits).ok_or_else(|| {
-        let message = format!("{} holds no audit key", quoted(&shown(path)));
-        Finding::unreadable(message).help("an audit key is 32 bytes, or their 64 hexadecimal digits").into()
-    })
 }

@@ -8,7 +8,7 @@ use fallgate::policy::bundle::hexadecimal;
 use serde_json::json;
 
 use super::Broken;
-use crate::arguments::{AuditVerify, Format};
+use crate::arguments::{AuditChain, AuditVerify, Format};
 use crate::audit_log::lines::Lines;
 use crate::command::counted;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
@@ -20,19 +20,18 @@ use crate::reading::{shown, unreadable};
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(verify: &AuditVerify, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
-    let through = through(verify)?;
-    let read = read(verify, through, console.err_is_terminal)?;
+    let read = read(&verify.chain, console.err_is_terminal)?;
     match verify.format {
         Format::Text => match read {
             Ok(whole) => {
-                told(&whole, verify, through, console, colours)?;
+                told(&whole, &verify.chain, console, colours)?;
                 Ok(Exit::Fine)
             }
             Err(broken) => Ok(broken.show(console, colours)?),
         },
         Format::Json => {
             let (exit, result) = match read {
-                Ok(Whole { head, records, missing }) => {
+                Ok(Whole { head, records, missing, .. }) => {
                     let head = json!({ "count": head.count, "head": hexadecimal(&head.hash) });
                     (Exit::Fine, json!({ "whole": true, "records": records, "missing": missing, "head": head }))
                 }
@@ -50,15 +49,17 @@ pub(super) fn run(verify: &AuditVerify, console: &mut Console<'_>, colours: Colo
 }
 
 /// A chain that is whole.
-struct Whole {
-    head: Head,
+pub(super) struct Whole {
+    pub(super) head: Head,
     records: u64,
     /// How many records its gaps say are missing.
     missing: u64,
+    /// The head that was kept elsewhere, with its number.
+    through: Option<Head>,
 }
 
 /// The head that the chain must go through.
-fn through(verify: &AuditVerify) -> Result<Option<Head>, Failure> {
+fn through(verify: &AuditChain) -> Result<Option<Head>, Failure> {
     if let (Some(path), Some(key)) = (&verify.checkpoint, &verify.key) {
         let key = CheckpointKey::parse(key).map_err(|error| Failure::Usage(format!("--key: {error}")))?;
         let envelope = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
@@ -70,7 +71,9 @@ fn through(verify: &AuditVerify) -> Result<Option<Head>, Failure> {
     Ok(verify.head.zip(verify.count).map(|(hash, count)| Head { count, hash }))
 }
 
-fn read(verify: &AuditVerify, through: Option<Head>, is_terminal: bool) -> Result<Result<Whole, Broken>, Failure> {
+/// Reads a chain to its end.
+pub(super) fn read(verify: &AuditChain, is_terminal: bool) -> Result<Result<Whole, Broken>, Failure> {
+    let through = through(verify)?;
     let after = verify.after.map_or_else(Head::default, |(count, hash)| Head { count, hash });
     let mut verifier = Verifier::behind(after);
     if let Some(head) = through {
@@ -107,17 +110,11 @@ fn read(verify: &AuditVerify, through: Option<Head>, is_terminal: bool) -> Resul
         let help = "records are missing at the end, or came since (then give `--count` too), or all was written anew";
         return Ok(Err(Broken::at_the_end(ChainFinding { seq, fault: Fault::OtherHead }).help(help)));
     }
-    Ok(Ok(Whole { head, records, missing }))
+    Ok(Ok(Whole { head, records, missing, through }))
 }
 
-fn told(
-    whole: &Whole,
-    verify: &AuditVerify,
-    through: Option<Head>,
-    console: &mut Console<'_>,
-    colours: Colours,
-) -> std::io::Result<()> {
-    let Whole { head, records, missing } = whole;
+fn told(whole: &Whole, verify: &AuditChain, console: &mut Console<'_>, colours: Colours) -> std::io::Result<()> {
+    let Whole { head, records, missing, through } = whole;
     let verdict = painted("whole", Paint::Good, colours.out);
     let records = counted(usize::try_from(*records).unwrap_or(usize::MAX), "record");
     let gaps = match missing {
