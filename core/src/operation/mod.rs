@@ -5,14 +5,18 @@
 //! quarantine the wrong thing.
 
 mod approval;
+mod audit;
 mod quarantine;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
+pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
+use crate::audit::buffer::Batch;
+use crate::audit::chain::Head;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
@@ -52,6 +56,12 @@ pub enum Operation {
     SetFlag(SetFlag),
     /// Clears a flag that takes no approvals.
     ClearFlag(ClearFlag),
+    /// Hands out audit records.
+    DrainAudit(DrainAudit),
+    /// Confirms that audit records are written.
+    AcknowledgeAudit(AcknowledgeAudit),
+    /// Adds a record of where the audit chain has come to.
+    Checkpoint(Checkpoint),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -81,6 +91,10 @@ pub enum Outcome {
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
     Approved(Approved),
+    /// Audit records, oldest first.
+    Drained(Batch),
+    /// Where the audit chain has come to.
+    Checkpointed(Head),
 }
 
 impl Outcome {
@@ -89,6 +103,8 @@ impl Outcome {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Done => json!({}),
+            Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
+            Self::Checkpointed(head) => head.to_json(),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Proposed(id) => json!({ "proposed": id.to_string() }),
             Self::Approved(Approved { approvals, need, waits_for }) => {

@@ -25,12 +25,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
     Layer { name: "decision", modules: &["decision"], uses: &["words", "condition", "policy", "combine"] },
     Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
-    Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state"] },
     Layer {
         name: "audit",
         modules: &["audit"],
         uses: &["words", "condition", "policy", "combine", "decision", "state"],
     },
+    Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state", "audit"] },
     Layer {
         name: "engine",
         modules: &["engine"],
