@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod case;
 pub mod expect;
 mod operations;
+mod records;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::audit::chain::Head;
 use crate::condition::Status;
 use crate::decision::Decision;
 use crate::error::{Code, Diagnostic};
@@ -126,6 +128,10 @@ pub struct Step {
     /// Events that must have happened since the step before, in this order, among others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
+    /// The host writes every audit record now; these must be among them, in this order: a kind, or a kind and what
+    /// happened, as in `decision/audit_unavailable` or `posture/posture_entered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<String>>,
     /// How many times the step happens. Left out: once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u32>,
@@ -326,7 +332,7 @@ impl Drill {
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
-        let mut play = Play { stage, desk, wall_ahead: start.as_nanos() };
+        let mut play = Play { stage, desk, wall_ahead: start.as_nanos(), written: Head::default() };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
         let now = play.now(Ttl::ZERO);
@@ -366,6 +372,8 @@ struct Play<'s> {
     stage: &'s mut Stage,
     desk: Desk,
     wall_ahead: i64,
+    /// The last audit record that the host has written.
+    written: Head,
 }
 
 impl Play<'_> {
@@ -420,6 +428,9 @@ impl Play<'_> {
             failures.extend(expect::signal_failures(expect, self.stage.engine()));
             failures.extend(expect::measure_failures(expect, self.stage.engine(), now));
         }
+        if let Some(expected) = &step.records {
+            failures.extend(records::failures(self.stage, &mut self.written, expected, now));
+        }
         let mut codes = events.iter().map(|event| event.kind.code());
         if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
             failures.push(format!("event {missing}: expected in this order, not found"));
@@ -432,7 +443,7 @@ impl Play<'_> {
             asked: step.decide.as_ref().map(asked),
             decision,
             events,
-            expects: step.expect.is_some() || !step.events.is_empty(),
+            expects: step.expect.is_some() || !step.events.is_empty() || step.records.is_some(),
             failures,
         }
     }

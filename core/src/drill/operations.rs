@@ -81,5 +81,8 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::RevokeOverride(revoke) => format!("revoke the override {}", short(&revoke.id)),
         Operation::SetFlag(set) => format!("set the flag {}", set.flag),
         Operation::ClearFlag(clear) => format!("clear the flag {}", clear.flag),
+        Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
+        Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
+        Operation::Checkpoint(_) => "checkpoint".to_owned(),
     }
 }

@@ -69,6 +69,9 @@ impl Engine {
             }
             Operation::SetFlag(SetFlag { flag, for_ }) => self.set_flag(flag, *for_, now)?,
             Operation::ClearFlag(clear) => self.clear_flag(&clear.flag, now)?,
+            Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
+            Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
+            Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
         }
         Ok(Outcome::Done)
     }

@@ -5,6 +5,7 @@
 //! quarantine the wrong thing.
 
 mod approval;
+mod audit;
 mod measures;
 mod quarantine;
 
@@ -12,9 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
+pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use measures::{LabelDecision, LabelTrigger, Nothing, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 
+use crate::audit::buffer::Batch;
+use crate::audit::chain::Head;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
@@ -70,6 +74,12 @@ pub enum Operation {
     SetFlag(SetFlag),
     /// Clears a flag that takes no approvals.
     ClearFlag(ClearFlag),
+    /// Hands out audit records.
+    DrainAudit(DrainAudit),
+    /// Confirms that audit records are written.
+    AcknowledgeAudit(AcknowledgeAudit),
+    /// Adds a record of where the audit chain has come to.
+    Checkpoint(Checkpoint),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -103,6 +113,10 @@ pub enum Outcome {
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
     Approved(Approved),
+    /// Audit records, oldest first.
+    Drained(Batch),
+    /// Where the audit chain has come to.
+    Checkpointed(Head),
 }
 
 impl Outcome {
@@ -111,6 +125,8 @@ impl Outcome {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Done => json!({}),
+            Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
+            Self::Checkpointed(head) => head.to_json(),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),

@@ -31,14 +31,14 @@ const LAYERS: &[Layer] = &[
         uses: &["words", "condition", "policy", "combine", "decision", "state"],
     },
     Layer {
-        name: "operation",
-        modules: &["operation"],
-        uses: &["words", "condition", "policy", "decision", "state", "telemetry"],
-    },
-    Layer {
         name: "audit",
         modules: &["audit"],
         uses: &["words", "condition", "policy", "combine", "decision", "state"],
+    },
+    Layer {
+        name: "operation",
+        modules: &["operation"],
+        uses: &["words", "condition", "policy", "decision", "state", "telemetry", "audit"],
     },
     Layer {
         name: "engine",

@@ -1,6 +1,7 @@
 //! The commands, one file each. A command reads, asks the core, and prints; it decides nothing.
 
 mod ablate;
+mod audit;
 mod build;
 mod check;
 mod corpus;
@@ -69,6 +70,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name, metrics } => drill::run(pack, name.as_deref(), *metrics, console, colours),
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
+        Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]
