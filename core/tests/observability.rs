@@ -236,11 +236,14 @@ fn series() -> BTreeMap<String, Vec<String>> {
     series
 }
 
+/// Labels of an alert that fires, besides its severity; nothing for one that does not.
+type Firing = Option<&'static [(&'static str, &'static str)]>;
+
 /// By minute: which alerts fire, with their labels besides the severity, and which do not.
 ///
 /// A hundred requests a minute, one of them mallory's. Until minute 21 all is well. Then ten are allowed by a fail-open and
 /// ninety denied for want of the signal, until minute 45.
-const EXPECTED: &[(u64, &str, Option<&[(&str, &str)]>)] = &[
+const EXPECTED: &[(u64, &str, Firing)] = &[
     (7, "FallgateScopeInPosture", None),
     (8, "FallgateScopeInPosture", Some(&[("scope", "tenant"), ("posture", "read-only")])),
     (13, "FallgateScopeInPosture", None),
