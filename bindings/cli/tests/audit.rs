@@ -204,6 +204,18 @@ fn a_signed_checkpoint_holds_the_chain_to_what_it_was() {
     assert!(ran.err.starts_with("error[checkpoint_not_signed]: "), "{}", ran.err);
     assert_eq!(verify(&path, "ed25519:none").exit, 2);
     assert_eq!(audit(&["verify", &path, "--checkpoint", &kept]).exit, 2, "a checkpoint without a key proves nothing");
+    // Signed by the command, for a chain that is whole and no other.
+    let secret_file = folder.path().join("secret");
+    fs::write(&secret_file, secret).unwrap();
+    let secret_file = secret_file.display().to_string();
+    let ran = audit(&["checkpoint", &path, "--secret-key-file", &secret_file]);
+    assert_eq!((ran.exit, ran.err.as_str()), (0, ""));
+    fs::write(&kept, ran.out).unwrap();
+    assert!(verify(&path, &key).out.ends_with("up to its end as it was kept\n"));
+    assert!(verify(&short, &key).err.starts_with("error[chain_truncated]: record 3: "));
+    fs::write(&short, "{}\n").unwrap();
+    let ran = audit(&["checkpoint", &short, "--secret-key-file", &secret_file]);
+    assert_eq!((ran.exit, ran.out.as_str()), (1, ""));
 }
 
 #[test]

@@ -239,7 +239,13 @@ impl Entry {
             Self::Decision(kept) => {
                 let mut decision = kept.decision.to_json();
                 let mut request = kept.request.clone();
-                redact(&kept.redaction, seq, key, &mut request, &mut [&mut decision]);
+                // The texts that may quote a request. What the engine itself says is no quotation: else who chooses an
+                // attribute could have the effect or the reason concealed.
+                let context = decision.get_mut("context").and_then(Value::as_object_mut).into_iter().flatten();
+                let quoting =
+                    context.filter(|(name, _)| ["detail", "messages", "obligations"].contains(&name.as_str()));
+                let mut texts: Vec<&mut Value> = quoting.map(|(_, text)| text).collect();
+                redact(&kept.redaction, seq, key, &mut request, &mut texts);
                 json!({ "request": request, "decision": decision })
             }
         }

@@ -17,22 +17,44 @@ use crate::policy::bundle::hexadecimal;
 /// The secret that keys tags and salts.
 pub type RedactionKey = [u8; 32];
 
-/// Replaces in a record's request what must not be said, and in its other texts what they repeat of it.
+/// Replaces in a record's request what must not be said, and elsewhere what repeats it: in the other attributes, the ids
+/// and names of the request, and in `texts`, whose strings may quote it.
 ///
-/// `request` has a member for each entity, as a path begins; `texts` are values whose strings may quote the request.
+/// `request` has a member for each entity, as a path begins.
 pub fn redact(paths: &[Path], seq: u64, key: Option<&RedactionKey>, request: &mut Value, texts: &mut [&mut Value]) {
     let mut secrets = BTreeSet::new();
+    // Where a value was replaced. A request may bring what looks like a replacement, so its looks tell nothing.
+    let mut places = BTreeSet::new();
     for path in paths {
         let steps: Vec<&str> = path.steps().collect();
-        let replace = |place: &str, value: &Value| replaced(path.replacement, seq, key, place, value);
         walk(request, &steps, &mut String::new(), &mut |place, value| {
+            let above = place.match_indices('.').filter_map(|(at, _)| place.get(..at));
+            if above.chain([place]).any(|above| places.contains(above)) {
+                return;
+            }
             note_secrets(value, &mut secrets);
-            *value = replace(place, value);
+            *value = replaced(path.replacement, seq, key, place, value);
+            places.insert(place.to_owned());
         });
+    }
+    if secrets.is_empty() {
+        return;
     }
     // The longest first, so that one that is part of another does not leave the rest of it behind.
     let mut secrets: Vec<String> = secrets.into_iter().collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for (entity, members) in request.as_object_mut().into_iter().flatten() {
+        let Some(members) = members.as_object_mut() else {
+            // What the host calls the request.
+            conceal(members, &secrets);
+            continue;
+        };
+        for (name, value) in members {
+            let mut place = format!("{entity}.");
+            push_name(&mut place, name);
+            conceal_but(value, &secrets, &places, &mut place);
+        }
+    }
     for text in texts {
         conceal(text, &secrets);
     }
@@ -82,17 +104,14 @@ fn mac(key: &RedactionKey, parts: &[&[u8]]) -> [u8; 32] {
 /// Calls `found` with the place and the value of everything that the steps lead to.
 fn walk(value: &mut Value, steps: &[&str], place: &mut String, found: &mut dyn FnMut(&str, &mut Value)) {
     let Some((step, rest)) = steps.split_first() else {
-        if !is_replaced(value) {
-            found(place, value);
-        }
-        return;
+        return found(place, value);
     };
     let length = place.len();
     let mut below = |name: &str, value: &mut Value| {
         if !place.is_empty() {
             place.push('.');
         }
-        place.push_str(name);
+        push_name(place, name);
         walk(value, rest, place, found);
         place.truncate(length);
     };
@@ -119,12 +138,6 @@ fn walk(value: &mut Value, steps: &[&str], place: &mut String, found: &mut dyn F
     }
 }
 
-/// Whether another path has replaced the value already.
-fn is_replaced(value: &Value) -> bool {
-    let one = value.as_object().filter(|members| members.len() == 1);
-    one.is_some_and(|members| members.contains_key("redacted") || members.contains_key("committed"))
-}
-
 /// Every text and number in the value: what another text could repeat.
 fn note_secrets(value: &Value, secrets: &mut BTreeSet<String>) {
     match value {
@@ -140,14 +153,51 @@ fn note_secrets(value: &Value, secrets: &mut BTreeSet<String>) {
     }
 }
 
+/// Adds a name to a place. A dot in a name is none between two.
+fn push_name(place: &mut String, name: &str) {
+    place.push_str(&name.replace('.', "\\."));
+}
+
+/// Whether something inside of this place was replaced.
+fn holds_replaced(places: &BTreeSet<String>, place: &str) -> bool {
+    let inside = format!("{place}.");
+    places.range(inside.clone()..).next().is_some_and(|first| first.starts_with(&inside))
+}
+
+/// Replaces in every string what is a secret, but not in what stands for one already.
+fn conceal_but(value: &mut Value, secrets: &[String], places: &BTreeSet<String>, place: &mut String) {
+    if places.contains(place.as_str()) {
+        return;
+    }
+    let length = place.len();
+    match value {
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                place.push_str(&format!(".{at}"));
+                conceal_but(item, secrets, places, place);
+                place.truncate(length);
+            }
+        }
+        Value::Object(members) if holds_replaced(places, place) => {
+            for (name, member) in members {
+                place.push('.');
+                push_name(place, name);
+                conceal_but(member, secrets, places, place);
+                place.truncate(length);
+            }
+        }
+        // A number that another attribute has too is no quotation of it.
+        Value::Number(_) => {}
+        _ => conceal(value, secrets),
+    }
+}
+
 /// Replaces in every string what is a secret.
 fn conceal(value: &mut Value, secrets: &[String]) {
     match value {
         Value::String(text) => {
-            for secret in secrets {
-                if text.contains(secret.as_str()) {
-                    *text = text.replace(secret.as_str(), CONCEALED);
-                }
+            if let Some(concealed) = concealed(text, secrets) {
+                *text = concealed;
             }
         }
         Value::Number(number) => {
@@ -157,19 +207,50 @@ fn conceal(value: &mut Value, secrets: &[String]) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| conceal(item, secrets)),
         Value::Object(members) => {
-            let concealed = |name: &String| secrets.iter().any(|secret| name.contains(secret.as_str()));
-            for name in members.keys().filter(|name| concealed(name)).cloned().collect::<Vec<_>>() {
-                let mut text = Value::String(name.clone());
-                conceal(&mut text, secrets);
-                if let (Some(member), Value::String(name)) = (members.remove(&name), text) {
-                    members.insert(name, member);
+            for (name, mut member) in std::mem::take(members) {
+                conceal(&mut member, secrets);
+                let mut name = concealed(&name, secrets).unwrap_or(name);
+                // Two names that are alike now are still two members.
+                while members.contains_key(&name) {
+                    name.push('\'');
                 }
+                members.insert(name, member);
             }
-            members.values_mut().for_each(|member| conceal(member, secrets));
         }
         _ => {}
     }
 }
+
+/// The text without the secrets; nothing where it has none. One pass, so that what stands for a secret is not searched for
+/// others: else a request with the letters of [`CONCEALED`] for its secrets would blow a text up.
+fn concealed(text: &str, secrets: &[String]) -> Option<String> {
+    if secrets.len() > SECRETS_MAX {
+        return Some(CONCEALED.to_owned());
+    }
+    if !secrets.iter().any(|secret| text.contains(secret.as_str())) {
+        return None;
+    }
+    let (mut rest, mut without) = (text, String::with_capacity(text.len()));
+    while let Some(first) = rest.chars().next() {
+        let found = secrets.iter().find_map(|secret| rest.strip_prefix(secret.as_str()));
+        match found {
+            Some(after) => {
+                if !without.ends_with(CONCEALED) {
+                    without.push_str(CONCEALED);
+                }
+                rest = after;
+            }
+            None => {
+                without.push(first);
+                rest = rest.get(first.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    Some(without)
+}
+
+/// How many secrets a text is searched for. With more of them, no text is written at all.
+const SECRETS_MAX: usize = 64;
 
 /// What stands in a text where it repeated a secret.
 const CONCEALED: &str = "[redacted]";
@@ -202,6 +283,44 @@ mod tests {
         assert_eq!(tag(1, &KEY, "a@b"), tag(2, &KEY, "a@b"));
         assert_ne!(tag(1, &KEY, "a@b"), tag(1, &KEY, "a@c"));
         assert_ne!(tag(1, &KEY, "a@b"), tag(1, &[8; 32], "a@b"));
+    }
+
+    #[test]
+    fn what_looks_like_a_replacement_is_replaced_too() {
+        let redaction =
+            redaction(&[("subject.email", Replacement::Tag), ("subject.email.redacted", Replacement::Commitment)]);
+        let mut request = json!({ "subject": { "email": { "redacted": "ann@example.org" } } });
+        redact(&redaction, 1, Some(&KEY), &mut request, &mut []);
+        assert!(!request.to_string().contains("ann@"), "{request}");
+        // The second path leads into what stands for the value, and changes nothing there.
+        assert_eq!(request["subject"]["email"]["redacted"].as_str().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn what_other_attributes_repeat_is_concealed_and_no_replacement_is_hurt() {
+        let redaction =
+            redaction(&[("subject.email", Replacement::Tag), ("context.digits.*", Replacement::Commitment)]);
+        let mut request = json!({
+            "subject": { "id": "ann@example.org", "type": "user", "email": "ann@example.org" },
+            "context": { "note": { "of ann@example.org": ["ann@example.org", 1] }, "digits": ["a", "1"] },
+            "request_id": "r-ann@example.org",
+        });
+        redact(&redaction, 1, Some(&KEY), &mut request, &mut []);
+        assert!(!request.to_string().contains("ann@"), "{request}");
+        assert_eq!(request["subject"]["type"], "user");
+        assert_eq!(request["subject"]["email"]["redacted"].as_str().unwrap().len(), 64);
+        let committed = request["context"]["digits"][1]["committed"].as_str().unwrap();
+        assert!(opens(committed, &salt(&KEY, 1, "context.digits.1"), &json!("1")));
+    }
+
+    #[test]
+    fn secrets_that_are_letters_of_the_mark_blow_nothing_up() {
+        let redaction = redaction(&[("context.letters.*", Replacement::Tag)]);
+        let letters: Vec<&str> = "[redacted]".split("").filter(|letter| !letter.is_empty()).collect();
+        let mut request = json!({ "context": { "letters": letters } });
+        let mut text = json!("red act".repeat(10));
+        redact(&redaction, 1, Some(&KEY), &mut request, &mut [&mut text]);
+        assert_eq!(text, json!(format!("{CONCEALED} ").repeat(10) + CONCEALED));
     }
 
     #[test]

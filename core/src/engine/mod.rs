@@ -68,7 +68,7 @@ use snapshot::{Active, Need, Snapshot};
 use told::{Told, admissible, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// The limits on all that comes in.
@@ -83,6 +83,17 @@ pub struct Config {
     pub audit_key: Option<[u8; 32]>,
     /// The head behind which the audit chain goes on: of the last record that the host has on disk. Default: a new chain.
     pub audit_head: Head,
+}
+
+/// Without the secrets.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("limits", &self.limits)
+            .field("clock_skew_max", &self.clock_skew_max)
+            .field("audit_head", &self.audit_head)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {

@@ -25,7 +25,9 @@ pub(super) fn run(reveal: &AuditReveal, console: &mut Console<'_>, colours: Colo
         Ok(record) => record,
         Err(broken) => return Ok(broken.show(console, colours)?),
     };
-    let pointer = format!("/request/{}", reveal.path.replace('~', "~0").replace('/', "~1").replace('.', "/"));
+    // A dot between two names is a step; one inside of a name has a backslash before it.
+    let steps = reveal.path.replace("\\.", "\u{0}").replace('~', "~0").replace('/', "~1").replace('.', "/");
+    let pointer = format!("/request/{}", steps.replace('\u{0}', "."));
     let stands = record.body.pointer(&pointer);
     let Some(commitment) = stands.and_then(|stands| stands.get("committed")).and_then(Value::as_str) else {
         let message = format!("record {} has no commitment at {}", reveal.seq, quoted(&reveal.path));
