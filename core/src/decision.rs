@@ -12,17 +12,45 @@ use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
 use crate::time::{Monotonic, Now};
 
+/// The digits of a ULID.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /// The identifier of a decision: the wall time and a keyed digest of the request, as a ULID's 26 characters.
 ///
-/// The core has no randomness, so the same request at the same nanosecond has the same identifier.
+/// The core has no randomness, so the same request at the same nanosecond has the same identifier. Its last bit is the
+/// effect, so that who labels a decision need not remember what it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DecisionId(pub u128);
 
 impl DecisionId {
+    /// What the decision of that identifier did.
+    #[must_use]
+    pub const fn effect(self) -> Effect {
+        if self.0 & 1 == 0 { Effect::Deny } else { Effect::Allow }
+    }
+
+    /// When it was decided, in milliseconds of the wall clock since 1970.
+    #[must_use]
+    pub fn wall_millis(self) -> u64 {
+        u64::try_from(self.0 >> 80).unwrap_or(u64::MAX)
+    }
+
+    /// The identifier that this text is; nothing where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; 26] = text.as_bytes().try_into().ok()?;
+        let mut number = 0_u128;
+        for letter in letters {
+            let digit = CROCKFORD.iter().position(|digit| *digit == letter)?;
+            // 26 letters are 130 bits: what does not fit is no identifier.
+            number = number.checked_mul(32)?.checked_add(u128::try_from(digit).ok()?)?;
+        }
+        Some(Self(number))
+    }
+
     /// The 26 characters, which are ASCII.
     #[must_use]
     pub fn letters(self) -> [u8; 26] {
-        const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut letters = [b'0'; 26];
         let mut rest = self.0;
         for letter in letters.iter_mut().rev() {
@@ -63,6 +91,8 @@ pub struct Decision {
     pub(crate) cached: bool,
     information_loss: bool,
     pub(crate) id: DecisionId,
+    /// The number of the action, where the bundle declares it.
+    pub(crate) action: Option<u32>,
     pub(crate) degraded: Option<Arc<[Name]>>,
     pub(crate) override_id: Option<Box<str>>,
     pub(crate) particulars: Particulars,
@@ -92,6 +122,19 @@ impl Decision {
     pub(crate) fn denied(mut self, reason: Reason) -> Self {
         self.reason = Verdict::deny(reason).reason();
         self
+    }
+
+    /// The same decision, as a deny for want of its record: of what was allowed nothing is left.
+    pub(crate) fn refused_for_audit(self) -> Self {
+        Self {
+            reason: Verdict::deny(Reason::AuditUnavailable).reason(),
+            rule: None,
+            expires_at: Monotonic::ZERO,
+            cached: false,
+            information_loss: false,
+            particulars: Particulars::default(),
+            ..self
+        }
     }
 
     /// The same decision, saying what exactly was wrong.
@@ -176,7 +219,13 @@ impl Decision {
     /// The identifier.
     #[must_use]
     pub const fn id(&self) -> DecisionId {
-        self.id
+        DecisionId(self.id.0 & !1 | self.effect() as u128)
+    }
+
+    /// Whether a signal was not ok that the action requires, or that alone would have decided.
+    #[must_use]
+    pub const fn is_degraded(&self) -> bool {
+        self.degraded.is_some()
     }
 
     /// The required signals that were not ok, if any.
@@ -214,7 +263,7 @@ impl Decision {
     pub fn to_json(&self) -> serde_json::Value {
         let mut context = serde_json::Map::new();
         let mut put = |name: &str, value: serde_json::Value| context.insert(name.to_owned(), value);
-        put("id", self.id.to_string().into());
+        put("id", self.id().to_string().into());
         put("reason", self.reason.code().into());
         if let Some(rule) = self.rule() {
             put("rule", rule.into());
@@ -258,5 +307,25 @@ mod tests {
         let id = DecisionId((1_469_918_176_385_u128 << 80) | 0xD6_76_4C_61_EF_B9_93_02_BD_5B_u128);
         assert!(id.to_string().starts_with("01ARYZ6S41"), "{id}");
         assert_eq!(id.to_string().len(), 26);
+        assert_eq!(DecisionId::parse(&id.to_string()), Some(id));
+        assert_eq!(id.wall_millis(), 1_469_918_176_385);
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused() {
+        let most = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+        assert_eq!(DecisionId::parse(most), Some(DecisionId(u128::MAX)));
+        for text in ["", "0", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "7zzzzzzzzzzzzzzzzzzzzzzzzz", "7ZZZZZZZZZZZZZZZZZZZZZZZZU"]
+        {
+            assert_eq!(DecisionId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_tells_the_effect() {
+        let mut decision = Decision { id: DecisionId(u128::MAX), ..Decision::default() };
+        assert_eq!((decision.id(), decision.id().effect()), (DecisionId(u128::MAX - 1), Effect::Deny));
+        decision.reason = Reason::AllowedByRule;
+        assert_eq!((decision.id(), decision.id().effect()), (DecisionId(u128::MAX), Effect::Allow));
     }
 }

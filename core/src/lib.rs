@@ -74,7 +74,11 @@ pub mod state;
 
 pub mod operation;
 
+pub mod audit;
+
 pub mod resilience;
+
+pub mod telemetry;
 
 pub mod engine;
 

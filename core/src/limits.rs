@@ -89,6 +89,16 @@ pub struct Limits {
     pub cache_key_bytes_max: usize,
     /// Events not yet polled; beyond, the oldest is dropped and counted. Default 1,024.
     pub events_max: usize,
+    /// Causes of events that last at a time. Beyond, each event of a cause keeps its severity. Default 1,024.
+    pub causes_max: usize,
+    /// Actions that are counted each by its name; beyond, they are counted together. Default 1,000.
+    pub counted_actions_max: usize,
+    /// Decisions, and events of postures, that operators have labelled. Beyond, a label is refused. Default 10,000.
+    pub labels_max: usize,
+    /// Audit records that the host has not confirmed. Default 100,000.
+    pub audit_entries_max: usize,
+    /// About how many bytes of memory they may take. Default 64 MiB.
+    pub audit_bytes_max: usize,
     /// Steps of a drill, repetitions counted. Default 1,000,000.
     pub drill_steps_max: usize,
     /// Items of a batch. Default 1,000.
@@ -146,6 +156,11 @@ impl Limits {
         cache_bytes_max: 8 << 20,
         cache_key_bytes_max: 4_096,
         events_max: 1_024,
+        causes_max: 1_024,
+        counted_actions_max: 1_000,
+        labels_max: 10_000,
+        audit_entries_max: 100_000,
+        audit_bytes_max: 64 << 20,
         drill_steps_max: 1_000_000,
         batch_max: 1_000,
         batch_bytes_max: 4 << 20,

@@ -225,7 +225,7 @@ impl Model {
 }
 
 fn note(node: &mut Node, out: Vec<Transition>) {
-    for Transition { at, posture, scope, entered } in out {
+    for Transition { at, posture, scope, entered, .. } in out {
         assert!(entered.is_some());
         assert_eq!(node.log.entered.insert((scope, posture), at), None, "entered twice");
     }

@@ -90,7 +90,7 @@ fn posture_events(engine: &Engine) -> Vec<String> {
         .filter_map(|event| {
             let millis = event.at.monotonic.as_nanos() / 1_000_000;
             match event.kind {
-                EventKind::PostureEntered { posture, scope, cause } => {
+                EventKind::PostureEntered { posture, scope, cause, .. } => {
                     Some(format!("{millis} +{posture}@{} {}", scope.as_deref().unwrap_or("*"), cause.code()))
                 }
                 EventKind::PostureLeft { posture, scope, .. } => {

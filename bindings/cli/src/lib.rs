@@ -8,6 +8,7 @@
 
 pub mod ablate;
 pub mod arguments;
+pub mod audit_log;
 pub mod budget;
 pub mod command;
 pub mod console;

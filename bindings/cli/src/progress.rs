@@ -24,11 +24,16 @@ impl Progress {
 
     /// One step more is done.
     pub fn advance(&mut self) {
+        self.advance_to(self.bar.position().saturating_add(1));
+    }
+
+    /// So many steps are done in all.
+    pub fn advance_to(&mut self, done: u64) {
         if self.waits && self.bar.elapsed() > Self::WAIT {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.waits = false;
         }
-        self.bar.inc(1);
+        self.bar.set_position(done);
     }
 
     /// The work is done: the bar goes.

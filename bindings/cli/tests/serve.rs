@@ -143,7 +143,7 @@ fn the_metrics_count_what_was_answered() {
     server.post(EVALUATION, READ);
     server.post(EVALUATION, &READ.replace("alice", "carol"));
     server.post(EVALUATION, "{");
-    server.get("/a/secret/path");
+    server.get("/a/hidden/path");
     let reply = server.get("/metrics");
     assert_eq!(reply.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     let text = reply.text();
@@ -151,15 +151,16 @@ fn the_metrics_count_what_was_answered() {
         "fallgate_requests_total{endpoint=\"/access/v1/evaluation\",status=\"200\"} 2",
         "fallgate_requests_total{endpoint=\"/access/v1/evaluation\",status=\"400\"} 1",
         "fallgate_requests_total{endpoint=\"other\",status=\"404\"} 1",
-        "fallgate_decisions_total{effect=\"allow\",reason=\"allowed_by_rule\"} 1",
-        "fallgate_decisions_total{effect=\"deny\",reason=\"no_matching_rule\"} 1",
+        "fallgate_decisions_total{effect=\"allow\",reason=\"allowed_by_rule\",family=\"allowed\"} 1",
+        "fallgate_decisions_total{effect=\"deny\",reason=\"no_matching_rule\",family=\"policy\"} 1",
         "fallgate_request_seconds_count{endpoint=\"/access/v1/evaluation\"} 3",
-        "fallgate_bundle_revision 1",
+        "fallgate_policy_revision 1.0",
+        "fallgate_decision_duration_seconds_count{effect=\"deny\"} 1",
         "# UNIT fallgate_request_seconds seconds",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
-    assert!(text.ends_with("# EOF\n") && !text.contains("secret"));
+    assert!(text.ends_with("# EOF\n") && !text.contains("hidden"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod case;
 pub mod expect;
 mod operations;
+mod records;
 mod restart;
 pub mod timeline;
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::audit::chain::Head;
 use crate::condition::Status;
 use crate::decision::Decision;
 use crate::error::{Code, Diagnostic};
@@ -25,6 +27,8 @@ use crate::policy::format::Expect;
 use crate::state::events::Event;
 use crate::state::proposal::SetFlag;
 use crate::state::signals::Observation;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sli::Slis;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
@@ -138,6 +142,10 @@ pub struct Step {
     /// Events that must have happened since the step before, in this order, among others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
+    /// The host writes every audit record now; these must be among them, in this order: a kind, or a kind and what
+    /// happened, as in `decision/audit_unavailable` or `posture/posture_entered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<String>>,
     /// How many times the step happens. Left out: once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u32>,
@@ -171,6 +179,10 @@ pub struct DrillReport {
     pub steps: Vec<StepReport>,
     /// The SHA-256 of all decisions as JSON lines: equal in every language, or something decides by itself.
     pub decisions_hash: [u8; 32],
+    /// What the engine had counted at the end.
+    pub metrics: Metrics,
+    /// The service-level indicators at the end.
+    pub slis: Slis,
 }
 
 /// What one step came to.
@@ -203,7 +215,7 @@ impl DrillReport {
         self.steps.iter().all(|step| step.failures.is_empty())
     }
 
-    /// The report as JSON, for every face: `drill`, `passed`, `decisions_hash` (hexadecimal), and in `steps` for each its
+    /// The report as JSON, for every face: `drill`, `passed`, `decisions_hash` (hexadecimal), `slis`, and in `steps` for each its
     /// number, its times (`at_ms` since the start, `wall` in RFC 3339), and what was told, asked, decided, and missed.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -212,6 +224,7 @@ impl DrillReport {
             "drill": self.drill,
             "passed": self.passed(),
             "decisions_hash": crate::policy::bundle::hexadecimal(&self.decisions_hash),
+            "slis": self.slis.to_json(),
             "steps": steps,
         })
     }
@@ -335,7 +348,7 @@ impl Drill {
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
-        let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos() };
+        let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos(), written: Head::default() };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
         let now = play.now(Ttl::ZERO);
@@ -356,7 +369,9 @@ impl Drill {
                 steps.push(report);
             }
         }
-        DrillReport { drill: self.drill.clone(), steps, decisions_hash: hash.finalize().into() }
+        let end = steps.last().map_or(now, |step| step.now);
+        let (metrics, slis) = (play.stage.engine().metrics(), play.stage.engine().slis(end));
+        DrillReport { drill: self.drill.clone(), steps, decisions_hash: hash.finalize().into(), metrics, slis }
     }
 }
 
@@ -374,6 +389,8 @@ struct Play<'s> {
     bundle: &'s Bundle,
     desk: Desk,
     wall_ahead: i64,
+    /// The last audit record that the host has written.
+    written: Head,
 }
 
 impl Play<'_> {
@@ -430,6 +447,10 @@ impl Play<'_> {
                 None => {}
             }
             failures.extend(expect::signal_failures(expect, self.stage.engine()));
+            failures.extend(expect::measure_failures(expect, self.stage.engine(), now));
+        }
+        if let Some(expected) = &step.records {
+            failures.extend(records::failures(self.stage, &mut self.written, expected, now));
         }
         let mut codes = events.iter().map(|event| event.kind.code());
         if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
@@ -443,7 +464,7 @@ impl Play<'_> {
             asked: step.decide.as_ref().map(asked),
             decision,
             events,
-            expects: step.expect.is_some() || !step.events.is_empty(),
+            expects: step.expect.is_some() || !step.events.is_empty() || step.records.is_some(),
             failures,
         }
     }
@@ -490,6 +511,8 @@ fn expects_a_decision(expect: &Expect) -> bool {
         posture: _,
         postures: _,
         because: _,
+        metrics: _,
+        slis: _,
     } = expect;
     effect.is_some()
         || reason.is_some()

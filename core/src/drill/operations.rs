@@ -74,6 +74,11 @@ pub(super) fn of_step(step: &Step) -> Vec<Operation> {
     short.into_iter().flatten().chain(step.operate.iter().cloned()).collect()
 }
 
+/// A word of a format, as it is written.
+fn word(of: &impl Serialize) -> String {
+    serde_json::to_value(of).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// The first letters of an id: enough for people.
 fn short(id: &str) -> String {
     id.chars().take(12).collect()
@@ -104,6 +109,14 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::TakeOver(_) => "take over".to_owned(),
         Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
         Operation::Resign(_) => "resign".to_owned(),
+        Operation::LabelDecision(at) => format!("label {} {}", at.decision, word(&at.label)),
+        Operation::LabelTrigger(at) => format!("label trigger {} {}", at.trigger, word(&at.label)),
+        Operation::ReportAttempts(attempts) => format!("{} attempts", attempts.count),
+        Operation::ReportMitigation(mitigation) if mitigation.done => "an obligation was fulfilled".to_owned(),
+        Operation::ReportMitigation(_) => "an obligation was not fulfilled".to_owned(),
+        Operation::RecordLatency(took) => format!("took {} ns", took.nanos),
+        Operation::Metrics(_) => "metrics".to_owned(),
+        Operation::Slis(_) => "indicators".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
         Operation::Propose(Propose { proposal, .. }) => {
             let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
@@ -115,5 +128,8 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::RevokeOverride(revoke) => format!("revoke the override {}", short(&revoke.id)),
         Operation::SetFlag(set) => format!("set the flag {}", set.flag),
         Operation::ClearFlag(clear) => format!("clear the flag {}", clear.flag),
+        Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
+        Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
+        Operation::Checkpoint(_) => "checkpoint".to_owned(),
     }
 }

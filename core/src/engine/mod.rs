@@ -11,7 +11,11 @@ mod explain;
 mod failover;
 mod flags;
 mod guards;
+mod journal;
 mod lives;
+mod losses;
+mod measure;
+mod metrics;
 mod operate;
 mod overrides;
 mod overview;
@@ -35,11 +39,14 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
+pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
 pub use trust::LoadError;
 
+use crate::audit::buffer::Outbox;
+use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
@@ -49,25 +56,28 @@ use crate::name::{self, Name};
 use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Provenance, Trust};
 use crate::policy::schema::Slots;
-use crate::reason::Reason;
+use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestError, RequestView, Terms};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::document::StateKey;
-use crate::state::events::{Event, EventKind, Events};
+use crate::state::events::{Event, EventKind};
 use crate::state::overrides::End;
 use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use journal::Journal;
 use lives::Lives;
+use losses::SignalChange;
+use measure::{Measures, Telling};
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, carried, earlier};
 
 /// How an engine is set up. The defaults are safe; none of them loosens anything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// The limits on all that comes in.
@@ -86,6 +96,22 @@ pub struct Config {
     /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
     /// development. A production host gives [`Trust::keys`].
     pub trust: Trust,
+    /// A secret that keys what stands in audit records for values that must not be written. Default none: such values are
+    /// left out altogether.
+    pub audit_key: Option<[u8; 32]>,
+    /// The head behind which the audit chain goes on: of the last record that the host has on disk. Default: a new chain.
+    pub audit_head: Head,
+}
+
+/// Without the secrets.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("limits", &self.limits)
+            .field("clock_skew_max", &self.clock_skew_max)
+            .field("audit_head", &self.audit_head)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {
@@ -97,6 +123,8 @@ impl Default for Config {
             trust: Trust::unsigned_for_development(),
             state_key: None,
             instance: Name::new(),
+            audit_key: None,
+            audit_head: Head::default(),
         }
     }
 }
@@ -180,9 +208,11 @@ pub struct Engine {
     config: Config,
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
-    events: Mutex<Events>,
+    journal: Mutex<Journal>,
+    outbox: Mutex<Outbox>,
     cache: Cache,
     high_water: HighWater,
+    measures: Measures,
     hash: FixedState,
     #[cfg(test)]
     pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
@@ -198,9 +228,11 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
-            events: Mutex::new(Events::new(limits.events_max)),
+            journal: Mutex::new(Journal::new(limits)),
+            outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
+            measures: Measures::new(limits),
             hash: FixedState::with_seed(u64::from_be_bytes(rest)),
             config,
             #[cfg(test)]
@@ -248,17 +280,23 @@ impl Engine {
         told.activations = told.activations.saturating_add(1);
         told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
+        let rows = self.measures.declare(bundle.policy(), now.monotonic);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.highest = Some((revision, bundle.id()));
         let unsigned = *bundle.provenance() == Provenance::Unsigned;
-        told.active = Some(Active { bundle, activation: told.activations, revoked: false });
+        told.active = Some(Active { bundle, activation: told.activations, revoked: false, rows });
+        if let Some(active) = &told.active {
+            self.events().follow(active);
+        }
         told.hold_flagged();
         let (snapshot, _) = told.snapshot(now);
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
         self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
         if unsigned {
             self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
         }
+        self.tell_validity(&mut told, &snapshot, now);
         self.tell_transitions(&mut told, now);
         Ok(())
     }
@@ -367,7 +405,7 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(request, now, true),
+            Ok(()) => self.answered(request, now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -378,7 +416,7 @@ impl Engine {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&request, now, false),
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -387,7 +425,7 @@ impl Engine {
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
         self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.gates(&RequestView::from(&request), now, true),
+            Ok(request) => self.answered(&RequestView::from(&request), now),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -415,14 +453,23 @@ impl Engine {
                 self.events().push(now, EventKind::EngineFailed);
             }
             self.publish(&mut told, now);
-            Decision::new(Verdict::deny(Reason::InternalError), now)
+            let decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+            self.measures.count_other(&decision);
+            decision
         })
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
+    /// The gates, the record, and the count.
+    fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
-        let now = self.held(now);
+        let decision = self.gates(&snapshot, request, self.held(now), true);
+        let decision = self.recorded(&snapshot, Some(request), decision);
+        self.measures.count(&snapshot, &decision);
+        decision
+    }
+
+    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
@@ -443,7 +490,7 @@ impl Engine {
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(&snapshot, active, now) {
+        if let Err(reason) = bundle_gate(snapshot, active, now) {
             return decision.denied(reason);
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
@@ -457,6 +504,7 @@ impl Engine {
         let Some((number, action)) = policy.action(request.action.name) else {
             return decision.denied(Reason::UnknownAction);
         };
+        decision.action = Some(number);
         let arena = Bump::new();
         let mut slots = Slots::new();
         if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
@@ -465,7 +513,10 @@ impl Engine {
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
             return decision;
         };
-        // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
+        // Gate 3: where the action demands a record, there is room for one.
+        if !self.may_record(action) {
+            return decision.denied(Reason::AuditUnavailable);
+        }
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
             if snapshot.quarantines(request, &slots, limits, now) {
                 return decision.denied(Reason::Quarantined);
@@ -486,10 +537,10 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        let question = Question { snapshot: &snapshot, number, action, need, standing, terms };
+        let question = Question { snapshot, number, action, need, standing, terms };
         let decision = self.judged(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if may_override { self.overridden(&snapshot, &evaluation, action, decision) } else { decision }
+        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
@@ -525,6 +576,10 @@ impl Engine {
             decision.particulars = answer.particulars;
             return decision.settled(answer.verdict, policy, action);
         }
+        let row = snapshot.row(number).filter(|_| key.is_some());
+        if let Some(row) = row {
+            row.miss();
+        }
         // Gate 8: the rules.
         let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
         let verdict = counted.tally.verdict();
@@ -534,6 +589,9 @@ impl Engine {
         if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
             let lives = Lives::of(snapshot, need, &counted, terms, now);
             decision.expires_at = lives.answer_expires_at(verdict, action);
+            if let Some(row) = row.filter(|_| verdict.reason().effect() == Effect::Allow) {
+                row.keep(decision.expires_at);
+            }
             if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
                 self.cache.keep(&key, answer);
             }
@@ -548,14 +606,16 @@ impl Engine {
             _ => Reason::InvalidRequest,
         };
         let mut decision = Decision::new(Verdict::deny(reason), now);
-        if let Some(active) = &self.snapshot.load().active {
+        let snapshot = self.snapshot.load();
+        if let Some(active) = &snapshot.active {
             decision.bundle = active.bundle.policy().name;
             decision.revision = active.bundle.revision();
-            let everywhere = self.snapshot.load().in_force.everywhere();
-            decision.posture = posture_name(active.bundle.policy(), everywhere.posture);
+            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
         }
         decision.id = self.id_of(now, 0);
-        decision.because(error)
+        let decision = self.recorded(&snapshot, None, decision.because(error));
+        self.measures.count_other(&decision);
+        decision
     }
 
     /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
@@ -571,17 +631,32 @@ impl Engine {
     }
 
     fn publish(&self, told: &mut Told, now: Now) {
+        told.audit_ok = !self.events().is_full();
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
-            for (number, from, to) in changed {
+            for SignalChange { number, from, to, since, relied_until } in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
                     let guard = told.guards.state(number, now.monotonic);
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to, guard });
+                    let kind = EventKind::SignalChanged { signal: spec.name, from, to, guard, since, relied_until };
+                    self.events().push(now, kind);
                 }
             }
         }
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        self.tell_validity(told, &snapshot, now);
         self.tell_transitions(told, now);
+    }
+
+    /// Whether the active bundle may decide, as an event where that has changed.
+    fn tell_validity(&self, told: &mut Told, snapshot: &Snapshot, now: Now) {
+        let gate = snapshot.active.as_ref().and_then(|active| bundle_gate(snapshot, active, now).err());
+        let suspended = gate.map(Reason::code);
+        if suspended != told.suspended {
+            told.suspended = suspended;
+            self.events()
+                .push(now, suspended.map_or(EventKind::PolicyResumed, |code| EventKind::PolicySuspended { code }));
+        }
     }
 
     /// What became of postures, quarantines and approvals, as events of the time at which it did.
@@ -592,10 +667,10 @@ impl Engine {
         let transitions = std::mem::take(&mut told.transitions);
         let mut happened = std::mem::take(&mut told.happened);
         if let Some(active) = &told.active {
-            happened.extend(transitions.into_iter().map(|Transition { at, posture, scope, entered }| {
+            happened.extend(transitions.into_iter().map(|Transition { at, posture, scope, entered, since }| {
                 let posture = posture_name(active.bundle.policy(), posture);
                 let kind = match entered {
-                    Some(cause) => EventKind::PostureEntered { posture, scope, cause },
+                    Some(cause) => EventKind::PostureEntered { posture, scope, cause, since },
                     None => EventKind::PostureLeft { posture, scope, approved: None },
                 };
                 (at, kind)
@@ -635,8 +710,13 @@ impl Engine {
         })
     }
 
-    fn events(&self) -> MutexGuard<'_, Events> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn events(&self) -> Telling<'_> {
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        Telling { journal, measures: &self.measures }
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

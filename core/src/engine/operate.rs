@@ -2,14 +2,18 @@
 
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
+use crate::decision::DecisionId;
 use crate::operation::{
-    Claim, FirstSeen, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState, Retry, Revoke,
-    StateReport,
+    Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
+    Retry, Revoke, StateReport,
 };
+use crate::policy::format::RuleEffect;
+use crate::reason::Effect;
 use crate::state::approvals::ApprovalError;
 use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
+use crate::telemetry::sli::LabelError;
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
 
@@ -52,6 +56,22 @@ impl Engine {
             Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
             Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),
             Operation::Resign(_) => self.resign(now)?,
+            Operation::LabelDecision(LabelDecision { decision, label }) => {
+                let id = DecisionId::parse(decision).ok_or(LabelError::UnknownDecision)?;
+                self.label_decision(id, *label, now)?;
+            }
+            Operation::LabelTrigger(at) => self.label_trigger(at.trigger, at.label, now)?,
+            Operation::ReportAttempts(attempts) => self.report_attempts(attempts.count, now),
+            Operation::ReportMitigation(mitigation) => self.report_mitigation(mitigation.done, now),
+            Operation::RecordLatency(took) => {
+                let effect = match took.effect {
+                    RuleEffect::Deny => Effect::Deny,
+                    RuleEffect::Allow => Effect::Allow,
+                };
+                self.record_latency(effect, took.nanos);
+            }
+            Operation::Metrics(_) => return Ok(Outcome::Metrics(Box::new(self.metrics()))),
+            Operation::Slis(_) => return Ok(Outcome::Slis(self.slis(now))),
             Operation::Propose(propose) => {
                 let proof = propose.proof()?;
                 return Ok(Outcome::Proposed(self.propose(&propose.proposal, proof, now)?));
@@ -89,6 +109,9 @@ impl Engine {
             }
             Operation::ForceOpen(at) => self.force_open(&at.signal, now)?,
             Operation::Release(at) => self.release(&at.signal, now)?,
+            Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
+            Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
+            Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
         }
         Ok(Outcome::Done)
     }

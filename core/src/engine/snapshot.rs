@@ -13,6 +13,7 @@ use crate::state::clocks::Anchor;
 use crate::state::overrides::Grant;
 use crate::state::postures::InForce;
 use crate::state::quarantine::Quarantine;
+use crate::telemetry::counts::Row;
 use crate::time::{Monotonic, Now};
 use crate::value::View;
 
@@ -24,6 +25,8 @@ pub(super) struct Active {
     pub(super) activation: u64,
     /// Whether a later trust root took it back: then it allows nothing.
     pub(super) revoked: bool,
+    /// By action: what is counted of its decisions.
+    pub(super) rows: Arc<[Arc<Row>]>,
 }
 
 /// Everything that one decision sees.
@@ -73,6 +76,11 @@ impl Snapshot {
             self.quarantine.holds_absolutely(request, &active.bundle.policy().postures, slots)
                 || self.quarantine.conditions().is_some_and(|all| all.select_marked(marked, request, seen))
         })
+    }
+
+    /// What is counted of the decisions on the action of that number.
+    pub(super) fn row(&self, action: u32) -> Option<&Row> {
+        self.active.as_ref()?.rows.get(usize::try_from(action).ok()?).map(|row| &**row)
     }
 }
 

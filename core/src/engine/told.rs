@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use super::ActivateError;
+use super::losses::{Seen, SignalChange};
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
-use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
+use crate::policy::signal::{CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
@@ -39,6 +40,8 @@ pub(super) struct Told {
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
+    /// Whether every record has found room.
+    pub(super) audit_ok: bool,
     pub(super) activations: u64,
     /// The highest revision that was ever active, before a restart too.
     pub(super) revision: u64,
@@ -50,8 +53,10 @@ pub(super) struct Told {
     pub(super) other_changes: u64,
     /// What the sequence of exported states is ahead of the changes that were counted here.
     pub(super) sequence_ahead: u64,
-    /// By signal: what it was when last looked at, and how often that has changed.
-    pub(super) statuses: Vec<(Status, u64)>,
+    /// By signal: what it was when last looked at.
+    pub(super) statuses: Vec<Seen>,
+    /// Why the active bundle may not decide, as of the last snapshot.
+    pub(super) suspended: Option<&'static str>,
     pub(super) postures: PostureMachine,
     pub(super) quarantines: Quarantines,
     pub(super) approvals: Approvals,
@@ -79,6 +84,7 @@ impl Told {
             anchor: None,
             clock_ok: true,
             engine_ok: true,
+            audit_ok: true,
             activations: 0,
             revision: 0,
             epochs: Epochs::default(),
@@ -86,6 +92,7 @@ impl Told {
             other_changes: 0,
             sequence_ahead: 0,
             statuses: Vec::new(),
+            suspended: None,
             postures: PostureMachine::new(limits.scope_instances_max),
             quarantines: Quarantines::new(limits, seed),
             approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
@@ -99,8 +106,8 @@ impl Told {
         }
     }
 
-    /// The snapshot of `now`, and the signals that have changed since the last one: number, before, after.
-    pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<(u16, Status, Status)>) {
+    /// The snapshot of `now`, and the signals that have changed since the last one.
+    pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<SignalChange>) {
         let Some(active) = self.active.clone() else {
             return (self.empty(), Vec::new());
         };
@@ -110,7 +117,7 @@ impl Told {
         self.expire_approvals(now);
         self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
-        let changed = self.changed(&standings);
+        let changed = self.changed(&policy, &active.rows, &standings, now);
         let needs = policy
             .actions
             .iter()
@@ -172,7 +179,7 @@ impl Told {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
         let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch, audit: self.audit_ok };
         standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
@@ -329,23 +336,8 @@ impl Told {
         self.clock_ok || (policy.valid_from.is_none() && policy.valid_until.is_none())
     }
 
-    fn changed(&mut self, standings: &[Standing]) -> Vec<(u16, Status, Status)> {
-        self.statuses.resize(standings.len(), (Status::Unknown, 0));
-        let mut changed = Vec::new();
-        for ((number, standing), (before, changes)) in (0_u16..).zip(standings).zip(&mut self.statuses) {
-            let after = standing.view.status;
-            if *before != after {
-                if usize::from(number) >= BUILT_IN.len() {
-                    changed.push((number, *before, after));
-                }
-                (*before, *changes) = (after, changes.saturating_add(1));
-            }
-        }
-        changed
-    }
-
     fn changes(&self, number: u16) -> u64 {
-        self.statuses.get(usize::from(number)).map_or(0, |(_, changes)| *changes)
+        self.statuses.get(usize::from(number)).map_or(0, |seen| seen.changes)
     }
 
     /// Until when these signals are known to be what they are, and the sum of their changes so far: each only grows,

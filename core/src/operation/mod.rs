@@ -5,7 +5,9 @@
 //! quarantine the wrong thing.
 
 mod approval;
+mod audit;
 mod guard;
+mod measures;
 mod quarantine;
 mod state;
 
@@ -13,10 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
+pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
+pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
 
+use crate::audit::buffer::Batch;
+use crate::audit::chain::Head;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
@@ -28,6 +34,8 @@ use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sli::{LabelError, Slis};
 use crate::time::Ttl;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
@@ -58,6 +66,20 @@ pub enum Operation {
     WitnessEpoch(Claim),
     /// Gives up being the active one.
     Resign(Nothing),
+    /// Says what the request of a decision turned out to be.
+    LabelDecision(LabelDecision),
+    /// Says whether a posture was entered for a reason.
+    LabelTrigger(LabelTrigger),
+    /// Reports how often the host was asked to do something, at its own count.
+    ReportAttempts(ReportAttempts),
+    /// Reports whether the host did what a decision obliged it to.
+    ReportMitigation(ReportMitigation),
+    /// Reports how long a decision took, at the host's own clock.
+    RecordLatency(RecordLatency),
+    /// Asks for the metrics.
+    Metrics(Nothing),
+    /// Asks for the service-level indicators.
+    Slis(Nothing),
     /// Proposes what takes approvals.
     Propose(Propose),
     /// Approves a proposal.
@@ -82,6 +104,12 @@ pub enum Operation {
     ForceOpen(BreakerAt),
     /// Lets go of a breaker that was forced open: it is half-open then.
     Release(BreakerAt),
+    /// Hands out audit records.
+    DrainAudit(DrainAudit),
+    /// Confirms that audit records are written.
+    AcknowledgeAudit(AcknowledgeAudit),
+    /// Adds a record of where the audit chain has come to.
+    Checkpoint(Checkpoint),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -113,6 +141,10 @@ pub enum Outcome {
     Restored(StateReport),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
+    /// The metrics.
+    Metrics(Box<Metrics>),
+    /// The service-level indicators.
+    Slis(Slis),
     /// A proposal was taken: its id.
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
@@ -123,6 +155,10 @@ pub enum Outcome {
     Reported(Reported),
     /// A call may be tried again after this.
     RetryIn(Ttl),
+    /// Audit records, oldest first.
+    Drained(Batch),
+    /// Where the audit chain has come to.
+    Checkpointed(Head),
 }
 
 impl Outcome {
@@ -131,10 +167,14 @@ impl Outcome {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Done => json!({}),
+            Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
+            Self::Checkpointed(head) => head.to_json(),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
+            Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
+            Self::Slis(slis) => slis.to_json(),
             Self::Proposed(id) => json!({ "proposed": id.to_string() }),
             Self::Approved(Approved { approvals, need, waits_for }) => {
                 json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
@@ -177,6 +217,9 @@ pub enum OperationError {
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
+    /// It is a label.
+    #[error(transparent)]
+    Label(#[from] LabelError),
     /// It is about approvals or an override.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
@@ -198,6 +241,7 @@ impl OperationError {
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
             Self::Failover(error) => error.code(),
+            Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
             Self::Guard(error) => error.code(),

@@ -1,6 +1,6 @@
 //! An action as the policy declares it, with all that its decisions may rest on.
 
-use super::format::OnFailure;
+use super::format::{ActionAudit, OnFailure};
 use crate::name::Name;
 use crate::time::Ttl;
 
@@ -23,6 +23,8 @@ pub struct ActionSpec {
     pub allow_ttl: Option<Ttl>,
     /// For how long a deny may be used again.
     pub deny_ttl: Option<Ttl>,
+    /// Which decisions on it are recorded, where it does not go with the pack.
+    pub audit: Option<ActionAudit>,
     /// The parts of the index that hold the rules for it.
     pub roots: Box<[u32]>,
     /// What the rules for it may read.

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 4] = ["audit", "rollout", "slo", "heartbeat"];
+const LATER: [&str; 2] = ["rollout", "heartbeat"];
 
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
@@ -216,7 +216,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 34] = [
+const PACK_MAPS: [&str; 36] = [
     "",
     "valid",
     "schema",
@@ -239,6 +239,8 @@ const PACK_MAPS: [&str; 34] = [
     "postures/*/leave/back_off",
     "postures/*/escalate",
     "failover",
+    "slo",
+    "slo/*",
     "approvers/*",
     "approvers/*/*",
     "overrides",

@@ -4,6 +4,7 @@
 
 mod actions;
 mod approvals;
+mod audit;
 mod candidates;
 mod failover;
 mod guards;
@@ -12,6 +13,7 @@ mod postures;
 mod rules;
 mod selector;
 mod signals;
+mod slo;
 mod typing;
 
 use hashbrown::HashMap;
@@ -20,6 +22,7 @@ pub use selector::{Conditions, Seen};
 
 use super::action::ActionSpec;
 use super::approver::Approvers;
+use super::audit::AuditSpec;
 use super::bundle::escape;
 use super::candidate::Candidates;
 use super::failover::FailoverSpec;
@@ -29,6 +32,7 @@ use super::posture::Postures;
 use super::rule::Rule;
 use super::schema::Schema;
 use super::signal::SignalSpec;
+use super::slo::Objective;
 use crate::condition::rego::Modules;
 use crate::condition::text::parse_timestamp;
 use crate::condition::{Entity, Reads};
@@ -62,6 +66,8 @@ pub struct Policy {
     pub postures: Postures,
     /// What happens when an engine takes over from another.
     pub failover: Option<FailoverSpec>,
+    /// What is recorded; nothing where no part of the pack says.
+    pub audit: Option<AuditSpec>,
     /// Who approves what loosens, the overrides and the flags.
     pub approvers: Approvers,
     /// The rules, in order of their ids.
@@ -72,6 +78,10 @@ pub struct Policy {
     pub modules: Option<Modules>,
     /// What a search may find.
     pub candidates: Candidates,
+    /// What its decisions are held to.
+    pub objectives: Vec<Objective>,
+    /// Where it is written what to do when something happens.
+    pub runbook: Option<Box<str>>,
     /// Cases that the pack must pass.
     pub tests: Vec<format::Case>,
     /// What is allowed, but should be looked at.
@@ -196,6 +206,7 @@ impl Compiler<'_> {
         let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
         let failover = self.failover(pack, &ranked, &signal_numbers);
         let approvers = self.approvers(pack, groups, &ranked);
+        let audit = self.audit(pack);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
 
@@ -214,11 +225,14 @@ impl Compiler<'_> {
             actions: indexed.actions,
             postures,
             failover,
+            audit,
             approvers,
             rules: indexed.rules,
             index: indexed.roots,
             modules,
             candidates,
+            objectives: self.objectives(pack),
+            runbook: pack.runbook.as_deref().map(Into::into),
             tests: pack.tests.clone(),
             warnings: std::mem::take(&mut self.warnings),
             signal_numbers,

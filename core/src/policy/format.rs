@@ -11,14 +11,18 @@ use serde_json::Value;
 use crate::time::Ttl;
 
 mod approval;
+mod audit;
 mod failover;
 mod guard;
 mod posture;
+mod slo;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
+pub use audit::{ActionAudit, Audit, AuditLevel};
 pub use failover::Failover;
 pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
+pub use slo::{Objective, Slo};
 
 /// A pack: everything that decides, in one document.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -62,12 +66,18 @@ pub struct Pack {
     /// What happens when an engine takes over from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
+    /// What the decisions are held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
     /// Who may approve what loosens, by group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approvers: BTreeMap<String, Approvers>,
     /// How a deny may be overridden for a while. Left out: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Overrides>,
+    /// What is recorded. Left out: nothing but what an action demands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     /// Flags for emergencies, by name: each holds a posture while it is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, Flag>,
@@ -230,6 +240,9 @@ pub struct Action {
     /// For how long decisions may be used again. Left out: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheTtls>,
+    /// Which decisions on it are recorded. Left out: as the pack's `audit` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<ActionAudit>,
 }
 
 /// What happens to an action when a signal that it requires is not ok.
@@ -441,4 +454,11 @@ pub struct Expect {
     /// The status of signals after the step (in drills).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<String, String>,
+    /// Metrics after the step, by name and labels as the exporter writes them (in drills).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+    /// Indicators after the step, by name, and of objectives as in `safety.budget_remaining`; null where nothing tells
+    /// them (in drills).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slis: BTreeMap<String, Option<f64>>,
 }

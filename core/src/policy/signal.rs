@@ -14,8 +14,10 @@ pub const ENGINE: u16 = 1;
 pub const BUNDLE: u16 = 2;
 /// The built-in signal `epoch`: failed while another engine is active beside this one.
 pub const EPOCH: u16 = 3;
+/// The built-in signal `audit`: failed while records find no room.
+pub const AUDIT: u16 = 4;
 /// The names of the built-in signals, by index.
-pub const BUILT_IN: [&str; 4] = ["clock", "engine", "bundle", "epoch"];
+pub const BUILT_IN: [&str; 5] = ["clock", "engine", "bundle", "epoch", "audit"];
 
 /// A declared signal.
 #[derive(Clone, Debug)]

@@ -130,6 +130,16 @@ impl Cache {
         lengths.sum()
     }
 
+    /// How many answers are kept, and how many bytes requests made them hold.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let sizes =
+            self.shards.iter().filter_map(|shard| shard.lock().ok().map(|shard| (shard.entries.len(), shard.bytes)));
+        sizes.fold((0, 0), |(entries, bytes), (more, held)| {
+            (usize::saturating_add(entries, more), usize::saturating_add(bytes, held))
+        })
+    }
+
     /// Whether none is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

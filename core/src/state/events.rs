@@ -1,6 +1,6 @@
 //! Events: what happened, for the host to poll. Bounded: the oldest is dropped, and counted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::condition::Status;
 use crate::decision::DecisionId;
@@ -10,27 +10,44 @@ use crate::state::approvals::Close;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
 use crate::state::proposal::{GrantOverride, ProposalId};
+use crate::state::severity::{Causes, Severity};
 use crate::state::signals::Observed;
-use crate::time::{Now, Ttl};
+use crate::time::{Monotonic, Now, Ttl};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
+    /// Which event of this engine it is, from 1: what an operator names it by.
+    pub id: u64,
     /// When.
     pub at: Now,
+    /// Who has to know, and how soon. What is known of its cause already is told to nobody twice.
+    pub severity: Severity,
+    /// How many events its cause has had so far, this one among them.
+    pub count: u64,
+    /// Where it is written what to do: the pack's runbook, at the place named after the event's code.
+    pub runbook: Option<Box<str>>,
     /// What.
     pub kind: EventKind,
 }
 
 impl Event {
-    /// The event as JSON: `event`, its stable name; `at`, the wall time in RFC 3339; `monotonic_ms`; and its particulars.
+    /// The event as JSON: `event`, its stable name; `id`; `at`, the wall time in RFC 3339; `monotonic_ms`; `severity`;
+    /// `count`; `runbook`, where the pack has one; and its particulars.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut members = serde_json::Map::new();
         let mut put = |name: &str, value: serde_json::Value| members.insert(name.to_owned(), value);
+        let millis = |at: Monotonic| serde_json::Value::from(at.as_nanos() / 1_000_000);
         put("event", self.kind.code().into());
+        put("id", self.id.into());
         put("at", self.at.wall.to_string().into());
-        put("monotonic_ms", (self.at.monotonic.as_nanos() / 1_000_000).into());
+        put("monotonic_ms", millis(self.at.monotonic));
+        put("severity", self.severity.code().into());
+        put("count", self.count.into());
+        if let Some(runbook) = &self.runbook {
+            put("runbook", (**runbook).into());
+        }
         match &self.kind {
             EventKind::BundleActivated { bundle, revision }
             | EventKind::BundleUnsigned { bundle, revision }
@@ -49,10 +66,15 @@ impl Event {
             EventKind::TrustRefused { code } => {
                 put("code", (*code).into());
             }
-            EventKind::SignalChanged { signal, from, to, guard } => {
+            EventKind::PolicySuspended { code } => {
+                put("code", (*code).into());
+            }
+            EventKind::SignalChanged { signal, from, to, guard, since, relied_until } => {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+                put("since_ms", millis(*since));
+                put("relied_until_ms", millis(*relied_until));
                 if let Some(guard) = guard {
                     put("guard", (*guard).into());
                 }
@@ -69,8 +91,9 @@ impl Event {
             | EventKind::Revoked { selector } => {
                 put("selector", (**selector).into());
             }
-            EventKind::PostureEntered { posture, scope, cause } => {
+            EventKind::PostureEntered { posture, scope, cause, since } => {
                 put("posture", posture.as_str().into());
+                put("since_ms", millis(*since));
                 if let Some(scope) = scope {
                     put("scope", (**scope).into());
                 }
@@ -170,7 +193,21 @@ impl Event {
                 put("epoch", (*epoch).into());
                 put("instance", instance.as_str().into());
             }
-            EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
+            EventKind::DecisionLabelled { decision, label } => {
+                put("decision", decision.to_string().into());
+                put("label", (*label).into());
+            }
+            EventKind::TriggerLabelled { trigger, label } => {
+                put("trigger", (*trigger).into());
+                put("label", (*label).into());
+            }
+            EventKind::AttemptsReported { attempts } => {
+                put("attempts", (*attempts).into());
+            }
+            EventKind::MitigationReported { done } => {
+                put("done", (*done).into());
+            }
+            EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
     }
@@ -239,6 +276,13 @@ pub enum EventKind {
         /// Why.
         code: &'static str,
     },
+    /// The active bundle may not decide any longer, or not yet: everything is denied.
+    PolicySuspended {
+        /// Why: the code of the reason that decisions have.
+        code: &'static str,
+    },
+    /// The active bundle may decide again.
+    PolicyResumed,
     /// A signal's status changed.
     SignalChanged {
         /// Its name.
@@ -249,6 +293,11 @@ pub enum EventKind {
         to: Status,
         /// Where the guard stands that the signal is, as in `half_open`; nothing where it is none.
         guard: Option<&'static str>,
+        /// Since when it is so: for a loss the moment from which on nobody knew that it was ok.
+        since: Monotonic,
+        /// For a loss: the last moment, at the latest, at which a decision still relied on it, or a host on a decision
+        /// that it was told to keep.
+        relied_until: Monotonic,
     },
     /// An operator forced a breaker open.
     GuardForcedOpen {
@@ -275,6 +324,8 @@ pub enum EventKind {
         scope: Scope,
         /// Why.
         cause: Cause,
+        /// Since when it was called for: before it was entered, where its condition has to hold for a time.
+        since: Monotonic,
     },
     /// An operator left a posture, or it was left as was approved.
     PostureLeft {
@@ -445,6 +496,30 @@ pub enum EventKind {
         /// The name that it goes by, cut to the length of a name.
         instance: Name,
     },
+    /// An operator said what the request of a decision turned out to be.
+    DecisionLabelled {
+        /// The decision.
+        decision: DecisionId,
+        /// What was said, in the format's word.
+        label: &'static str,
+    },
+    /// An operator said whether a posture was entered for a reason.
+    TriggerLabelled {
+        /// The number of the event of its entry.
+        trigger: u64,
+        /// What was said, in the format's word.
+        label: &'static str,
+    },
+    /// The host reported how often it was asked to do something.
+    AttemptsReported {
+        /// How often since its last report.
+        attempts: u64,
+    },
+    /// The host reported whether it did what a decision obliged it to.
+    MitigationReported {
+        /// Whether it did.
+        done: bool,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -464,6 +539,8 @@ impl EventKind {
             Self::BundleRevoked { .. } => "bundle_revoked",
             Self::TrustRotated { .. } => "trust_rotated",
             Self::TrustRefused { .. } => "trust_refused",
+            Self::PolicySuspended { .. } => "policy_suspended",
+            Self::PolicyResumed => "policy_resumed",
             Self::SignalChanged { .. } => "signal_changed",
             Self::GuardForcedOpen { .. } => "guard_forced_open",
             Self::GuardReleased { .. } => "guard_released",
@@ -481,6 +558,10 @@ impl EventKind {
             Self::TookOver { .. } => "took_over",
             Self::Resigned { .. } => "resigned",
             Self::SplitBrain { .. } => "split_brain",
+            Self::DecisionLabelled { .. } => "decision_labelled",
+            Self::TriggerLabelled { .. } => "trigger_labelled",
+            Self::AttemptsReported { .. } => "attempts_reported",
+            Self::MitigationReported { .. } => "mitigation_reported",
             Self::Proposed { .. } => "proposed",
             Self::Approved { .. } => "approved",
             Self::ApprovalRefused { .. } => "approval_refused",
@@ -505,24 +586,49 @@ pub struct Events {
     queue: VecDeque<Event>,
     max: usize,
     dropped: u64,
+    causes: Causes,
+    runbook: Option<Box<str>>,
+    last_id: u64,
+    /// How many events there were, by code and severity.
+    counts: BTreeMap<(&'static str, Severity), u64>,
 }
 
 impl Events {
-    /// An empty queue that holds at most `max`.
+    /// An empty queue that holds at most `max`, and remembers as many causes at the most.
     #[must_use]
-    pub const fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), max, dropped: 0 }
+    pub const fn new(max: usize, causes_max: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            max,
+            dropped: 0,
+            causes: Causes::new(causes_max),
+            runbook: None,
+            last_id: 0,
+            counts: BTreeMap::new(),
+        }
     }
 
-    /// Adds an event; drops the oldest where there is no room.
-    pub fn push(&mut self, at: Now, kind: EventKind) {
+    /// Where it is written what to do, from now on.
+    pub fn refer_to(&mut self, runbook: Option<&str>) {
+        self.runbook = runbook.map(Into::into);
+    }
+
+    /// Adds an event and gives it back; drops the oldest where there is no room.
+    pub fn push(&mut self, at: Now, kind: EventKind) -> Event {
+        let (severity, count) = self.causes.weigh(&kind);
+        self.last_id = self.last_id.saturating_add(1);
+        let told = self.counts.entry((kind.code(), severity)).or_default();
+        *told = told.saturating_add(1);
+        let runbook = self.runbook.as_ref().map(|runbook| format!("{runbook}#{}", kind.code()).into());
+        let event = Event { id: self.last_id, at, severity, count, runbook, kind };
         while self.queue.len() >= self.max {
             self.dropped = self.dropped.saturating_add(1);
             if self.queue.pop_front().is_none() {
-                return;
+                return event;
             }
         }
-        self.queue.push_back(Event { at, kind });
+        self.queue.push_back(event.clone());
+        event
     }
 
     /// Takes the oldest event.
@@ -534,5 +640,22 @@ impl Events {
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// How many events kept quiet because their cause was known.
+    #[must_use]
+    pub const fn suppressed(&self) -> u64 {
+        self.causes.suppressed()
+    }
+
+    /// How many events wait to be polled.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many events there were so far, by code and severity.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Severity, u64)> + '_ {
+        self.counts.iter().map(|((code, severity), count)| (*code, *severity, *count))
     }
 }

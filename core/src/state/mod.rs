@@ -13,6 +13,7 @@ pub mod overrides;
 pub mod postures;
 pub mod proposal;
 pub mod quarantine;
+pub mod severity;
 pub mod signals;
 pub mod statement;
 pub mod totp;

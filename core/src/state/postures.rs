@@ -130,6 +130,8 @@ pub struct Transition {
     pub scope: Scope,
     /// Why it was entered; nothing where it was left.
     pub entered: Option<Cause>,
+    /// Since when it was called for.
+    pub since: Monotonic,
 }
 
 /// A posture that is entered.
@@ -248,6 +250,19 @@ impl InForce {
             .iter()
             .filter(|(_, standing)| standing.posture > 0)
             .map(|(scope, standing)| (&**scope, standing.posture))
+    }
+
+    /// The strictest posture of the scopes of that kind, by the kind's number.
+    #[must_use]
+    pub fn strictest_of(&self, kind: u16) -> Standing {
+        self.strictest.get(usize::from(kind)).copied().unwrap_or_default()
+    }
+
+    /// How many scopes of that kind are under that posture of their own.
+    #[must_use]
+    pub fn count(&self, kind: &str, posture: u16) -> usize {
+        let of_kind = |scope: &str| scope.split_once(':').is_some_and(|(name, _)| name == kind);
+        self.scopes.iter().filter(|(scope, standing)| standing.posture == posture && of_kind(scope)).count()
     }
 
     /// What is in force in the scope of that name, the whole system's posture included.
@@ -468,7 +483,7 @@ impl PostureMachine {
         let changed = instance.posture() != posture;
         self.note_change(scope.as_deref(), changed);
         self.turns = self.turns.saturating_add(1);
-        out.push(Transition { at, posture: number, scope, entered: None });
+        out.push(Transition { at, posture: number, scope, entered: None, since: at });
         self.reckon(postures);
         Ok(())
     }
@@ -547,7 +562,11 @@ impl PostureMachine {
         let changed = instance.posture() != posture;
         self.note_change(scope.as_deref(), changed);
         self.escalates_at = [self.escalates_at, escalates_at].into_iter().flatten().min();
-        out.push(Transition { at, posture: number, scope, entered: Some(cause) });
+        let since = match cause {
+            Cause::Condition | Cause::Indeterminate => self.holds_since(number),
+            _ => None,
+        };
+        out.push(Transition { at, posture: number, scope, entered: Some(cause), since: since.unwrap_or(at) });
     }
 
     /// Lets every posture whose time was up at `due` be followed by its next.
@@ -573,6 +592,10 @@ impl PostureMachine {
                 self.enter_in(postures, scope, next, Cause::Escalation, at, out);
             }
         }
+    }
+
+    fn holds_since(&self, number: u16) -> Option<Monotonic> {
+        self.watches.get(usize::from(number).checked_sub(1)?)?.holds_since
     }
 
     fn next_escalation(&self) -> Option<Monotonic> {

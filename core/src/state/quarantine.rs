@@ -185,6 +185,12 @@ impl Quarantine {
         self.changes
     }
 
+    /// How many quarantines last, and how many subjects have a revocation.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.entries.size(), self.revoked.size())
+    }
+
     /// The conditions that quarantine what they select.
     #[must_use]
     pub fn conditions(&self) -> Option<&Conditions> {

@@ -5,7 +5,7 @@
 //! alone never loosens anything.
 
 use crate::condition::{SignalView, Status};
-use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
+use crate::policy::signal::{AUDIT, BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
 use crate::state::guards::Guards;
 use crate::time::{Monotonic, Ttl};
 
@@ -160,6 +160,12 @@ impl Held {
         (self.recovering, self.oks, self.ok_since) = (true, 0, None);
     }
 
+    /// Whether it was ok when it was last observed.
+    #[must_use]
+    pub fn was_ok(&self) -> bool {
+        self.last.is_some_and(|(status, _)| status == Status::Ok)
+    }
+
     /// When the signal was last observed.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {
@@ -188,6 +194,8 @@ pub struct BuiltIn {
     pub bundle: bool,
     /// Whether no other engine is known to be active beside this one.
     pub epoch: bool,
+    /// Whether every record has found room.
+    pub audit: bool,
 }
 
 /// What a signal is at a time: what conditions see, and until when, inclusive, it can be said.
@@ -217,6 +225,7 @@ pub fn standings(
                     ENGINE => built_in.engine,
                     BUNDLE => built_in.bundle,
                     EPOCH => built_in.epoch,
+                    AUDIT => built_in.audit,
                     _ => false,
                 };
                 let status = if ok { Status::Ok } else { Status::Failed };

@@ -16,6 +16,8 @@ pub enum Purpose {
     Approval,
     /// That it is withdrawn.
     Withdrawal,
+    /// That an audit chain has come so far.
+    Checkpoint,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
             Self::Proposal => "application/vnd.fallgate.proposal+json",
             Self::Approval => "application/vnd.fallgate.approval+json",
             Self::Withdrawal => "application/vnd.fallgate.withdrawal+json",
+            Self::Checkpoint => "application/vnd.fallgate.checkpoint+json",
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) fn run(
     pack: &Path,
     trusting: &Trusting,
     name: Option<&str>,
+    metrics: bool,
     console: &mut Console<'_>,
     colours: Colours,
 ) -> Result<Exit, Failure> {
@@ -39,6 +40,10 @@ pub(super) fn run(
     for path in &files {
         let drill = read_drill(path)?;
         let report = drill.drill.run(&compiled.bundle);
+        if metrics {
+            write!(console.out, "{}", report.metrics.to_openmetrics())?;
+            return Ok(if report.passed() { Exit::Fine } else { Exit::Denied });
+        }
         table(&drill, &report.steps, console, colours.out)?;
         failed = failed.saturating_add(usize::from(!report.passed()));
         writeln!(console.out)?;
@@ -135,13 +140,13 @@ fn shown(decision: &Decision, coloured: bool) -> String {
 /// What changed, for the events that a reader of the timeline looks for.
 fn changed(event: &EventKind) -> Option<String> {
     match event {
-        EventKind::SignalChanged { signal, from, to, guard } => {
+        EventKind::SignalChanged { signal, from, to, guard, .. } => {
             let guard = guard.map(|guard| format!(" ({guard})")).unwrap_or_default();
             Some(format!("{signal}: {} → {}{guard}", from.name(), to.name()))
         }
         EventKind::GuardForcedOpen { signal } => Some(format!("{signal}: forced open")),
         EventKind::GuardReleased { signal } => Some(format!("{signal}: released")),
-        EventKind::PostureEntered { posture, scope, cause } => {
+        EventKind::PostureEntered { posture, scope, cause, .. } => {
             Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
         }
         EventKind::Quarantined { selector, .. } => Some(format!("{selector}: quarantined")),

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod approve;
+mod audit;
 mod build;
 mod check;
 mod corpus;
@@ -14,6 +15,7 @@ mod print;
 #[cfg(feature = "serve")]
 mod serve;
 mod sign;
+mod sli;
 mod test;
 mod verify;
 
@@ -88,7 +90,11 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Approve(approve) => approve::run(approve, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
-        Command::Drill { pack, name, trusting } => drill::run(pack, trusting, name.as_deref(), console, colours),
+        Command::Drill { pack, name, metrics, trusting } => {
+            drill::run(pack, trusting, name.as_deref(), *metrics, console, colours)
+        }
+        Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
+        Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]

@@ -17,11 +17,12 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::eval::{machine_time, members};
 use super::{Compiled, compile, compile_signed};
 use crate::arguments::Serve;
+use crate::audit_log::key::secret_key;
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
 use crate::reading::bytes_of;
 use crate::report;
-use crate::serve::settings::{Place, Settings, Token};
+use crate::serve::settings::{AuditSettings, Place, Settings, Token};
 use crate::serve::{CannotStart, Server};
 use crate::signing::follow;
 
@@ -37,6 +38,13 @@ pub(super) fn run(serve: &Serve, console: &mut Console<'_>) -> Result<Exit, Fail
         writeln!(
             console.err,
             "warning: the token travels in the clear: give --tls-cert and --tls-key, or a proxy that does TLS"
+        )?;
+    }
+    if settings.audit.is_none() && bundle.policy().audit.is_some() {
+        writeln!(
+            console.err,
+            "warning: the pack declares audit, and nothing writes its records: give --audit, or actions that demand a record \
+             are denied once the buffer is full"
         )?;
     }
     let (pack, roots) = (serve.pack.clone(), serve.trusting.roots.clone());
@@ -67,6 +75,14 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
     if let Some(url) = &serve.public_url {
         metadata(url).map_err(|error| Failure::Usage(format!("--public-url: {error}")))?;
     }
+    let audit = match &serve.audit {
+        Some(folder) => Some(AuditSettings {
+            folder: folder.clone(),
+            key: serve.audit_key_file.as_deref().map(secret_key).transpose()?,
+            file_bytes_max: u64::try_from(serve.audit_file_mib).unwrap_or(u64::MAX).saturating_mul(1 << 20),
+        }),
+        None => None,
+    };
     let mut observed = Vec::new();
     for (name, status) in &serve.observed {
         let status = parse_status(status).unwrap_or_default();
@@ -79,6 +95,7 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         trust,
         public_url: serve.public_url.clone(),
         observed,
+        audit,
         connections_max: serve.connections_max,
         decisions_max: serve.decisions_max,
         header_timeout: serve.header_timeout,

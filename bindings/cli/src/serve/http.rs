@@ -175,7 +175,6 @@ async fn authzen(state: Arc<State>, endpoint: Endpoint, request: Request) -> Res
     };
     match timeout(state.settings.request_timeout, state.answer(endpoint, body)).await {
         Ok(Some(answer)) => {
-            answer.reasons.iter().for_each(|reason| state.metrics.decision(*reason));
             json(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), answer.body)
         }
         Ok(None) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the engine failed"),

@@ -28,6 +28,12 @@ use state::State;
 /// How often the writer of the log looks whether the server has ended, where there is nothing to write.
 const LINES_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long records wait in memory, where there are any.
+const RECORDS_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the server waits where records could not be written, before it tries again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
 /// How the pack is read again for an engine: the new bundle, or why there is none, in a line. Where the engine trusts keys,
 /// the trust roots are followed first.
 pub type Reload = Arc<dyn Fn(&Engine) -> Result<Bundle, String> + Send + Sync>;
@@ -56,7 +62,7 @@ impl Server {
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(settings.decisions_max.saturating_add(1))
+            .max_blocking_threads(settings.decisions_max.saturating_add(2))
             .build()
             .map_err(failed("the runtime does not start"))?;
         let (log, lines) = log::channel();
@@ -78,15 +84,36 @@ impl Server {
     /// never waits for it.
     pub fn run(self, mut line: impl FnMut(&str)) {
         let Self { runtime, listener, state, lines } = self;
+        let writing = Arc::clone(&state);
+        if state.is_audited() {
+            runtime.spawn(write_records(Arc::clone(&state)));
+        }
         let serving = runtime.spawn(listener.serve(state));
         while !serving.is_finished() {
             if let Ok(text) = lines.recv_timeout(LINES_PAUSE) {
                 line(&text);
             }
         }
+        // Whoever is stopped has been answered: what was decided for them is on disk before the process ends.
+        writing.write_records();
         lines.try_iter().for_each(|text| line(&text));
         // What still decides has nobody left to answer.
         runtime.shutdown_background();
+    }
+}
+
+/// Writes the audit records again and again, for as long as the runtime lives.
+async fn write_records(state: Arc<State>) {
+    let mut pause = tokio::time::interval(RECORDS_PAUSE);
+    pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        let state = Arc::clone(&state);
+        // A write that waits for the disk holds up no connection; the next one is not begun before it is done.
+        let written = tokio::task::spawn_blocking(move || state.write_records()).await;
+        if !written.unwrap_or(false) {
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
     }
 }
 

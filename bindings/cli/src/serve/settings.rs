@@ -23,6 +23,8 @@ pub struct Settings {
     pub trust: fallgate::policy::bundle::Trust,
     /// What is observed at the start: signals, and their status.
     pub observed: Vec<(String, fallgate::condition::Status)>,
+    /// Where audit records are written, if anywhere.
+    pub audit: Option<AuditSettings>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
     /// Requests that are being decided at once; more wait, up to the request's time.
@@ -35,6 +37,23 @@ pub struct Settings {
     pub connection_age: Duration,
     /// How long a stopping server waits for what runs.
     pub stop_timeout: Duration,
+}
+
+/// Where audit records are written, and how.
+#[derive(Clone)]
+pub struct AuditSettings {
+    /// The folder of the chain.
+    pub folder: PathBuf,
+    /// The key for what must not stand in a record.
+    pub key: Option<[u8; 32]>,
+    /// How large a file becomes before the next one is begun.
+    pub file_bytes_max: u64,
+}
+
+impl std::fmt::Debug for AuditSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditSettings").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// Where a server listens.

@@ -1,6 +1,6 @@
 //! What all requests of a server share: the engine, and what is told to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fallgate::authzen::{self, Answer, Endpoint};
 use fallgate::condition::Status;
@@ -16,14 +16,17 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::log::Log;
 use super::metrics::Metrics;
-use super::settings::Settings;
+use super::settings::{AuditSettings, Settings};
 use super::{CannotStart, Reload};
+use crate::audit_log::folder::Folder;
 
 pub(super) struct State {
     pub(super) settings: Settings,
     pub(super) engine: Engine,
     pub(super) metrics: Metrics,
     pub(super) log: Log,
+    /// Where audit records are written.
+    audit: Option<Mutex<Folder>>,
     reload: Reload,
     /// A place for each request that may be decided at once.
     places: Arc<Semaphore>,
@@ -34,6 +37,9 @@ pub(super) struct State {
 /// Room for the bodies of all requests that are being read or decided, in KiB: else as many callers as may connect could
 /// each have the server hold a batch for them.
 const ROOM_KIB: u32 = 128 << 10;
+
+/// How many audit records are written at once.
+const RECORDS_AT_ONCE: usize = 1_000;
 
 /// What a report of signals came to.
 pub(super) struct Told {
@@ -49,6 +55,18 @@ impl State {
         config.trust = settings.trust.clone();
         getrandom::fill(&mut config.key)
             .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
+        let audit = match &settings.audit {
+            Some(AuditSettings { folder, key, file_bytes_max }) => {
+                let folder = Folder::open(folder, *file_bytes_max).map_err(|finding| {
+                    let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
+                    CannotStart(format!("{}{help}", finding.message))
+                })?;
+                config.audit_head = folder.head();
+                config.audit_key = *key;
+                Some(Mutex::new(folder))
+            }
+            None => None,
+        };
         let engine = Engine::new(config);
         let now = fallgate_clocks::now();
         engine.activate(bundle, now).map_err(|error| CannotStart(format!("the pack cannot decide: {error}")))?;
@@ -60,6 +78,7 @@ impl State {
             settings,
             engine,
             metrics: Metrics::new(),
+            audit,
             log,
             reload,
             places,
@@ -81,7 +100,13 @@ impl State {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
+            let started = tokio::time::Instant::now();
             let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
+            // A batch and a search are many decisions, of which none took as long.
+            if let (Endpoint::Evaluation, [reason]) = (endpoint, &*answer.reasons) {
+                let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                state.engine.record_latency(reason.effect(), nanos);
+            }
             drop(place);
             answer
         });
@@ -122,6 +147,31 @@ impl State {
         }
         while let Some(event) = self.engine.poll_event() {
             self.log.line(format!("event={} {}", event.kind.code(), event.to_json()));
+        }
+    }
+
+    /// Whether audit records are written.
+    pub(super) const fn is_audited(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// Writes the audit records that wait. The engine is told only of those that are on disk; where the disk refuses, they
+    /// wait on, and what finds no room is denied or counted as the pack says.
+    ///
+    /// Whether all of them are on disk.
+    pub(super) fn write_records(&self) -> bool {
+        let Some(audit) = &self.audit else { return true };
+        let mut folder = audit.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let batch = self.engine.drain_audit(RECORDS_AT_ONCE, fallgate_clocks::now());
+            if batch.lines.is_empty() {
+                return true;
+            }
+            if let Err(error) = folder.append(&batch.lines) {
+                self.log.line(format!("audit=failed {error}"));
+                return false;
+            }
+            self.engine.acknowledge_audit(batch.last_seq, fallgate_clocks::now());
         }
     }
 

@@ -94,7 +94,7 @@ fn a_pack_is_read_again_and_a_broken_one_changes_nothing() {
     let metrics = server.get("/metrics").text();
     assert!(metrics.contains("fallgate_reloads_total{outcome=\"activated\"} 1"), "{metrics}");
     assert!(metrics.contains("fallgate_reloads_total{outcome=\"refused\"} 3"), "{metrics}");
-    assert!(metrics.contains("fallgate_bundle_revision 2"), "{metrics}");
+    assert!(metrics.contains("fallgate_policy_revision 2.0"), "{metrics}");
 }
 
 #[test]
@@ -205,4 +205,58 @@ fn a_server_that_trusts_anybody_says_so() {
     let server = Server::start("authzen-gateway", &[]);
     server.logs("event=bundle_unsigned");
     assert!(server.get("/metrics").text().contains("fallgate_bundle_unsigned 1"));
+}
+
+/// The records in a folder, each as its kind and its body.
+fn records(folder: &Path) -> Vec<(String, serde_json::Value)> {
+    let files = fallgate_cli::audit_log::lines::files_of(folder).unwrap();
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let record = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        (record["kind"].as_str().unwrap().to_owned(), record["body"].clone())
+    };
+    text.lines().map(record).collect()
+}
+
+#[test]
+fn records_are_on_disk_and_the_chain_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pack(folder.path(), 1, "alice");
+    let pack = folder.path().join("pack.yaml");
+    let mut text = std::fs::read_to_string(&pack).unwrap();
+    text.push_str("audit: { level: all, redact: [subject.id] }\n");
+    std::fs::write(&pack, text).unwrap();
+    let log = folder.path().join("log");
+    let key = folder.path().join("key");
+    std::fs::write(&key, [3; 32]).unwrap();
+    let (log_name, key_name) = (log.display().to_string(), key.display().to_string());
+    let arguments = ["--listen", "127.0.0.1:0", "--audit", &log_name, "--audit-key-file", &key_name];
+    for run in 1..=2_usize {
+        let mut server = Server::start_at(folder.path(), &arguments);
+        assert!(allowed(&server.post(EVALUATION, READ)));
+        assert!(!allowed(&server.post(EVALUATION, &READ.replace("alice", "mallory"))));
+        // A second writer would write a second chain.
+        let output = command(folder.path(), &arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended(), Some(0));
+        let records = records(&log);
+        let decisions: Vec<_> = records.iter().filter(|(kind, _)| kind == "decision").map(|(_, body)| body).collect();
+        assert_eq!(decisions.len(), 2 * run);
+        assert_eq!(decisions[2 * run - 2]["decision"]["decision"], true);
+        assert_eq!(decisions[2 * run - 1]["decision"]["decision"], false);
+        assert_eq!(records.iter().filter(|(kind, _)| kind == "bundle").count(), run);
+        let written = format!("{records:?}");
+        assert!(!written.contains("alice") && !written.contains("mallory"), "{written}");
+    }
+    let fallgate = env!("CARGO_BIN_EXE_fallgate");
+    let output = std::process::Command::new(fallgate).args(["audit", "verify", &log_name]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // What was tampered with is not gone on with.
+    let file = fallgate_cli::audit_log::lines::files_of(&log).unwrap().remove(0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("one-rule", "two-rule", 1)).unwrap();
+    let output = command(folder.path(), &arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("the audit chain is broken"));
 }

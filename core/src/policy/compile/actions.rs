@@ -97,6 +97,7 @@ impl Compiler<'_> {
                 None => None,
             },
             protected: action.protected,
+            audit: action.audit,
             may_lose_a_deny: own.iter().any(|(_, root)| root.may_lose_a_deny),
             on_failure,
             allow_ttl: cache.and_then(|cache| cache.allow),

@@ -85,7 +85,7 @@ impl PostureMachine {
         self.turns = self.turns.saturating_add(1);
         self.escalates_at = self.next_escalation();
         if news {
-            out.push(Transition { at, posture: number, scope, entered: Some(cause) });
+            out.push(Transition { at, posture: number, scope, entered: Some(cause), since: at });
         }
         self.reckon(postures);
     }

@@ -1,0 +1,150 @@
+//! The lines of a chain: one file after the other, one line at a time, so that a chain larger than memory is read.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use fallgate::audit::chain::Head;
+use serde_json::Value;
+
+use crate::finding::Finding;
+use crate::reading::unreadable;
+
+/// Bytes of a line: far more than a record has. A longer one is no record, and is not read into memory as a whole.
+pub const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// How the files of a chain end.
+pub const EXTENSION: &str = "jsonl";
+
+/// The lines of several files, in order.
+#[derive(Debug)]
+pub struct Lines {
+    files: VecDeque<PathBuf>,
+    open: Option<Open>,
+    line: Vec<u8>,
+    bytes_read: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    path: PathBuf,
+    file: BufReader<File>,
+    number: u64,
+}
+
+/// A line, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'l> {
+    /// The line without its end.
+    pub text: &'l [u8],
+    /// Whether it has an end: the last line of a file that was cut off has none.
+    pub is_whole: bool,
+    /// The file.
+    pub path: &'l Path,
+    /// Which line of the file it is, from 1.
+    pub number: u64,
+}
+
+impl Lines {
+    /// The lines of these files. A folder stands for the files of the chain in it, in order of their names.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be read.
+    pub fn of(paths: &[PathBuf]) -> Result<Self, Finding> {
+        let mut files = VecDeque::new();
+        for path in paths {
+            if path.is_dir() {
+                files.extend(files_of(path)?);
+            } else {
+                files.push_back(path.clone());
+            }
+        }
+        Ok(Self { files, open: None, line: Vec::new(), bytes_read: 0 })
+    }
+
+    /// How many bytes all files have, as far as they say.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+        self.files.iter().map(length).fold(0, u64::saturating_add)
+    }
+
+    /// How many bytes were read.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// The next line; nothing after the last.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    #[expect(clippy::should_implement_trait, reason = "the line is lent, which no iterator can")]
+    pub fn next(&mut self) -> Result<Option<Line<'_>>, Finding> {
+        loop {
+            if self.open.is_none() {
+                let Some(path) = self.files.pop_front() else { return Ok(None) };
+                let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+                self.open = Some(Open { path, file: BufReader::with_capacity(1 << 16, file), number: 0 });
+            }
+            let Some(open) = &mut self.open else { return Ok(None) };
+            self.line.clear();
+            let mut bounded = (&mut open.file).take(LINE_BYTES_MAX);
+            let read = bounded.read_until(b'\n', &mut self.line).map_err(|error| unreadable(&open.path, &error))?;
+            if read == 0 {
+                self.open = None;
+                continue;
+            }
+            self.bytes_read = self.bytes_read.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            open.number = open.number.saturating_add(1);
+            break;
+        }
+        let Some(open) = &self.open else { return Ok(None) };
+        let (text, is_whole) = match self.line.split_last() {
+            Some((b'\n', text)) => (text, true),
+            _ => (self.line.as_slice(), false),
+        };
+        Ok(Some(Line { text, is_whole, path: &open.path, number: open.number }))
+    }
+}
+
+/// The files of the chain in a folder, in order of their names, which is that of their records.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The head that a record says it goes on behind; nothing for what is no record. That it says so proves nothing yet.
+#[must_use]
+pub fn head_before(line: &[u8]) -> Option<Head> {
+    let record: Value = serde_json::from_slice(line).ok()?;
+    let count = record.get("seq")?.as_u64()?.checked_sub(1)?;
+    Some(Head { count, hash: hash_of(record.get("prev")?.as_str()?)? })
+}
+
+/// A hash from its 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn hash_of(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    if digits.len() != 64 || !digits.iter().all(is_digit) {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}

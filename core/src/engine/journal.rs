@@ -1,0 +1,195 @@
+//! The journal: what happened, as events for the host to poll and as records for it to write.
+//!
+//! One lock for both, so that the chain has decisions and events in the order in which they came about.
+
+use super::Engine;
+use super::snapshot::{Active, Snapshot};
+use crate::audit::buffer::{Batch, Buffer};
+use crate::audit::chain::Head;
+use crate::audit::record::{DecisionEntry, Entry, asked};
+use crate::decision::Decision;
+use crate::limits::Limits;
+use crate::policy::action::ActionSpec;
+use crate::policy::audit::AuditSpec;
+use crate::policy::format::{ActionAudit, AuditLevel};
+use crate::reason::Reason;
+use crate::request::RequestView;
+use crate::state::events::{Event, EventKind, Events};
+use crate::time::Now;
+
+/// Events and records that the host has not taken yet.
+#[derive(Debug)]
+pub(super) struct Journal {
+    events: Events,
+    buffer: Buffer,
+    /// Whether events become records: whether the active bundle declares audit.
+    recording: bool,
+    /// Whether a record found no room since there was room last.
+    full: bool,
+}
+
+impl Journal {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let buffer = Buffer::new(limits.audit_entries_max, limits.audit_bytes_max);
+        Self { events: Events::new(limits.events_max, limits.causes_max), buffer, recording: false, full: false }
+    }
+
+    pub(super) fn push(&mut self, at: Now, kind: EventKind) -> Event {
+        let event = self.events.push(at, kind);
+        if self.recording && !self.buffer.push(Entry::Event(event.clone())) {
+            self.full = true;
+        }
+        event
+    }
+
+    /// Records events from now on, or no more, and refers to a runbook, as the bundle that becomes the active one says.
+    pub(super) fn follow(&mut self, active: &Active) {
+        let policy = active.bundle.policy();
+        self.recording = policy.audit.is_some();
+        self.events.refer_to(policy.runbook.as_deref());
+    }
+
+    /// The events, for what is counted of them.
+    pub(super) const fn told(&self) -> &Events {
+        &self.events
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Event> {
+        self.events.poll()
+    }
+
+    pub(super) const fn dropped(&self) -> u64 {
+        self.events.dropped()
+    }
+
+    /// Whether records were lost since there was room last: the built-in signal `audit` is failed.
+    pub(super) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn has_room(&self) -> bool {
+        self.buffer.has_room(RECORD_BYTES)
+    }
+}
+
+/// What a record of ordinary size takes. A decision that must be recorded is not begun without so much room.
+const RECORD_BYTES: usize = 4_096;
+
+/// How full the audit buffer is, and what became of records so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuditCounters {
+    /// Records that were kept since the engine was made, gaps and checkpoints not counted.
+    pub recorded: u64,
+    /// Records that found no room: each is counted in a gap of the chain.
+    pub unrecorded: u64,
+    /// Records that the host has not confirmed.
+    pub kept: u64,
+    /// About how many bytes they take.
+    pub kept_bytes: u64,
+    /// Where the chain has come to.
+    pub head: Head,
+}
+
+impl Engine {
+    /// At most `max` records for the host to write, oldest first: lines of canonical JSON, linked by hash.
+    ///
+    /// They stay until [`Engine::acknowledge_audit`] confirms them; until then the same bytes come again.
+    pub fn drain_audit(&self, max: usize, now: Now) -> Batch {
+        let now = self.held(now);
+        let mut outbox = self.outbox();
+        // The entries leave the journal under its lock; they become text under the outbox's alone.
+        let wanted = outbox.wants(max);
+        let entries = self.events().buffer.take(wanted);
+        outbox.drain(max, now, self.config.audit_key.as_ref(), entries)
+    }
+
+    /// Confirms that every record up to `seq` is written: what it took is free again.
+    pub fn acknowledge_audit(&self, seq: u64, now: Now) {
+        let freed = self.outbox().acknowledge(seq);
+        let mut journal = self.events();
+        journal.buffer.give_back(freed);
+        let has_room_again = journal.full && journal.has_room();
+        if has_room_again {
+            journal.full = false;
+        }
+        drop(journal);
+        if has_room_again {
+            self.advance(now);
+        }
+    }
+
+    /// Adds a record of where the chain has come to, and gives it: for the host to sign, and to keep elsewhere. Against a
+    /// head that was kept elsewhere a chain that was cut or written anew shows.
+    pub fn checkpoint(&self, now: Now) -> Head {
+        let now = self.held(now);
+        let mut outbox = self.outbox();
+        let entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(now, self.config.audit_key.as_ref(), entries);
+        outbox.checkpoint(now)
+    }
+
+    /// How full the audit buffer is, and what became of records so far.
+    #[must_use]
+    pub fn audit_counters(&self) -> AuditCounters {
+        let head = self.outbox().head();
+        let journal = self.events();
+        let (recorded, unrecorded) = journal.buffer.counts();
+        let (kept, kept_bytes) = journal.buffer.kept();
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        AuditCounters { recorded, unrecorded, kept: wide(kept), kept_bytes: wide(kept_bytes), head }
+    }
+
+    /// Gate 3: whether a decision on this action may be made, as far as its record goes.
+    pub(super) fn may_record(&self, action: &ActionSpec) -> bool {
+        action.audit != Some(ActionAudit::Required) || self.events().has_room()
+    }
+
+    /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.
+    pub(super) fn recorded(
+        &self,
+        snapshot: &Snapshot,
+        request: Option<&RequestView<'_>>,
+        decision: Decision,
+    ) -> Decision {
+        let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return decision };
+        let Some(spec) = &policy.audit else { return decision };
+        let action =
+            request.and_then(|request| policy.action(request.action.name)).and_then(|(_, action)| action.audit);
+        if !self.is_recorded(spec, action, &decision) {
+            return decision;
+        }
+        let request = request.map_or(serde_json::Value::Null, |request| asked(request, &policy.schema));
+        let mut entry = DecisionEntry { decision, request, redaction: std::sync::Arc::clone(&spec.redaction) };
+        let mut journal = self.events();
+        let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
+        if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
+            entry.decision = entry.decision.refused_for_audit();
+        }
+        let decision = entry.decision.clone();
+        let at = decision.at();
+        if !journal.buffer.push(Entry::Decision(Box::new(entry))) && !journal.full {
+            journal.full = true;
+            drop(journal);
+            self.advance(at);
+        }
+        decision
+    }
+
+    fn is_recorded(&self, spec: &AuditSpec, action: Option<ActionAudit>, decision: &Decision) -> bool {
+        let ordinary = decision.reason() == Reason::AllowedByRule;
+        match spec.level_of(action) {
+            AuditLevel::None => false,
+            AuditLevel::All => true,
+            AuditLevel::Denies => !ordinary,
+            AuditLevel::Sampled => !ordinary || self.is_sampled(spec, decision),
+        }
+    }
+
+    /// By the identifier of the decision: the same decision is sampled or not whenever it is decided again.
+    fn is_sampled(&self, spec: &AuditSpec, decision: &Decision) -> bool {
+        use std::hash::BuildHasher;
+        let place = self.hash.hash_one(decision.id().0).checked_rem(1_000_000).unwrap_or(0);
+        place < u64::from(spec.sampled_per_million)
+    }
+}
