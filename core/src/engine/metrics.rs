@@ -5,6 +5,7 @@
 use super::Engine;
 use crate::condition::Status;
 use crate::policy::action::ActionSpec;
+use crate::policy::bundle::Provenance;
 use crate::policy::format::OnFailure;
 use crate::policy::signal::BUILT_IN;
 use crate::reason::{Effect, Reason};
@@ -124,7 +125,8 @@ impl Engine {
         let help = "Whether the active bundle may decide: inside its validity, and no panic was met";
         metrics.gauge("fallgate_policy_serving", help, None, flag(serving));
         let help = "Whether whoever can hand the engine bytes writes its policy: trust for development";
-        metrics.gauge("fallgate_policy_unsigned", help, None, flag(active.is_some()));
+        let unsigned = active.is_some_and(|active| *active.bundle.provenance() == Provenance::Unsigned);
+        metrics.gauge("fallgate_policy_unsigned", help, None, flag(unsigned));
     }
 
     fn put_signals(&self, metrics: &mut Metrics) {

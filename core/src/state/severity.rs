@@ -211,7 +211,7 @@ mod tests {
     fn changed(signal: &str, to: Status) -> EventKind {
         let signal = name::name(signal).unwrap();
         let at = crate::time::Monotonic::ZERO;
-        EventKind::SignalChanged { signal, from: Status::Unknown, to, since: at, relied_until: at }
+        EventKind::SignalChanged { signal, from: Status::Unknown, to, guard: None, since: at, relied_until: at }
     }
 
     fn entered(posture: &str, scope: Option<&str>, cause: Cause) -> EventKind {
