@@ -19,6 +19,9 @@ mod script;
 
 use script::Lines;
 
+/// The key of an engine that has none.
+const NO_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [corpus, runner] = arguments.as_slice() else {
@@ -110,10 +113,13 @@ impl Script {
             script.lines.line("bundle");
             script.lines.text(bundle);
             for timeline in list(pack, "timelines")? {
-                let setting =
-                    |name: &str| timeline.get("config").and_then(|config| config.get(name)).and_then(Json::as_str);
+                let config = timeline.get("config").ok_or("a timeline has no config")?;
+                let setting = |name: &str| config.get(name).and_then(Json::as_str);
                 script.lines.line("engine");
                 script.lines.text(setting("state_key").ok_or("a timeline has no key")?);
+                // Zeros and nothing for what the timeline leaves out: the runner takes both for the default.
+                script.lines.text(setting("audit_key").unwrap_or(NO_KEY));
+                script.lines.text(&config.get("audit_entries_max").map(Json::to_string).unwrap_or_default());
                 script.lines.text(setting("instance").ok_or("a timeline names no engine")?);
                 for call in list(timeline, "operations")? {
                     script.call(call, in_arrays)?;

@@ -362,6 +362,16 @@ typedef struct fallgate_limits {
     uint64_t cache_key_bytes_max;
     // Events not yet polled; beyond, the oldest is dropped and counted.
     uint64_t events_max;
+    // Causes of events that last at a time; beyond, each event of a cause keeps its severity.
+    uint64_t causes_max;
+    // Actions that are counted each by its name; beyond, they are counted together.
+    uint64_t counted_actions_max;
+    // Decisions, and events of postures, that operators have labelled; beyond, a label is refused.
+    uint64_t labels_max;
+    // Audit records that the host has not confirmed; beyond, they are counted as missing, and what demands one is denied.
+    uint64_t audit_entries_max;
+    // About how many bytes of memory they may take.
+    uint64_t audit_bytes_max;
     // Steps of a drill.
     uint64_t drill_steps_max;
     // Items of a batch.
@@ -392,6 +402,13 @@ typedef struct fallgate_config {
     // The name that other engines know this one by, with a NUL at its end; no two have the same. Empty: it takes no part in
     // failovers.
     char instance[64];
+    // A secret that keys what audit records say in place of redacted values; zeros for none: then a redacted value is gone
+    // without a trace.
+    uint8_t audit_key[32];
+    // How many audit records the host has on disk: the chain goes on behind them. 0: a new chain.
+    uint64_t audit_count;
+    // The hash of the last of them; zeros for a new chain.
+    uint8_t audit_head[32];
     // The limits.
     struct fallgate_limits limits;
 } fallgate_config;

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use fallgate::Config;
+use fallgate::audit::chain::Head;
 use fallgate::limits::Limits;
 use fallgate::name::{Name, name};
 use fallgate::state::document::StateKey;
@@ -94,6 +95,16 @@ pub struct fallgate_limits {
     pub cache_key_bytes_max: u64,
     /// Events not yet polled; beyond, the oldest is dropped and counted.
     pub events_max: u64,
+    /// Causes of events that last at a time; beyond, each event of a cause keeps its severity.
+    pub causes_max: u64,
+    /// Actions that are counted each by its name; beyond, they are counted together.
+    pub counted_actions_max: u64,
+    /// Decisions, and events of postures, that operators have labelled; beyond, a label is refused.
+    pub labels_max: u64,
+    /// Audit records that the host has not confirmed; beyond, they are counted as missing, and what demands one is denied.
+    pub audit_entries_max: u64,
+    /// About how many bytes of memory they may take.
+    pub audit_bytes_max: u64,
     /// Steps of a drill.
     pub drill_steps_max: u64,
     /// Items of a batch.
@@ -126,6 +137,13 @@ pub struct fallgate_config {
     /// The name that other engines know this one by, with a NUL at its end; no two have the same. Empty: it takes no part in
     /// failovers.
     pub instance: [c_char; 64],
+    /// A secret that keys what audit records say in place of redacted values; zeros for none: then a redacted value is gone
+    /// without a trace.
+    pub audit_key: [u8; 32],
+    /// How many audit records the host has on disk: the chain goes on behind them. 0: a new chain.
+    pub audit_count: u64,
+    /// The hash of the last of them; zeros for a new chain.
+    pub audit_head: [u8; 32],
     /// The limits.
     pub limits: fallgate_limits,
 }
@@ -171,6 +189,11 @@ macro_rules! for_each_limit {
             cache_bytes_max,
             cache_key_bytes_max,
             events_max,
+            causes_max,
+            counted_actions_max,
+            labels_max,
+            audit_entries_max,
+            audit_bytes_max,
             drill_steps_max,
             batch_max,
             batch_bytes_max,
@@ -197,9 +220,12 @@ fn defaults() -> fallgate_config {
         size: size_of::<fallgate_config>(),
         clock_skew_max_ms: config.clock_skew_max.as_millis(),
         key: config.key,
-        // The defaults have neither.
+        // The defaults have none of these.
         state_key: [0; 32],
         instance: [0; 64],
+        audit_key: [0; 32],
+        audit_count: config.audit_head.count,
+        audit_head: config.audit_head.hash,
         limits,
     }
 }
@@ -212,6 +238,16 @@ fn instance(room: &[c_char; 64]) -> Result<Name, Fault> {
     name(text).ok_or_else(|| {
         Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, "`config->instance` has no NUL at its end")
     })
+}
+
+/// Where the audit chain goes on: a hash and a count say together that there is one, or that there is none.
+fn head(given: &fallgate_config) -> Result<Head, Fault> {
+    let head = Head { count: given.audit_count, hash: given.audit_head };
+    if (head.count == 0) != (head.hash == [0; 32]) {
+        let message = "`config->audit_count` and `config->audit_head` do not fit: both are zero, or neither";
+        return Err(Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, message));
+    }
+    Ok(head)
 }
 
 fn out_of_range(name: &str) -> Fault {
@@ -247,6 +283,8 @@ pub(crate) unsafe fn chosen(config: *const fallgate_config) -> Result<Config, Fa
     config.key = given.key;
     config.state_key = StateKey::new(given.state_key);
     config.instance = instance(&given.instance)?;
+    config.audit_key = Some(given.audit_key).filter(|key| *key != [0; 32]);
+    config.audit_head = head(&given)?;
     Ok(config)
 }
 
@@ -301,6 +339,16 @@ mod tests {
         let config = unsafe { chosen(&raw const given) }.unwrap();
         assert_eq!((config.limits.batch_max, config.limits.steps_max, config.key[15]), (7, 8, 9));
         assert_eq!((config.state_key, config.instance.as_str()), (StateKey::new([5; 32]), "a"));
+        (given.audit_key, given.audit_count, given.audit_head) = ([6; 32], 7, [8; 32]);
+        // SAFETY: the pointer is to a variable.
+        let config = unsafe { chosen(&raw const given) }.unwrap();
+        assert_eq!((config.audit_key, config.audit_head), (Some([6; 32]), Head { count: 7, hash: [8; 32] }));
+        for (count, hash) in [(0, [8; 32]), (7, [0; 32])] {
+            (given.audit_count, given.audit_head) = (count, hash);
+            // SAFETY: the pointer is to a variable.
+            assert!(unsafe { chosen(&raw const given) }.is_err(), "half a head is none");
+        }
+        (given.audit_count, given.audit_head) = (0, [0; 32]);
         given.instance = [b'a' as c_char; 64];
         // SAFETY: the pointer is to a variable.
         assert!(unsafe { chosen(&raw const given) }.is_err(), "a name without an end is none");

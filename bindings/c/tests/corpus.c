@@ -50,13 +50,27 @@ static void begin(void) {
     CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, &config, &engine, NULL) == FALLGATE_STATUS_OK);
 }
 
+/* Reads a key from the next text, its hexadecimal digits. */
+static void read_key(uint8_t key[32]) {
+    fallgate_str text = read_text();
+    CHECK(text.length == 64);
+    for (size_t i = 0; i < 32; i++) {
+        const char digits[] = {text.data[2 * i], text.data[2 * i + 1], '\0'};
+        key[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+}
+
 static void set_up(void) {
-    fallgate_str key = read_text();
-    CHECK(key.length == 2 * sizeof config.state_key);
     CHECK(fallgate_config_defaults(&config, sizeof config) == FALLGATE_STATUS_OK);
-    for (size_t i = 0; i < sizeof config.state_key; i++) {
-        const char digits[] = {key.data[2 * i], key.data[2 * i + 1], '\0'};
-        config.state_key[i] = (uint8_t)strtoul(digits, NULL, 16);
+    read_key(config.state_key);
+    read_key(config.audit_key);
+    /* Empty: the default. */
+    fallgate_str entries = read_text();
+    if (entries.length > 0) {
+        char digits[21] = {0};
+        CHECK(entries.length < sizeof digits);
+        memcpy(digits, entries.data, entries.length);
+        config.limits.audit_entries_max = strtoull(digits, NULL, 10);
     }
     begin();
 }
