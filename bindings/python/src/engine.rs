@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bumpalo::Bump;
+use fallgate::audit::chain::Head;
 use fallgate::drill::parse_status;
 use fallgate::engine::Explanation;
 use fallgate::error::quoted;
@@ -30,6 +31,7 @@ use crate::error::{PyDiagnostic, not_activated, not_done};
 use crate::event::PyEvent;
 use crate::fork::detached;
 use crate::json::to_python;
+use crate::limits;
 use crate::operation;
 use crate::request::{Parts, standing};
 use crate::source;
@@ -49,12 +51,16 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword of Python")]
+    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None, audit_key=None, audit_head=None, limits=None))]
     fn new(
         key: Option<&Bound<'_, PyBytes>>,
         clock_skew_max: Option<std::time::Duration>,
         state_key: Option<&Bound<'_, PyBytes>>,
         instance: Option<&str>,
+        audit_key: Option<&Bound<'_, PyBytes>>,
+        audit_head: Option<&Bound<'_, PyAny>>,
+        limits: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let mut config = Config::default();
         if let Some(key) = key {
@@ -71,6 +77,19 @@ impl PyEngine {
         if let Some(text) = instance {
             let message = format!("`instance` must be a name of at most {NAME_BYTES_MAX} bytes");
             config.instance = name(text).ok_or_else(|| PyValueError::new_err(message))?;
+        }
+        if let Some(key) = audit_key {
+            let key = key.as_bytes().try_into();
+            config.audit_key = Some(key.map_err(|_| PyValueError::new_err("`audit_key` must have 32 bytes"))?);
+        }
+        if let Some(head) = audit_head {
+            let json = operation::bytes_of(head, &config.limits)?.unwrap_or_default();
+            let head = serde_json::from_slice(&json).ok().as_ref().and_then(Head::from_json);
+            let message = "`audit_head` must have a `count` and the `head` in hexadecimal, as a sink or `checkpoint` gives";
+            config.audit_head = head.ok_or_else(|| PyValueError::new_err(message))?;
+        }
+        if let Some(given) = limits {
+            limits::put(given, &mut config.limits)?;
         }
         let limits = config.limits.clone();
         Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })

@@ -1,5 +1,6 @@
 //! The chain: each record carries the hash of the one before, so that none can be changed, dropped, moved or added.
 
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +25,15 @@ impl Head {
     #[must_use]
     pub fn to_json(self) -> Value {
         serde_json::json!({ "count": self.count, "head": hexadecimal(&self.hash) })
+    }
+
+    /// A head as [`Head::to_json`] writes it; nothing for what is none, half a head among it: a count without a hash.
+    #[must_use]
+    pub fn from_json(head: &Value) -> Option<Self> {
+        let count = head.get("count")?.as_u64()?;
+        let hash = HEXLOWER.decode(head.get("head")?.as_str()?.as_bytes()).ok()?.try_into().ok()?;
+        let fits = (count == 0) == (hash == [0; 32]) && head.as_object()?.len() == 2;
+        fits.then_some(Self { count, hash })
     }
 }
 
@@ -97,7 +107,25 @@ mod tests {
         assert_eq!(line, rest.replace(r#""kind""#, &format!(r#""hash":"{hash}","kind""#)));
         assert_eq!(chain.head().count, 1);
         assert_eq!(chain.head().to_json()["head"], hash);
+        assert_eq!(Head::from_json(&chain.head().to_json()), Some(chain.head()));
         let second = chain.link(at, RecordKind::Bundle, json!({})).unwrap();
         assert!(second.contains(&format!(r#""prev":"{hash}","seq":2"#)), "{second}");
+    }
+    #[test]
+    fn half_a_head_is_none() {
+        let (zero, one) = ("0".repeat(64), "1".repeat(64));
+        assert_eq!(Head::from_json(&json!({ "count": 0, "head": zero })), Some(Head::default()));
+        assert_eq!(Head::from_json(&json!({ "count": 3, "head": one })), Some(Head { count: 3, hash: [0x11; 32] }));
+        for head in [
+            json!({ "count": 3, "head": zero }),
+            json!({ "count": 0, "head": one }),
+            json!({ "count": -1, "head": one }),
+            json!({ "count": 3, "head": "11" }),
+            json!({ "count": 3, "head": one, "more": 1 }),
+            json!({ "count": 3 }),
+            json!([3, one]),
+        ] {
+            assert_eq!(Head::from_json(&head), None, "{head}");
+        }
     }
 }
