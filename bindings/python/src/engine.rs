@@ -20,7 +20,7 @@ use fallgate::time::{Monotonic, Now, Ttl};
 use fallgate::{Config, Decision, Engine};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMapping, PyString, PyTuple};
 
 use crate::authzen::{self, PyAnswer};
 use crate::batch;
@@ -59,7 +59,7 @@ impl PyEngine {
         state_key: Option<&Bound<'_, PyBytes>>,
         instance: Option<&str>,
         audit_key: Option<&Bound<'_, PyBytes>>,
-        audit_head: Option<&Bound<'_, PyAny>>,
+        audit_head: Option<&Bound<'_, PyMapping>>,
         limits: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let mut config = Config::default();
@@ -83,7 +83,7 @@ impl PyEngine {
             config.audit_key = Some(key.map_err(|_| PyValueError::new_err("`audit_key` must have 32 bytes"))?);
         }
         if let Some(head) = audit_head {
-            let json = operation::bytes_of(head, &config.limits)?.unwrap_or_default();
+            let json = operation::bytes_of(head.as_any(), &config.limits)?.unwrap_or_default();
             let head = serde_json::from_slice(&json).ok().as_ref().and_then(Head::from_json);
             let message = "`audit_head` must have a `count` and the `head` in hexadecimal, as a sink or `checkpoint` gives";
             config.audit_head = head.ok_or_else(|| PyValueError::new_err(message))?;

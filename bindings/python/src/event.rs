@@ -32,7 +32,31 @@ impl PyEvent {
         self.0.at.into()
     }
 
-    /// All of it: `event`, `at`, `monotonic_ms`, and the particulars of its kind.
+    /// Which event of this engine it is, from 1.
+    #[getter]
+    fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Who has to know, and how soon.
+    #[getter]
+    fn severity(&self) -> &'static str {
+        self.0.severity.code()
+    }
+
+    /// How many events its cause has had so far, this one among them.
+    #[getter]
+    fn count(&self) -> u64 {
+        self.0.count
+    }
+
+    /// Where it is written what to do.
+    #[getter]
+    fn runbook(&self) -> Option<&str> {
+        self.0.runbook.as_deref()
+    }
+
+    /// All of it: `event`, `id`, `at`, `monotonic_ms`, `severity`, `count`, `runbook` where there is one, and the particulars of its kind.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         Ok(to_python(py, &self.0.to_json())?.cast_into()?)
     }

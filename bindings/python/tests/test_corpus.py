@@ -105,18 +105,22 @@ def tell(engine: fallgate.Engine, bundle: str, operation: dict[str, Any]) -> Non
 
 def replay(
     bundle: str,
-    config: dict[str, str],
+    config: dict[str, Any],
     operations: list[dict[str, Any]],
     decide: Callable[[fallgate.Engine, Any, fallgate.Now], fallgate.Decision],
     operate: Callable[[fallgate.Engine, dict[str, Any]], object] = operated_as_told,
 ) -> list[tuple[fallgate.Decision, Any]]:
     """Replays one timeline on an engine of its own; gives each decision with the expected one."""
-    key = bytes.fromhex(config["state_key"])
-    engine = fallgate.Engine(state_key=key, instance=config["instance"])
+    options: dict[str, Any] = {"state_key": bytes.fromhex(config["state_key"])}
+    if "audit_key" in config:
+        options["audit_key"] = bytes.fromhex(config["audit_key"])
+    if "audit_entries_max" in config:
+        options["limits"] = {"audit_entries_max": config["audit_entries_max"]}
+    engine = fallgate.Engine(instance=config["instance"], **options)
     outcomes = []
     for operation in operations:
         if "restart" in operation:
-            engine = fallgate.Engine(state_key=key, instance=operation["restart"]["instance"])
+            engine = fallgate.Engine(instance=operation["restart"]["instance"], **options)
         elif "operate" in operation:
             operate(engine, operation)
         elif "decide" in operation:

@@ -32,12 +32,14 @@ from ._fallgate import (
 from .engine import Engine
 from .entity import Entity
 from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
-from .operations import Approved, Named, Quarry, Restored
+from .limits import Limits
+from .operations import Approved, AuditBatch, Head, Metrics, Named, Quarry, Restored
 
 __all__ = [
     "ActivateError",
     "Answer",
     "Approved",
+    "AuditBatch",
     "Bundle",
     "BundleError",
     "Counters",
@@ -50,6 +52,9 @@ __all__ = [
     "Entity",
     "Error",
     "Event",
+    "Head",
+    "Limits",
+    "Metrics",
     "Named",
     "Now",
     "Obligation",

@@ -7,6 +7,8 @@ from typing import Any, Literal, final
 
 from typing_extensions import Self, disjoint_base
 
+from .limits import Limits
+
 __all__ = [
     "__version__",
     "Engine",
@@ -43,6 +45,9 @@ class Engine:
         clock_skew_max: timedelta | None = None,
         state_key: bytes | None = None,
         instance: str | None = None,
+        audit_key: bytes | None = None,
+        audit_head: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
     ) -> Self: ...
     @property
     def bundle(self) -> Bundle | None:
@@ -291,8 +296,24 @@ class Event:
     def at(self) -> Now:
         """When it happened."""
 
+    @property
+    def id(self) -> int:
+        """Which event of this engine it is, from 1: what `label_trigger` names it by."""
+
+    @property
+    def severity(self) -> Literal["info", "ticket", "page"]:
+        """Who has to know: nobody, somebody in working hours, somebody now. One cause wakes nobody twice."""
+
+    @property
+    def count(self) -> int:
+        """How many events its cause has had so far, this one among them."""
+
+    @property
+    def runbook(self) -> str | None:
+        """Where it is written what to do, where the pack says so."""
+
     def to_dict(self) -> dict[str, Any]:
-        """All of it: `event`, `at`, `monotonic_ms`, and the particulars of its kind."""
+        """All of it: `event`, `id`, `at`, `monotonic_ms`, `severity`, `count`, `runbook` where there is one, and the particulars of its kind."""
 
     def to_json(self) -> str:
         """The same as JSON."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import guarding
 from ._fallgate import Decision, Event, Now, Obligation
+from .limits import Limits
 from .operations import Operated
 
 __all__ = ["Engine"]
@@ -25,7 +26,9 @@ class Engine(Operated):
     An engine without a bundle denies everything. `key` are 16 secret bytes that hosts which take requests from strangers
     supply, so that nobody can aim at one place of the cache; `clock_skew_max` is how far the two clocks may part before
     whatever wall time bounds counts as ended. `state_key` are 32 secret bytes that seal exported state, shared by the engines
-    that restore each other's, and `instance` is the name that these know this one by. Every method that depends on time takes `now`: a `Now`, or a pair
+    that restore each other's, and `instance` is the name that these know this one by. `audit_key` are 32 secret bytes that key what audit records say
+    in place of redacted values, `audit_head` is where the chain goes on, as a sink of `fallgate.audit` says, and `limits`
+    bound all that comes in. Every method that depends on time takes `now`: a `Now`, or a pair
     `(monotonic_ns, wall_ns)`; left out, the clocks of this machine are read.
     """
 
@@ -40,13 +43,24 @@ class Engine(Operated):
         clock_skew_max: timedelta | None = None,
         state_key: bytes | None = None,
         instance: str | None = None,
+        audit_key: bytes | None = None,
+        audit_head: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
         now: Now | tuple[int, int] | None = None,
     ) -> Self:
         """An engine with this bundle active: a pack's folder, a bundle's file, its bytes, or a pack as a dict.
 
         Raises `BundleError` for a source with mistakes, `ActivateError` for one that may not decide now.
         """
-        engine = cls(key=key, clock_skew_max=clock_skew_max, state_key=state_key, instance=instance)
+        engine = cls(
+            key=key,
+            clock_skew_max=clock_skew_max,
+            state_key=state_key,
+            instance=instance,
+            audit_key=audit_key,
+            audit_head=audit_head,
+            limits=limits,
+        )
         engine.activate(source, now=now)
         return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ._fallgate import Engine as _Engine
 from ._fallgate import Now
@@ -12,7 +12,7 @@ from ._fallgate import Now
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-__all__ = ["Approved", "Named", "Operated", "Quarry", "Restored"]
+__all__ = ["Approved", "AuditBatch", "Head", "Metrics", "Named", "Operated", "Quarry", "Restored"]
 
 
 class Named(TypedDict):
@@ -57,6 +57,28 @@ class Restored(TypedDict):
     epoch: int
     instance: str
     elapsed_ms: int | None
+
+
+class AuditBatch(TypedDict):
+    """Audit records to be written, oldest first, each a line of canonical JSON without its end; and the `seq` of the last,
+    to be acknowledged once all are written: zero where there is none."""
+
+    lines: list[str]
+    last_seq: int
+
+
+class Head(TypedDict):
+    """Where an audit chain has come to: how many records there are, and the hash of the last in hexadecimal."""
+
+    count: int
+    head: str
+
+
+class Metrics(TypedDict):
+    """What was measured so far: each value by its name with its labels, and the same as OpenMetrics text."""
+
+    metrics: dict[str, float]
+    openmetrics: str
 
 
 _Clocks = Now | tuple[int, int] | None
@@ -226,6 +248,49 @@ class Operated(_Engine):
     def release(self, signal: str, *, now: _Clocks = None) -> None:
         """Lets go of a breaker that was forced open: it is half-open then."""
         self.operate({"release": _given(signal=signal)}, now=now)
+
+    def drain_audit(self, max: int | None = None, *, now: _Clocks = None) -> AuditBatch:
+        """Hands out audit records, at most `max` (1,000 where it is left out, 10,000 at the most), oldest first.
+
+        They stay until `acknowledge_audit` confirms them, and come again until then. The sinks of `fallgate.audit` do both.
+        """
+        return cast(AuditBatch, self.operate({"drain_audit": _given(max=max)}, now=now))
+
+    def acknowledge_audit(self, seq: int, *, now: _Clocks = None) -> None:
+        """Confirms that every audit record up to `seq` is written: the engine forgets them."""
+        self.operate({"acknowledge_audit": _given(seq=seq)}, now=now)
+
+    def checkpoint(self, *, now: _Clocks = None) -> Head:
+        """Adds an audit record of where the chain has come to, and gives that: to be signed, and kept elsewhere."""
+        return cast(Head, self.operate({"checkpoint": {}}, now=now))
+
+    def label_decision(self, decision: str, label: Literal["legitimate", "malicious"], *, now: _Clocks = None) -> None:
+        """Says what the request of a decision turned out to be, by the decision's `id`, for the indicators."""
+        self.operate({"label_decision": _given(decision=decision, label=label)}, now=now)
+
+    def label_trigger(self, trigger: int, label: Literal["valid", "false"], *, now: _Clocks = None) -> None:
+        """Says whether there was a reason to enter a posture, by the `id` of the event `posture_entered`."""
+        self.operate({"label_trigger": _given(trigger=trigger, label=label)}, now=now)
+
+    def report_attempts(self, count: int, *, now: _Clocks = None) -> None:
+        """Reports how often the host was asked to do something since the last report, at its own count."""
+        self.operate({"report_attempts": _given(count=count)}, now=now)
+
+    def report_mitigation(self, done: bool, *, now: _Clocks = None) -> None:
+        """Reports whether an obligation was fulfilled."""
+        self.operate({"report_mitigation": _given(done=done)}, now=now)
+
+    def record_latency(self, effect: Literal["allow", "deny"], nanos: int, *, now: _Clocks = None) -> None:
+        """Reports how long a decision took, at the host's own clock, in nanoseconds."""
+        self.operate({"record_latency": _given(effect=effect, nanos=nanos)}, now=now)
+
+    def metrics(self, *, now: _Clocks = None) -> Metrics:
+        """What was measured so far, and the same as OpenMetrics text for a scrape."""
+        return cast(Metrics, self.operate({"metrics": {}}, now=now))
+
+    def slis(self, *, now: _Clocks = None) -> dict[str, Any]:
+        """The service-level indicators, from what the engine saw and from labels: each by its name."""
+        return self.operate({"slis": {}}, now=now)
 
 
 def _given(**members: Any) -> dict[str, Any]:

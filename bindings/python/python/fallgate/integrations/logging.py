@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["LoggedEngine", "level", "log_events"]
 
 _log = logging.getLogger("fallgate")
+#: How much an event matters to whoever reads logs.
+_SEVERITIES = {"info": logging.INFO, "ticket": logging.WARNING, "page": logging.ERROR}
 
 
 class LoggedEngine(Engine):
@@ -52,11 +54,20 @@ def level(decision: Decision) -> int:
 
 
 def log_events(engine: Engine) -> int:
-    """Logs the events that were not polled yet, as information; gives their number. A host calls it now and then."""
+    """Logs the events that were not polled yet; gives their number. A host calls it now and then.
+
+    One that somebody has to know of now (`page`) is an error, one for working hours (`ticket`) a warning, any other
+    information. The fields of the record are `fallgate_event`, `fallgate_severity` and `fallgate_runbook`.
+    """
     number = 0
     for event in engine.events():
         number += 1
-        _log.info("%s", event.kind, extra={"fallgate_event": event.to_dict()})
+        fields = {
+            "fallgate_event": event.to_dict(),
+            "fallgate_severity": event.severity,
+            "fallgate_runbook": event.runbook,
+        }
+        _log.log(_SEVERITIES[event.severity], "%s", event.kind, extra=fields)
     return number
 
 
