@@ -46,17 +46,24 @@ class Engine extends Operator {
    */
   constructor(options = {}) {
     super()
-    const { clockSkewMaxMs, instance, key, limits, stateKey } = options
+    const { auditHead, auditKey, clockSkewMaxMs, instance, key, limits, stateKey } = options
     if (key !== undefined && !(key instanceof Uint8Array && key.length === 16)) {
       throw new TypeError('`key` must be 16 bytes')
     }
     if (stateKey !== undefined && !(stateKey instanceof Uint8Array && stateKey.length === 32)) {
       throw new TypeError('`stateKey` must be 32 bytes')
     }
+    if (auditKey !== undefined && !(auditKey instanceof Uint8Array && auditKey.length === 32)) {
+      throw new TypeError('`auditKey` must be 32 bytes')
+    }
     if (instance !== undefined && !(typeof instance === 'string' && instance.isWellFormed())) {
       throw new TypeError('`instance` must be a text')
     }
-    const told = JSON.stringify({ clockSkewMaxMs, instance, key: key && [...key], limits, stateKey: stateKey && [...stateKey] })
+    const bytes = (/** @type {Uint8Array | undefined} */ secret) => secret && [...secret]
+    const told = JSON.stringify({
+      auditHead: auditHead && headOf(auditHead), auditKey: bytes(auditKey), clockSkewMaxMs, instance, key: bytes(key), limits,
+      stateKey: bytes(stateKey),
+    })
     this.#handle = native(() => addon.create(told))
     const { operation, ...readable } = JSON.parse(addon.requestLimits(this.#handle))
     this.#operationBytes = operation
@@ -544,6 +551,19 @@ class Engine extends Operator {
       return new Decision()
     }
   }
+}
+
+/**
+ * A head as the addon reads it: with its count as a number, which holds whatever JSON can say of a record.
+ *
+ * @param {import('./words.js').Head} head
+ */
+function headOf({ count, head }) {
+  if (typeof count !== 'bigint' || count < 0n || count > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new TypeError('`auditHead.count` must be a bigint, zero or more, of at most 2 ** 53 - 1')
+  }
+  if (typeof head !== 'string') throw new TypeError('`auditHead.head` must be a text')
+  return { count: Number(count), head }
 }
 
 /**

@@ -10,6 +10,11 @@
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Restored} Restored */
 /** @typedef {import('./words.js').CallOutcome} CallOutcome */
+/** @typedef {import('./words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./words.js').DecisionLabel} DecisionLabel */
+/** @typedef {import('./words.js').Head} Head */
+/** @typedef {import('./words.js').Metrics} Metrics */
+/** @typedef {import('./words.js').TriggerLabel} TriggerLabel */
 
 /** The operations as methods. Each calls `operate`, which the engine has. */
 class Operator {
@@ -331,6 +336,124 @@ class Operator {
    */
   release(signal, options) {
     this.operate({ release: { signal } }, options)
+  }
+
+  /**
+   * Hands out audit records, oldest first. They stay until `acknowledgeAudit` confirms them, and come again until then. The
+   * sinks of `fallgate/audit` do both.
+   *
+   * @param {Timed & { max?: number }} [options] `max`: how many at the most; left out, 1,000, and never more than 10,000.
+   * @returns {Readonly<AuditBatch>}
+   * @throws {FallgateError}
+   */
+  drainAudit(options) {
+    const { now, ...members } = given(options)
+    const { lines, last_seq: lastSeq } = this.operate({ drain_audit: members }, { now })
+    return Object.freeze({ lines, lastSeq: BigInt(lastSeq) })
+  }
+
+  /**
+   * Confirms that every audit record up to this one is written: the engine forgets them.
+   *
+   * @param {bigint} seq
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  acknowledgeAudit(seq, options) {
+    if (typeof seq !== 'bigint') throw new TypeError('the number of a record is a bigint')
+    this.operate({ acknowledge_audit: { seq } }, options)
+  }
+
+  /**
+   * Adds an audit record of where the chain has come to.
+   *
+   * @param {Timed} [options]
+   * @returns {Readonly<Head>} That: to be signed, and kept elsewhere.
+   */
+  checkpoint(options) {
+    const { count, head } = this.operate({ checkpoint: {} }, options)
+    return Object.freeze({ count: BigInt(count), head })
+  }
+
+  /**
+   * Says what the request of a decision turned out to be, for the indicators.
+   *
+   * @param {string} decision The decision's `id`.
+   * @param {DecisionLabel} label
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  labelDecision(decision, label, options) {
+    this.operate({ label_decision: { decision, label } }, options)
+  }
+
+  /**
+   * Says whether there was a reason to enter a posture.
+   *
+   * @param {number} trigger The `id` of the event `posture_entered`.
+   * @param {TriggerLabel} label
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  labelTrigger(trigger, label, options) {
+    this.operate({ label_trigger: { trigger, label } }, options)
+  }
+
+  /**
+   * Reports how often the host was asked to do something since the last report, at its own count.
+   *
+   * @param {number} count
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  reportAttempts(count, options) {
+    this.operate({ report_attempts: { count } }, options)
+  }
+
+  /**
+   * Reports whether an obligation was fulfilled.
+   *
+   * @param {boolean} done
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  reportMitigation(done, options) {
+    this.operate({ report_mitigation: { done } }, options)
+  }
+
+  /**
+   * Reports how long a decision took, at the host's own clock.
+   *
+   * @param {'allow' | 'deny'} effect What the decision did.
+   * @param {bigint} nanos Nanoseconds, as two readings of `process.hrtime.bigint()` differ.
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  recordLatency(effect, nanos, options) {
+    if (typeof nanos !== 'bigint') throw new TypeError('nanoseconds are a bigint')
+    this.operate({ record_latency: { effect, nanos } }, options)
+  }
+
+  /**
+   * What was measured so far, and the same as OpenMetrics text for a scrape.
+   *
+   * @param {Timed} [options]
+   * @returns {Readonly<Metrics>}
+   */
+  metrics(options) {
+    return /** @type {Readonly<Metrics>} */ (this.operate({ metrics: {} }, options))
+  }
+
+  /**
+   * The service-level indicators, from what the engine saw and from labels.
+   *
+   * @param {Timed} [options]
+   * @returns {Readonly<Record<string, any>>} Each by its name.
+   */
+  slis(options) {
+    return this.operate({ slis: {} }, options)
   }
 }
 

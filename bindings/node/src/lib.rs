@@ -4,7 +4,7 @@
 //! set up; [`source`], where a pack comes from; [`engine`], an engine in a handle and the calls that tell it things;
 //! [`deciding`], the calls that ask it; [`packed`], a
 //! request as bytes; [`answer`], a decision as one short text; [`authzen`], requests of other hosts; [`happening`], events; [`rehearsal`],
-//! drills; [`command`], the `fallgate` command.
+//! drills; [`command`], the `fallgate` command; [`lock`], what keeps a second writer from a folder of records.
 //!
 //! Every function is a plain one that takes the handle: a method of a class costs ten times as much. Requests come in as
 //! text and decisions go out as text, because each property that is read or written through Node's interface costs more
@@ -21,6 +21,7 @@ pub mod failure;
 pub mod floors;
 pub mod happening;
 pub mod instant;
+pub mod lock;
 pub mod operation;
 pub mod packed;
 pub mod rehearsal;

@@ -65,6 +65,22 @@ const METHODS = {
   first_seen: (engine, { signal, key, made_at: madeAt }, timed) => engine.firstSeen(signal, key, madeAt, timed),
   force_open: (engine, { signal }, timed) => engine.forceOpen(signal, timed),
   release: (engine, { signal }, timed) => engine.release(signal, timed),
+  drain_audit: (engine, { max }, timed) => {
+    const { lines, lastSeq } = engine.drainAudit({ max, ...timed })
+    return { lines, last_seq: Number(lastSeq) }
+  },
+  acknowledge_audit: (engine, { seq }, timed) => engine.acknowledgeAudit(BigInt(seq), timed),
+  checkpoint: (engine, _, timed) => {
+    const { count, head } = engine.checkpoint(timed)
+    return { count: Number(count), head }
+  },
+  label_decision: (engine, { decision, label }, timed) => engine.labelDecision(decision, label, timed),
+  label_trigger: (engine, { trigger, label }, timed) => engine.labelTrigger(trigger, label, timed),
+  report_attempts: (engine, { count }, timed) => engine.reportAttempts(count, timed),
+  report_mitigation: (engine, { done }, timed) => engine.reportMitigation(done, timed),
+  record_latency: (engine, { effect, nanos }, timed) => engine.recordLatency(effect, BigInt(nanos), timed),
+  metrics: (engine, _, timed) => engine.metrics(timed),
+  slis: (engine, _, timed) => engine.slis(timed),
   revoke: (engine, { type, id, ...rest }, timed) => engine.revoke({ type, id }, { ...rest, ...timed }),
 }
 
@@ -90,9 +106,13 @@ test('every step of the corpus decides as the core does', () => {
   let decided = 0
   for (const pack of corpus.packs) {
     for (const timeline of pack.timelines) {
-      const { state_key: key, instance } = timeline.config
-      const stateKey = Buffer.from(key, 'hex')
-      let engine = new Engine({ stateKey, instance })
+      const { state_key: key, instance, audit_key: auditKey, audit_entries_max: auditEntriesMax } = timeline.config
+      const options = {
+        stateKey: Buffer.from(key, 'hex'),
+        auditKey: auditKey === undefined ? undefined : Buffer.from(auditKey, 'hex'),
+        limits: { auditEntriesMax },
+      }
+      let engine = new Engine({ ...options, instance })
       for (const operation of timeline.operations) {
         const where = `${pack.name}: ${timeline.name}, step ${steps}`
         const timed = clocksOf(operation.at)
@@ -100,7 +120,7 @@ test('every step of the corpus decides as the core does', () => {
         if (operation.activate) engine.activate(Buffer.from(pack.bundle), timed)
         else if (operation.advance) engine.advance(timed)
         else if (operation.anchor_clocks) engine.anchorClocks(timed)
-        else if (operation.restart) engine = new Engine({ stateKey, instance: operation.restart.instance })
+        else if (operation.restart) engine = new Engine({ ...options, instance: operation.restart.instance })
         else if (operation.observe) {
           const { signal, status, observed_at_ns: observedAt } = operation.observe
           engine.observe(signal, status, { ...timed, observedAt: observedAt === undefined ? undefined : BigInt(observedAt) })

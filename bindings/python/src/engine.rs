@@ -42,7 +42,8 @@ use crate::wants::Wants;
 #[pyclass(frozen, subclass, weakref, module = "fallgate._fallgate", name = "Engine")]
 #[derive(Debug)]
 pub(crate) struct PyEngine {
-    pub(crate) engine: Engine,
+    /// Boxed: the engine keeps its counters on cache lines of their own, and Python's allocator knows of no such alignment.
+    pub(crate) engine: Box<Engine>,
     pub(crate) limits: Limits,
     /// What the active bundle wants. A decision that was read for another one is read again.
     pub(crate) wants: ArcSwap<Wants>,
@@ -92,7 +93,7 @@ impl PyEngine {
             limits::put(given, &mut config.limits)?;
         }
         let limits = config.limits.clone();
-        Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })
+        Ok(Self { engine: Box::new(Engine::new(config)), limits, wants: ArcSwap::default() })
     }
 
     #[pyo3(signature = (source, *, now=None))]
