@@ -1,6 +1,9 @@
 /** What a JavaScript engine holds. */
 interface Handle {}
 
+/** A lock, held until it is released or forgotten. */
+interface Lock {}
+
 export declare class ExternalObject<T> {
   readonly '': {
     readonly '': unique symbol
@@ -84,6 +87,9 @@ export declare function explain(handle: ExternalObject<Handle>, request: string,
 /** What a label of an answer stands for. */
 export declare function label(handle: ExternalObject<Handle>, number: number): string | null
 
+/** Locks a file, and makes it where there is none, for its owner's eyes. */
+export declare function lockFile(path: string): ExternalObject<Lock>
+
 /** The two clocks of this machine: the monotonic one, then the wall clock. */
 export declare function machineNow(): [bigint, bigint]
 
@@ -132,6 +138,9 @@ export declare function runCommand(arguments: Array<string>): number
 
 /** The status of a signal, as of the last call that told the engine the time. */
 export declare function signal(handle: ExternalObject<Handle>, name: string): string | null
+
+/** Releases a lock. Twice is fine. */
+export declare function unlockFile(lock: ExternalObject<Lock>): void
 
 /** Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them. */
 export declare function wanted(handle: ExternalObject<Handle>, entity: string, typeName: string): Array<string> | null

@@ -317,7 +317,7 @@ def test_every_limit_of_the_core_can_be_set() -> None:
     names = re.findall(r"^    pub (\w+_max): ", source, flags=re.M)
     assert len(names) > 40 and set(fallgate.Limits.__annotations__) == set(names)
     for name in names:
-        fallgate.Engine(limits={name: 7})  # type: ignore[misc]
+        fallgate.Engine(limits={name: 7})  # type: ignore[arg-type]
     for limits in ({"nonsense": 1}, {"rules_max": -1}, {"rules_max": 1.5}, {"rules_max": "1"}, {5: 1}):
         with pytest.raises(TypeError):
             fallgate.Engine(limits=limits)  # type: ignore[arg-type]

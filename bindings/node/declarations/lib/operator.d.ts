@@ -8,6 +8,11 @@ export type Proof = import('./words.js').Proof;
 export type Approved = import('./words.js').Approved;
 export type Restored = import('./words.js').Restored;
 export type CallOutcome = import('./words.js').CallOutcome;
+export type AuditBatch = import('./words.js').AuditBatch;
+export type DecisionLabel = import('./words.js').DecisionLabel;
+export type Head = import('./words.js').Head;
+export type Metrics = import('./words.js').Metrics;
+export type TriggerLabel = import('./words.js').TriggerLabel;
 /** @typedef {import('./words.js').Timed} Timed */
 /** @typedef {import('./words.js').Operation} Operation */
 /** @typedef {import('./words.js').Quarry} Quarry */
@@ -17,6 +22,11 @@ export type CallOutcome = import('./words.js').CallOutcome;
 /** @typedef {import('./words.js').Approved} Approved */
 /** @typedef {import('./words.js').Restored} Restored */
 /** @typedef {import('./words.js').CallOutcome} CallOutcome */
+/** @typedef {import('./words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./words.js').DecisionLabel} DecisionLabel */
+/** @typedef {import('./words.js').Head} Head */
+/** @typedef {import('./words.js').Metrics} Metrics */
+/** @typedef {import('./words.js').TriggerLabel} TriggerLabel */
 /** The operations as methods. Each calls `operate`, which the engine has. */
 declare class Operator {
     /**
@@ -258,4 +268,89 @@ declare class Operator {
      * @throws {FallgateError}
      */
     release(signal: string, options?: Timed): void;
+    /**
+     * Hands out audit records, oldest first. They stay until `acknowledgeAudit` confirms them, and come again until then. The
+     * sinks of `fallgate/audit` do both.
+     *
+     * @param {Timed & { max?: number }} [options] `max`: how many at the most; left out, 1,000, and never more than 10,000.
+     * @returns {Readonly<AuditBatch>}
+     * @throws {FallgateError}
+     */
+    drainAudit(options?: Timed & {
+        max?: number;
+    }): Readonly<AuditBatch>;
+    /**
+     * Confirms that every audit record up to this one is written: the engine forgets them.
+     *
+     * @param {bigint} seq
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    acknowledgeAudit(seq: bigint, options?: Timed): void;
+    /**
+     * Adds an audit record of where the chain has come to.
+     *
+     * @param {Timed} [options]
+     * @returns {Readonly<Head>} That: to be signed, and kept elsewhere.
+     */
+    checkpoint(options?: Timed): Readonly<Head>;
+    /**
+     * Says what the request of a decision turned out to be, for the indicators.
+     *
+     * @param {string} decision The decision's `id`.
+     * @param {DecisionLabel} label
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    labelDecision(decision: string, label: DecisionLabel, options?: Timed): void;
+    /**
+     * Says whether there was a reason to enter a posture.
+     *
+     * @param {number} trigger The `id` of the event `posture_entered`.
+     * @param {TriggerLabel} label
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    labelTrigger(trigger: number, label: TriggerLabel, options?: Timed): void;
+    /**
+     * Reports how often the host was asked to do something since the last report, at its own count.
+     *
+     * @param {number} count
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    reportAttempts(count: number, options?: Timed): void;
+    /**
+     * Reports whether an obligation was fulfilled.
+     *
+     * @param {boolean} done
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    reportMitigation(done: boolean, options?: Timed): void;
+    /**
+     * Reports how long a decision took, at the host's own clock.
+     *
+     * @param {'allow' | 'deny'} effect What the decision did.
+     * @param {bigint} nanos Nanoseconds, as two readings of `process.hrtime.bigint()` differ.
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    recordLatency(effect: 'allow' | 'deny', nanos: bigint, options?: Timed): void;
+    /**
+     * What was measured so far, and the same as OpenMetrics text for a scrape.
+     *
+     * @param {Timed} [options]
+     * @returns {Readonly<Metrics>}
+     */
+    metrics(options?: Timed): Readonly<Metrics>;
+    /**
+     * The service-level indicators, from what the engine saw and from labels.
+     *
+     * @param {Timed} [options]
+     * @returns {Readonly<Record<string, any>>} Each by its name.
+     */
+    slis(options?: Timed): Readonly<Record<string, any>>;
 }

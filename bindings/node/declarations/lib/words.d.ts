@@ -42,14 +42,15 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax'
- *   | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
- *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
- *   | 'stateBytesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
- *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
- *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
- *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
- *   | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>} Limits
+ * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
+ *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
+ *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax'
+ *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
+ *   | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax'
+ *   | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax'
+ *   | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax'
+ *   | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax'
+ *   | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>} Limits
  */
 /**
  * How an engine is set up. What is left out is the core's default.
@@ -59,15 +60,45 @@
  * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
  * @property {Uint8Array} [stateKey] 32 secret bytes that seal exported state, shared by the engines that restore each other's.
  * @property {string} [instance] The name that other engines know this one by; no two have the same.
+ * @property {Uint8Array} [auditKey] 32 secret bytes that key what audit records say in place of redacted values; without them
+ *   such a value is gone without a trace.
+ * @property {Head} [auditHead] Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 /** @typedef {Options & Timed} OpenOptions */
+/**
+ * Where an audit chain has come to.
+ *
+ * @typedef {object} Head
+ * @property {bigint} count How many records there are: the `seq` of the last.
+ * @property {string} head The hash of the last record, in hexadecimal; zeros before the first.
+ */
+/**
+ * Audit records to be written, oldest first. They stay in the engine until `acknowledgeAudit` confirms them.
+ *
+ * @typedef {object} AuditBatch
+ * @property {readonly string[]} lines Each a record: one line of canonical JSON, without the end of the line.
+ * @property {bigint} lastSeq The `seq` of the last, to be acknowledged once all are written; zero where there is none.
+ */
+/** @typedef {'legitimate' | 'malicious'} DecisionLabel What the request of a decision turned out to be. */
+/** @typedef {'valid' | 'false'} TriggerLabel Whether there was a reason to enter a posture. */
+/**
+ * What was measured so far.
+ *
+ * @typedef {object} Metrics
+ * @property {{ readonly [name: string]: number }} metrics Each value, by its name with its labels.
+ * @property {string} openmetrics The same as OpenMetrics text, for a scrape.
+ */
 /**
  * Something that happened.
  *
  * @typedef {object} Event
  * @property {string} code A stable name.
  * @property {Readonly<Now>} at When.
+ * @property {number} id Which event of this engine it is, from 1: what `labelTrigger` names it by.
+ * @property {'info' | 'ticket' | 'page'} severity Who has to know: nobody, somebody in working hours, somebody now.
+ * @property {number} count How many events its cause has had so far, this one among them.
+ * @property {string} [runbook] Where it is written what to do, where the pack says so.
  * @property {string} [bundle] Of an activation: the bundle's name.
  * @property {number} [revision] Of an activation: the bundle's revision.
  * @property {string} [cause] Of a refused bundle, of a posture that was entered, or was not left: why.
@@ -284,7 +315,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'stateBytesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -303,11 +334,54 @@ export type Options = {
      */
     instance?: string;
     /**
+     * 32 secret bytes that key what audit records say in place of redacted values; without them
+     * such a value is gone without a trace.
+     */
+    auditKey?: Uint8Array;
+    /**
+     * Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
+     */
+    auditHead?: Head;
+    /**
      * The limits on all that comes in.
      */
     limits?: Limits;
 };
 export type OpenOptions = Options & Timed;
+export type Head = {
+    /**
+     * How many records there are: the `seq` of the last.
+     */
+    count: bigint;
+    /**
+     * The hash of the last record, in hexadecimal; zeros before the first.
+     */
+    head: string;
+};
+export type AuditBatch = {
+    /**
+     * Each a record: one line of canonical JSON, without the end of the line.
+     */
+    lines: readonly string[];
+    /**
+     * The `seq` of the last, to be acknowledged once all are written; zero where there is none.
+     */
+    lastSeq: bigint;
+};
+export type DecisionLabel = 'legitimate' | 'malicious';
+export type TriggerLabel = 'valid' | 'false';
+export type Metrics = {
+    /**
+     * Each value, by its name with its labels.
+     */
+    metrics: {
+        readonly [name: string]: number;
+    };
+    /**
+     * The same as OpenMetrics text, for a scrape.
+     */
+    openmetrics: string;
+};
 export type Event = {
     /**
      * A stable name.
@@ -317,6 +391,22 @@ export type Event = {
      * When.
      */
     at: Readonly<Now>;
+    /**
+     * Which event of this engine it is, from 1: what `labelTrigger` names it by.
+     */
+    id: number;
+    /**
+     * Who has to know: nobody, somebody in working hours, somebody now.
+     */
+    severity: 'info' | 'ticket' | 'page';
+    /**
+     * How many events its cause has had so far, this one among them.
+     */
+    count: number;
+    /**
+     * Where it is written what to do, where the pack says so.
+     */
+    runbook?: string;
     /**
      * Of an activation: the bundle's name.
      */

@@ -2,7 +2,8 @@
 import express from 'express'
 import Fastify from 'fastify'
 import { Decision, Denied, Engine, FallgateError } from 'fallgate'
-import type { Approved, Counters, DrillReport, Event, Explanation, Finding, Now, Obligation, Observed, Operation, Overview, Quarry, Request, Restored, Status, Value } from 'fallgate'
+import type { Approved, AuditBatch, Counters, DrillReport, Event, Explanation, Finding, Head, Metrics, Now, Obligation, Observed, Operation, Overview, Quarry, Request, Restored, Status, Value } from 'fallgate'
+import { FileSink } from 'fallgate/audit'
 import { authorize } from 'fallgate/express'
 import { authorize as hook, fallgate } from 'fallgate/fastify'
 
@@ -63,6 +64,22 @@ const restored: Readonly<Restored> = standby.restoreState(engine.exportState(), 
 const epoch: bigint = engine.takeOver()
 standby.witnessEpoch(epoch, 'a')
 engine.resign()
+const sink: FileSink = await FileSink.open('audit', { fileBytesMax: 1 })
+const head: Readonly<Head> = sink.head
+const audited: Engine = Engine.open('pack', { auditHead: head, auditKey: new Uint8Array(32), limits: { auditEntriesMax: 10, labelsMax: 5 } })
+const drained: number = await sink.drain(audited, { now })
+const batch: Readonly<AuditBatch> = audited.drainAudit({ max: 5, now })
+audited.acknowledgeAudit(batch.lastSeq)
+const come: Readonly<Head> = audited.checkpoint()
+audited.labelDecision(decision.id, 'malicious')
+audited.labelTrigger(event?.id ?? 0, 'false')
+audited.reportAttempts(3)
+audited.reportMitigation(true)
+audited.recordLatency('deny', 5n)
+const metrics: Readonly<Metrics> = audited.metrics()
+const exposed: string = metrics.openmetrics
+const indicators: Readonly<Record<string, unknown>> = audited.slis()
+const severity: 'info' | 'ticket' | 'page' | undefined = event?.severity
 const value: Value = { list: [1, 2n, 'x'] }
 const clocks: Readonly<Now> = Engine.now()
 {
@@ -103,6 +120,10 @@ engine.quarantine({ user: 'ann' })
 engine.revoke({ type: 'user', id: 'ann' }, { before: 5 })
 // @ts-expect-error an epoch is a bigint
 engine.witnessEpoch(1, 'a')
+// @ts-expect-error no such label
+audited.labelDecision(decision.id, 'fine')
+// @ts-expect-error a number of a record is a bigint
+audited.acknowledgeAudit(5)
 // @ts-expect-error a batch is a promise
 const unawaited: Decision[] = engine.decideManyAsync([request])
 
