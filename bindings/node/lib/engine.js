@@ -631,7 +631,7 @@ function clocks(options) {
  */
 function exactly(text) {
   if (!/\d{16}/.test(text)) return JSON.parse(text)
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
   return JSON.parse(marked, (_, value) => {
     const digits = value?.$integer
     if (typeof digits !== 'string' || Object.keys(value).length > 1) return value

@@ -201,7 +201,7 @@ test('records of another chain are refused', async (t) => {
   const { head } = sink
   // An engine that was not told where the chain is begins one of its own, whose numbers are taken here.
   const other = desk()
-  ask(other, 9)
+  ask(other, 9, 'file:write')
   await assert.rejects(sink.drain(other, at(2)), { code: 'chain_broken' })
   const ahead = desk({ auditHead: { count: 99n, head: '1'.repeat(64) } })
   await assert.rejects(sink.drain(ahead, at(2)), { code: 'chain_broken' })
@@ -276,7 +276,8 @@ test('labels and reports are measured', () => {
   assert.throws(() => engine.labelTrigger(99, 'valid', at(3)), FallgateError)
   engine.reportAttempts(3, at(3))
   engine.reportMitigation(true, at(3))
-  engine.recordLatency('allow', 1_500n, at(3))
+  // A sum in seconds has more digits behind its point than the largest exact integer has: 0.12345678901234568.
+  engine.recordLatency('allow', 123_456_789n, at(3))
   assert.throws(() => engine.recordLatency('allow', 1_500, at(3)), TypeError)
   const { metrics, openmetrics } = engine.metrics(at(3))
   assert.ok(openmetrics.endsWith('# EOF\n') && Object.keys(metrics).length > 0)

@@ -22,7 +22,7 @@ function corpusBytes() {
 
 /** JSON whose integers beyond 2 ** 53 - 1 become bigints: a number would lose their last digits. */
 function exactly(text) {
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
   return JSON.parse(marked, (_, value) => (value?.$integer === undefined ? value : BigInt(value.$integer)))
 }
 

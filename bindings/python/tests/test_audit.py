@@ -44,8 +44,9 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
 
 
 def desk(sink: Sink | None = None, **options: Any) -> fallgate.Engine:
-    head = None if sink is None else sink.head
-    return fallgate.Engine.open(DESK, audit_head=head, audit_key=bytes(range(32)), now=START, **options)
+    if sink is not None:
+        options["audit_head"] = sink.head
+    return fallgate.Engine.open(DESK, audit_key=bytes(range(32)), now=START, **options)
 
 
 def ask(engine: fallgate.Engine, number: int, action: str = "file:read") -> list[fallgate.Decision]:
@@ -220,7 +221,7 @@ def test_records_of_another_chain_are_refused(opened: Opened, tmp_path: Path) ->
         head = sink.head
         # An engine that was not told where the chain is begins one of its own, whose numbers are taken here.
         other = desk()
-        ask(other, 9)
+        ask(other, 9, "file:write")
         with pytest.raises(ChainError):
             sink.drain(other, now=START)
         ahead = desk(audit_head={"count": 99, "head": "1" * 64})
