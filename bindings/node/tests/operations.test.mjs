@@ -115,9 +115,9 @@ test('events say what operators did', () => {
   engine.quarantine({ subject: { type: 'user', id: 'ann' } }, { reason: 'a stolen laptop', ...at(3) })
   const told = [...engine.events()].map(({ at: _, ...event }) => event).filter(({ code }) => !code.startsWith('bundle_'))
   assert.deepEqual(told, [
-    { code: 'posture_entered', posture: 'shut', scope: 'tenant:acme', cause: 'operator' },
-    { code: 'posture_kept', posture: 'read-only', cause: 'not_entered' },
-    { code: 'quarantined', selector: 'subject `user` `ann`', reason: 'a stolen laptop' },
+    { code: 'posture_entered', id: 3, severity: 'ticket', count: 1, posture: 'shut', scope: 'tenant:acme', cause: 'operator', sinceMs: 2 },
+    { code: 'posture_kept', id: 4, severity: 'info', count: 1, posture: 'read-only', cause: 'not_entered' },
+    { code: 'quarantined', id: 5, severity: 'ticket', count: 1, selector: 'subject `user` `ann`', reason: 'a stolen laptop' },
   ])
 })
 

@@ -103,7 +103,12 @@ def test_events_tell_what_happened(pack: dict[str, Any]) -> None:
     assert changed.to_dict() == {
         "event": "signal_changed",
         "at": "2026-01-01T00:00:00.005Z",
+        "id": 3,
+        "severity": "info",
+        "count": 1,
         "monotonic_ms": 1_000_005,
+        "since_ms": 1_000_005,
+        "relied_until_ms": 1_000_005,
         "signal": "idp",
         "from": "unknown",
         "to": "ok",

@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), flags=re.M | re.S)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     monkeypatch.chdir(ROOT)
     program = "\n".join(blocks)
     exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
@@ -27,7 +27,7 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert printed[2] == "mia opens crm"
     assert printed[3] == "200 ('invalid_request',)"
     assert "signal_changed" in printed[4]
-    assert printed[5:] == ["emergency", "not_stable"]
+    assert printed[5:] == ["emergency", "not_stable", "True True"]
 
 
 def test_the_readme_names_what_there_is() -> None:

@@ -313,9 +313,9 @@ def test_events_say_what_operators_did(desk: fallgate.Engine) -> None:
     desk.quarantine(ANN, reason="a stolen laptop", now=at(3))
     told = [{name: value for name, value in event.to_dict().items() if name not in ("at", "monotonic_ms")} for event in desk.events()]
     assert told == [
-        {"event": "posture_entered", "posture": "shut", "scope": "tenant:acme", "cause": "operator"},
-        {"event": "posture_kept", "posture": "read-only", "code": "not_entered"},
-        {"event": "quarantined", "selector": "subject `user` `ann`", "reason": "a stolen laptop"},
+        {"event": "posture_entered", "id": 3, "severity": "ticket", "count": 1, "since_ms": 1_000_001, "posture": "shut", "scope": "tenant:acme", "cause": "operator"},
+        {"event": "posture_kept", "id": 4, "severity": "info", "count": 1, "posture": "read-only", "code": "not_entered"},
+        {"event": "quarantined", "id": 5, "severity": "ticket", "count": 1, "selector": "subject `user` `ann`", "reason": "a stolen laptop"},
     ]
 
 

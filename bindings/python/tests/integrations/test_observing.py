@@ -146,4 +146,6 @@ def test_events_are_logged(pack: dict[str, Any], caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO, "fallgate"):
         assert log_events(engine) == 3
     assert [record.getMessage() for record in caplog.records] == ["bundle_activated", "bundle_unsigned", "signal_changed"]
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.WARNING, logging.WARNING]
     assert caplog.records[2].__dict__["fallgate_event"]["to"] == "failed"
+    assert caplog.records[2].__dict__["fallgate_severity"] == "ticket"
