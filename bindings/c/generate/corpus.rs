@@ -119,7 +119,13 @@ impl Script {
                 script.lines.text(setting("state_key").ok_or("a timeline has no key")?);
                 // Zeros and nothing for what the timeline leaves out: the runner takes both for the default.
                 script.lines.text(setting("audit_key").unwrap_or(NO_KEY));
-                script.lines.text(&config.get("audit_entries_max").map(Json::to_string).unwrap_or_default());
+                script.lines.text(
+                    &config
+                        .get("audit_entries_max")
+                        .and_then(Json::as_u64)
+                        .map(|max| max.to_string())
+                        .unwrap_or_default(),
+                );
                 script.lines.text(setting("instance").ok_or("a timeline names no engine")?);
                 for call in list(timeline, "operations")? {
                     script.call(call, in_arrays)?;

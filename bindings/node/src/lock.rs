@@ -24,7 +24,8 @@ pub fn lock_file(path: String) -> Result<External<Lock>> {
     match file.try_lock() {
         Ok(()) => Ok(External::new(Lock(RefCell::new(Some(file))))),
         Err(TryLockError::WouldBlock) => {
-            let message = "somebody else writes the audit records of this folder; give each process a folder of its own";
+            let message =
+                "somebody else writes the audit records of this folder; give each process a folder of its own";
             Err(failure("locked", message, &[]))
         }
         Err(TryLockError::Error(error)) => Err(failure("unreadable", &error.to_string(), &[])),

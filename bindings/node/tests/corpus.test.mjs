@@ -109,8 +109,8 @@ test('every step of the corpus decides as the core does', () => {
       const { state_key: key, instance, audit_key: auditKey, audit_entries_max: auditEntriesMax } = timeline.config
       const options = {
         stateKey: Buffer.from(key, 'hex'),
-        auditKey: auditKey === undefined ? undefined : Buffer.from(auditKey, 'hex'),
-        limits: { auditEntriesMax },
+        auditKey: auditKey ? Buffer.from(auditKey, 'hex') : undefined,
+        limits: { auditEntriesMax: auditEntriesMax ?? undefined },
       }
       let engine = new Engine({ ...options, instance })
       for (const operation of timeline.operations) {

@@ -86,7 +86,8 @@ impl PyEngine {
         if let Some(head) = audit_head {
             let json = operation::bytes_of(head.as_any(), &config.limits)?.unwrap_or_default();
             let head = serde_json::from_slice(&json).ok().as_ref().and_then(Head::from_json);
-            let message = "`audit_head` must have a `count` and the `head` in hexadecimal, as a sink or `checkpoint` gives";
+            let message =
+                "`audit_head` must have a `count` and the `head` in hexadecimal, as a sink or `checkpoint` gives";
             config.audit_head = head.ok_or_else(|| PyValueError::new_err(message))?;
         }
         if let Some(given) = limits {

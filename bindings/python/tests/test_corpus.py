@@ -112,9 +112,9 @@ def replay(
 ) -> list[tuple[fallgate.Decision, Any]]:
     """Replays one timeline on an engine of its own; gives each decision with the expected one."""
     options: dict[str, Any] = {"state_key": bytes.fromhex(config["state_key"])}
-    if "audit_key" in config:
+    if config.get("audit_key") is not None:
         options["audit_key"] = bytes.fromhex(config["audit_key"])
-    if "audit_entries_max" in config:
+    if config.get("audit_entries_max") is not None:
         options["limits"] = {"audit_entries_max": config["audit_entries_max"]}
     engine = fallgate.Engine(instance=config["instance"], **options)
     outcomes = []
