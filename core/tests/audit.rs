@@ -96,13 +96,14 @@ fn decisions_and_events_are_recorded_in_their_order() {
     let decision = engine.decide_json(&request("ann", "order:read", &context), at(2));
     let _ = decide(&engine, "ann", "order:ping", 3);
     let records = drained(&engine, 4);
-    assert_eq!(kinds(&records), ["bundle", "signal", "decision"]);
-    let body = &records[2].body;
+    // An unsigned bundle is two events: that it is active, and that nobody vouches for it.
+    assert_eq!(kinds(&records), ["bundle", "bundle", "signal", "decision"]);
+    let body = &records[3].body;
     assert_eq!(body["decision"], decision.to_json());
     assert_eq!(body["request"]["request_id"], "r-17");
     assert_eq!(body["request"]["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     assert_eq!(body["request"]["subject"]["roles"], json!(["staff"]));
-    assert_eq!(records[2].at, at(2).wall.to_string());
+    assert_eq!(records[3].at, at(2).wall.to_string());
     // What the schema does not declare was not read, and is not written.
     assert!(!body.to_string().contains("marker-u"));
 }
@@ -131,9 +132,9 @@ fn each_level_records_what_it_says() {
 fn a_sample_is_about_as_large_as_it_says() {
     let engine = engine(&json!({ "level": "sampled", "sample": 0.1 }), Config::default());
     (0..10_000).for_each(|millis| assert!(decide(&engine, "ann", "order:read", millis) == Reason::AllowedByRule));
-    let (recorded, _) = (engine.audit_counters().recorded, ());
-    // Ten thousand draws of one in ten: four standard deviations are 120. One record is of the bundle.
-    assert!((880..=1_121).contains(&recorded), "{recorded}");
+    let recorded = engine.audit_counters().recorded;
+    // Ten thousand draws of one in ten: four standard deviations are 120. Two records are of the bundle.
+    assert!((882..=1_122).contains(&recorded), "{recorded}");
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn nothing_that_must_not_be_written_is_in_any_record() {
             let _ = engine.decide_json(&request("mallory", action, &context), at(1));
         }
         let all: String = drained(&engine, 2).iter().map(|record| record.body.to_string()).collect();
-        for secret in ["ann@example.org", "mallory\"", "marker-t1", "marker-t2", "DE02120300000000202051"] {
+        for secret in ["ann@example.org", "\"mallory\"", "marker-t1", "marker-t2", "DE02120300000000202051"] {
             assert!(!all.contains(secret), "{secret} in {all}");
         }
         // The obligation repeats the address; the tag of equal values is equal where there is a key.
@@ -161,7 +162,7 @@ fn nothing_that_must_not_be_written_is_in_any_record() {
 #[test]
 fn what_is_not_confirmed_comes_again_byte_for_byte() {
     let engine = engine(&json!({ "level": "all" }), Config::default());
-    (0..5).for_each(|millis| assert!(decide(&engine, "ann", "order:read", millis) == Reason::AllowedByRule));
+    (0..4).for_each(|millis| assert!(decide(&engine, "ann", "order:read", millis) == Reason::AllowedByRule));
     let first = engine.drain_audit(4, at(10));
     assert_eq!((first.lines.len(), first.last_seq), (4, 4));
     assert_eq!(engine.drain_audit(4, at(20)), first);
@@ -177,18 +178,18 @@ fn what_is_not_confirmed_comes_again_byte_for_byte() {
 
 #[test]
 fn without_room_a_demanded_record_denies_and_what_is_lost_is_counted_in_its_place() {
-    let engine = engine(&json!({ "level": "all" }), small(4));
+    let engine = engine(&json!({ "level": "all" }), small(5));
     assert_eq!(decide(&engine, "ann", "order:pay", 1), Reason::AllowedByRule);
     assert_eq!(engine.signal("audit").map(|status| status.name()), Some("ok"));
-    // Four places: the bundle, the decision, one more, and the one that a gap may take.
+    // Five places: two of the bundle, the decision, one more, and the one that a gap may take.
     assert_eq!(decide(&engine, "ann", "order:read", 2), Reason::AllowedByRule);
     assert_eq!(decide(&engine, "ann", "order:pay", 3), Reason::AuditUnavailable);
     assert_eq!(decide(&engine, "ann", "order:read", 4), Reason::AllowedByRule);
     assert_eq!(decide(&engine, "guest", "order:read", 5), Reason::NoMatchingRule);
     assert_eq!(engine.signal("audit").map(|status| status.name()), Some("failed"));
     let records = drained(&engine, 6);
-    assert_eq!(kinds(&records), ["bundle", "decision", "decision", "gap"]);
-    let gap = &records[3].body;
+    assert_eq!(kinds(&records), ["bundle", "bundle", "decision", "decision", "gap"]);
+    let gap = &records[4].body;
     assert_eq!((&gap["denies"], &gap["allows"]), (&json!(2), &json!(1)));
     assert_eq!(
         (gap["since"].as_str(), gap["until"].as_str()),
@@ -232,16 +233,16 @@ fn a_chain_goes_on_behind_the_head_that_the_host_has() {
     let _ = decide(&first, "ann", "order:read", 1);
     let head = first.checkpoint(at(2));
     let written = first.drain_audit(10, at(2));
-    assert_eq!(head.count, 2);
+    assert_eq!(head.count, 3);
     let last = first.audit_counters().head;
-    assert_eq!((written.last_seq, last.count), (3, 3));
+    assert_eq!((written.last_seq, last.count), (4, 4));
     let mut config = Config::default();
     config.audit_head = last;
     let second = engine(&json!({ "level": "all" }), config);
     let mut verifier = Verifier::behind(Head::default()).through(head);
     let lines = written.lines.into_iter().chain(second.drain_audit(10, at(3)).lines);
     lines.for_each(|line| assert!(verifier.push(line.as_bytes()).is_ok()));
-    assert_eq!(verifier.finish().unwrap().count, 4);
+    assert_eq!(verifier.finish().unwrap().count, 6);
 }
 
 #[test]
@@ -252,6 +253,16 @@ fn a_thousand_records_have_a_checkpoint_among_them() {
     let checkpoints: Vec<u64> =
         records.iter().filter(|record| record.kind.code() == "checkpoint").map(|record| record.seq).collect();
     assert_eq!(checkpoints, [1_001, 2_002]);
+}
+
+#[test]
+fn what_would_wait_for_the_disk_is_refused_by_its_name() {
+    let mut document = pack(&json!({ "level": "all" }));
+    document["actions"]["order:pay"]["audit"] = "confirmed".into();
+    let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
+    let first = &error.diagnostics()[0];
+    assert_eq!((first.code.as_str(), &*first.pointer), ("unsupported", "/actions/order:pay/audit"), "{first}");
+    assert!(first.message.contains("`audit: confirmed`"), "{first}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 17] = [
+const OTHERS: [(&str, &str, &str); 19] = [
     ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
@@ -27,6 +27,8 @@ const OTHERS: [(&str, &str, &str); 17] = [
     ("Reports", "Observed", include_str!("../src/state/signals.rs")),
     ("Events", "EventKind", include_str!("../src/state/events.rs")),
     ("Causes", "Cause", include_str!("../src/condition/mod.rs")),
+    ("Checkpoints", "CheckpointError", include_str!("../src/audit/checkpoint.rs")),
+    ("Records", "Fault", include_str!("../src/audit/verify.rs")),
 ];
 
 /// The codes of a type, as its source gives them: the texts in its function `code`, which the compiler keeps complete.

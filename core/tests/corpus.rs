@@ -117,9 +117,14 @@ struct Replayed {
 
 /// An engine that is set up as a timeline says.
 fn configured(config: &Json, instance: &Json) -> Engine {
-    let key = data_encoding::HEXLOWER.decode(config["state_key"].as_str().unwrap().as_bytes()).unwrap();
+    let key = |name: &str| {
+        let text = config[name].as_str()?;
+        Some(data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap().try_into().unwrap())
+    };
     let mut configured = Config::default();
-    configured.state_key = StateKey::new(key.try_into().unwrap());
+    configured.state_key = key("state_key").and_then(StateKey::new);
+    configured.audit_key = key("audit_key");
+    configured.limits.audit_entries_max = config["audit_entries_max"].as_u64().unwrap().try_into().unwrap();
     configured.instance = fallgate::name::name(instance.as_str().unwrap()).unwrap();
     Engine::new(configured)
 }

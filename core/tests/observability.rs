@@ -298,8 +298,13 @@ const EXPECTED: &[(u64, &str, Firing)] = &[
 /// The file that `promtool test rules` reads: the series, and what must fire.
 fn promtool_input(rules: &str) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
-    let mut file =
-        format!("rule_files: [{}]\nevaluation_interval: 1m\ntests:\n- interval: 1m\n  input_series:\n", text(rules));
+    // Without an order the groups are evaluated in any, and an alert sees what is recorded a minute later, or not.
+    let groups: Vec<&str> = RULES.lines().filter_map(|line| line.strip_prefix("  - name: ")).collect();
+    let mut file = format!(
+        "rule_files: [{}]\nevaluation_interval: 1m\ngroup_eval_order: [{}]\ntests:\n- interval: 1m\n  input_series:\n",
+        text(rules),
+        groups.join(", "),
+    );
     for (name, values) in series() {
         writeln!(file, "  - series: {}\n    values: {}", text(&name), text(&values.join(" "))).unwrap();
     }

@@ -1,5 +1,5 @@
-//! `docs/SPEC.md` and `docs/PROOF.md` against the repository: every rule and every lemma has a law, and whatever the pages
-//! name is there.
+//! `docs/SPEC.md`, `docs/SPEC-evidence.md` and `docs/PROOF.md` against the repository: every rule and every lemma has a law,
+//! and whatever the pages name is there.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects)]
@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const PAGE: &str = include_str!("../../docs/SPEC.md");
+/// The rules: two pages, whose chapters are counted through.
+const PAGE: &str = concat!(include_str!("../../docs/SPEC.md"), include_str!("../../docs/SPEC-evidence.md"));
 
 const PROOF: &str = include_str!("../../docs/PROOF.md");
 
@@ -151,7 +152,7 @@ fn mentions(page: &str) -> BTreeSet<&str> {
 fn every_rule_has_its_law_and_what_is_named_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the repository");
     let faults = faults(PAGE, PROOF, &|path: &str| std::fs::read_to_string(root.join(path)).ok());
-    assert!(faults.is_empty(), "docs/SPEC.md, docs/PROOF.md:\n{}", faults.join("\n"));
+    assert!(faults.is_empty(), "docs/SPEC*.md, docs/PROOF.md:\n{}", faults.join("\n"));
     assert!(lemmas(PROOF, &mut Vec::new()).len() > 5);
     let rules = rules(PAGE, &mut Vec::new());
     println!("{} rules", rules.len());

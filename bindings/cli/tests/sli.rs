@@ -84,9 +84,9 @@ fn what_is_no_record_is_named_by_its_line() {
     let folder = TempDir::new().unwrap();
     let (_, chain, _) = outage(&folder);
     let whole = fs::read_to_string(&chain).unwrap();
-    for (broken, why) in [("{\"kind\":", "line 8: this is no JSON"), ("{}", "line 8: this is no audit record: `kind`")]
+    for (broken, why) in [("{\"kind\":", "line 9: this is no JSON"), ("{}", "line 9: this is no audit record: `kind`")]
     {
-        assert_eq!(whole.lines().count(), 7, "{whole}");
+        assert_eq!(whole.lines().count(), 8, "{whole}");
         fs::write(&chain, format!("{whole}{broken}\n")).unwrap();
         let ran = fallgate(&["sli", &chain]);
         assert_eq!(ran.exit, 3);

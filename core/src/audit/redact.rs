@@ -200,11 +200,7 @@ fn conceal(value: &mut Value, secrets: &[String]) {
                 *text = concealed;
             }
         }
-        Value::Number(number) => {
-            if secrets.contains(&number.to_string()) {
-                *value = CONCEALED.into();
-            }
-        }
+        Value::Number(number) if secrets.contains(&number.to_string()) => *value = CONCEALED.into(),
         Value::Array(items) => items.iter_mut().for_each(|item| conceal(item, secrets)),
         Value::Object(members) => {
             for (name, mut member) in std::mem::take(members) {

@@ -2,8 +2,8 @@
 
 use super::expect::{decision_failures, signal_failures};
 use super::operations::{self, GuardedCall};
-use super::parse_status;
 use super::timeline::Stage;
+use super::{Recording, parse_status};
 use crate::condition::Status;
 use crate::decision::Decision;
 use crate::engine::Explanation;
@@ -33,13 +33,13 @@ pub struct CaseReport {
 /// Runs one case on a fresh engine.
 #[must_use]
 pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
-    run_on(&mut Stage::new(), bundle, case)
+    run_on(&mut Stage::new(&Recording::default()), bundle, case)
 }
 
 /// Explains what a case comes to, on a fresh engine; nothing where its request cannot be read.
 #[must_use]
 pub fn explain_case(bundle: &Bundle, case: &Case) -> Option<Explanation> {
-    let mut stage = Stage::new();
+    let mut stage = Stage::new(&Recording::default());
     let (now, _) = tell(&mut stage, bundle, case);
     let request = Request::from_json(&super::request_bytes(&case.request), &Limits::DEFAULT).ok()?;
     Some(stage.engine().explain(&request, now))

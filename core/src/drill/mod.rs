@@ -33,6 +33,7 @@ use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
 pub use operations::{GuardedCall, PostureCall};
+pub use records::Recording;
 pub use restart::{Fate, Restart};
 use timeline::Stage;
 
@@ -56,6 +57,9 @@ pub struct Drill {
     /// base32 secret. For drills alone: whoever reads this can sign.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys: BTreeMap<String, String>,
+    /// How the engine is set up for audit records.
+    #[serde(default)]
+    pub audit: Recording,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -143,9 +147,12 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
     /// The host writes every audit record now; these must be among them, in this order: a kind, or a kind and what
-    /// happened, as in `decision/audit_unavailable` or `posture/posture_entered`.
+    /// happened, as in `decision/audit_unavailable` or `posture/posture_entered`, or how many are missing, as in `gap/3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Vec<String>>,
+    /// The host writes every audit record now, and none of them may have one of these texts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsaid: Vec<String>,
     /// How many times the step happens. Left out: once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u32>,
@@ -262,6 +269,7 @@ impl Drill {
             document,
             &[
                 "",
+                "audit",
                 "steps/*",
                 "steps/*/expect",
                 "steps/*/restart",
@@ -289,6 +297,7 @@ impl Drill {
 
     fn check(&self, limits: &Limits) -> Result<(), Diagnostic> {
         approvals::check_keys(&self.keys)?;
+        self.audit.check()?;
         if let Some(start) = &self.start {
             instant(start).ok_or_else(|| not_a_timestamp("/start", start))?;
         }
@@ -342,7 +351,7 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
-        self.run_on(&mut Stage::new(), bundle, shown)
+        self.run_on(&mut Stage::new(&self.audit), bundle, shown)
     }
 
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
@@ -415,6 +424,8 @@ impl Play<'_> {
         }
         let mut kept = step.restart.as_ref().and_then(|restart| {
             told.push("restart".to_owned());
+            // What was not written is lost with the engine, and the one that begins has a chain of its own.
+            self.written = Head::default();
             restart::restart(self.stage, self.bundle, restart, now)
         });
         for (name, report) in &step.observe {
@@ -449,8 +460,9 @@ impl Play<'_> {
             failures.extend(expect::signal_failures(expect, self.stage.engine()));
             failures.extend(expect::measure_failures(expect, self.stage.engine(), now));
         }
-        if let Some(expected) = &step.records {
-            failures.extend(records::failures(self.stage, &mut self.written, expected, now));
+        let writes = step.records.is_some() || !step.unsaid.is_empty();
+        if writes {
+            failures.extend(records::failures(self.stage, &mut self.written, step, now));
         }
         let mut codes = events.iter().map(|event| event.kind.code());
         if let Some(missing) = step.events.iter().find(|expected| !codes.any(|code| code == expected.as_str())) {
@@ -464,7 +476,7 @@ impl Play<'_> {
             asked: step.decide.as_ref().map(asked),
             decision,
             events,
-            expects: step.expect.is_some() || !step.events.is_empty() || step.records.is_some(),
+            expects: step.expect.is_some() || !step.events.is_empty() || writes,
             failures,
         }
     }

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::case;
-use super::{Drill, request_bytes};
+use super::{Drill, Recording, request_bytes};
 use crate::decision::Decision;
 use crate::engine::{ActivateError, Config, Engine};
 use crate::name;
@@ -27,6 +27,8 @@ const INSTANCE: &str = "a";
 pub struct Timeline {
     /// The drill's or the case's name.
     pub name: String,
+    /// How the engine is set up.
+    config: Value,
     calls: Vec<Value>,
 }
 
@@ -34,17 +36,19 @@ impl Timeline {
     /// The calls of a drill.
     #[must_use]
     pub fn of_drill(drill: &Drill, bundle: &Bundle) -> Self {
-        let mut stage = Stage::taped();
+        let mut stage = Stage::taped(&drill.audit);
+        let config = setting(stage.engine.config());
         drill.run_on(&mut stage, bundle, &mut |_| {});
-        Self { name: drill.drill.clone(), calls: stage.tape.unwrap_or_default() }
+        Self { name: drill.drill.clone(), config, calls: stage.tape.unwrap_or_default() }
     }
 
     /// The calls of a case.
     #[must_use]
     pub fn of_case(bundle: &Bundle, case: &Case) -> Self {
-        let mut stage = Stage::taped();
+        let mut stage = Stage::taped(&Recording::default());
+        let config = setting(stage.engine.config());
         let report = case::run_on(&mut stage, bundle, case);
-        Self { name: report.name, calls: stage.tape.unwrap_or_default() }
+        Self { name: report.name, config, calls: stage.tape.unwrap_or_default() }
     }
 
     /// How many calls there are.
@@ -59,23 +63,32 @@ impl Timeline {
         self.calls.is_empty()
     }
 
-    /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, and `instance`; all
-    /// else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
+    /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, `instance`, the limit
+    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
     /// text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`, `operate`,
     /// `decide` and `restart`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
     /// way but for the `instance` that stands there. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
     /// `because` of what it was not done; the other of the two is null. What is decided has the `decision` that comes out.
     #[must_use]
     pub fn into_json(self) -> Value {
-        let config = json!({ "state_key": hexadecimal(&STATE_KEY), "instance": INSTANCE });
-        json!({ "name": self.name, "config": config, "operations": self.calls })
+        json!({ "name": self.name, "config": self.config, "operations": self.calls })
     }
 }
 
-/// An engine as drills set it up.
-fn engine(instance: &str) -> Engine {
-    let state_key = StateKey::new(STATE_KEY);
-    Engine::new(Config { state_key, instance: name::name(instance).unwrap_or_default(), ..Config::default() })
+/// How drills set an engine up.
+fn config(recording: &Recording) -> Config {
+    let instance = name::name(INSTANCE).unwrap_or_default();
+    recording.over(Config { state_key: StateKey::new(STATE_KEY), instance, ..Config::default() })
+}
+
+/// What another language needs of it.
+fn setting(config: &Config) -> Value {
+    json!({
+        "state_key": hexadecimal(&STATE_KEY),
+        "instance": config.instance.as_str(),
+        "audit_entries_max": config.limits.audit_entries_max,
+        "audit_key": config.audit_key.map(|key| hexadecimal(&key)),
+    })
 }
 
 /// A fresh engine, and the tape of what is called on it, if one is wanted.
@@ -87,12 +100,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new() -> Self {
-        Self { engine: engine(INSTANCE), tape: None, exported: None }
+    pub(super) fn new(recording: &Recording) -> Self {
+        Self { engine: Engine::new(config(recording)), tape: None, exported: None }
     }
 
-    fn taped() -> Self {
-        Self { tape: Some(Vec::new()), ..Self::new() }
+    fn taped(recording: &Recording) -> Self {
+        Self { tape: Some(Vec::new()), ..Self::new(recording) }
     }
 
     pub(super) const fn engine(&self) -> &Engine {
@@ -103,7 +116,8 @@ impl Stage {
     pub(super) fn restart(&mut self, instance: Option<&str>, now: Now) {
         let instance = instance.unwrap_or(self.engine.config().instance.as_str()).to_owned();
         self.record(now, "restart", || json!({ "instance": instance }));
-        self.engine = engine(&instance);
+        let instance = name::name(&instance).unwrap_or_default();
+        self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
     }
 
     pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {

@@ -2,6 +2,8 @@
 //!
 //! One lock for both, so that the chain has decisions and events in the order in which they came about.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::Engine;
 use super::snapshot::{Active, Snapshot};
 use crate::audit::buffer::{Batch, Buffer};
@@ -174,6 +176,17 @@ impl Engine {
             self.advance(at);
         }
         decision
+    }
+
+    /// Records a deny in which a panic ended. What panicked may do so again while it is written down: then the record does
+    /// without what was asked.
+    pub(super) fn recorded_after_panic(&self, request: Option<&RequestView<'_>>, decision: Decision) -> Decision {
+        let snapshot = self.snapshot.load();
+        let record = |request: Option<&RequestView<'_>>| {
+            catch_unwind(AssertUnwindSafe(|| self.recorded(&snapshot, request, decision.clone()))).ok()
+        };
+        let recorded = record(request).or_else(|| record(None));
+        recorded.unwrap_or(decision)
     }
 
     fn is_recorded(&self, spec: &AuditSpec, action: Option<ActionAudit>, decision: &Decision) -> bool {

@@ -9,6 +9,7 @@ use crate::policy::bundle::Provenance;
 use crate::policy::format::OnFailure;
 use crate::policy::signal::BUILT_IN;
 use crate::reason::{Effect, Reason};
+use crate::state::guards::{GuardCounts, GuardReport};
 use crate::telemetry::counts::Sums;
 use crate::telemetry::metrics::{Labels, Metrics, Unit};
 use crate::telemetry::sli::{Family, INDICATORS};
@@ -26,7 +27,9 @@ impl Engine {
         self.put_cache(&mut metrics, &by_action);
         self.put_policy(&mut metrics);
         self.put_signals(&mut metrics);
+        self.put_guards(&mut metrics);
         self.put_postures(&mut metrics);
+        self.put_overrides(&mut metrics);
         self.put_events(&mut metrics);
         self.put_audit(&mut metrics);
         self.put_indicators(&mut metrics);
@@ -144,6 +147,45 @@ impl Engine {
         metrics.gauge("fallgate_signal_status", help, None, statuses);
         let changes = named().zip(changes).skip(BUILT_IN.len());
         metrics.counter("fallgate_signal_changes", "How often the status of each signal has changed", changes);
+    }
+
+    fn put_guards(&self, metrics: &mut Metrics) {
+        let guards = self.guards();
+        let labels = |guard: &GuardReport| vec![("signal", guard.signal.to_string()), ("kind", guard.kind.to_owned())];
+        let held = guards.iter().map(|guard| (labels(guard), guard.held as f64));
+        let help = "Calls under way, or keys that are remembered, by guard";
+        metrics.gauge("fallgate_guard_held", help, None, held);
+        let states = guards.iter().map(|guard| {
+            let mut labels = labels(guard);
+            labels.push(("state", guard.state.to_owned()));
+            (labels, 1.0)
+        });
+        let help = "Where each guard stands: 1 for the state that it is in";
+        metrics.gauge("fallgate_guard_state", help, None, states);
+        let calls = guards.iter().flat_map(|guard| {
+            let GuardCounts { permitted, refused, reported, ignored, retried } = guard.counts;
+            let outcomes = [
+                ("permitted", permitted),
+                ("refused", refused),
+                ("reported", reported),
+                ("ignored", ignored),
+                ("retried", retried),
+            ];
+            outcomes.map(|(outcome, count)| {
+                let mut labels = labels(guard);
+                labels.push(("outcome", outcome.to_owned()));
+                (labels, count)
+            })
+        });
+        let help = "What became of calls at guards, of reports of them, and of retries";
+        metrics.counter("fallgate_guard_calls", help, calls);
+    }
+
+    fn put_overrides(&self, metrics: &mut Metrics) {
+        let overrides = self.overrides();
+        let uses: u64 = overrides.iter().fold(0, |sum, view| sum.saturating_add(u64::from(view.uses_left)));
+        metrics.gauge("fallgate_overrides", "Overrides in force", None, one(overrides.len() as f64));
+        metrics.gauge("fallgate_override_uses_left", "Uses that they have left together", None, one(uses as f64));
     }
 
     fn put_postures(&self, metrics: &mut Metrics) {

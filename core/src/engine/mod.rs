@@ -404,7 +404,8 @@ impl Engine {
     #[must_use]
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
-        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
+        let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
+        self.contained(Some(request), now, || match checked() {
             Ok(()) => self.answered(request, now),
             Err(error) => self.refused(&error, now),
         })
@@ -415,7 +416,7 @@ impl Engine {
     pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
-        self.contained(now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
+        self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
             Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
             Err(error) => self.refused(&error, now),
         })
@@ -424,8 +425,11 @@ impl Engine {
     /// Decides on the bytes of an AuthZEN evaluation request.
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
-        self.contained(now, || match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => self.answered(&RequestView::from(&request), now),
+        self.contained(None, now, || match Request::from_json(bytes, &self.config.limits) {
+            Ok(request) => {
+                let request = RequestView::from(&request);
+                self.contained(Some(&request), now, || self.answered(&request, now))
+            }
             Err(error) => self.refused(&error, now),
         })
     }
@@ -433,7 +437,7 @@ impl Engine {
     /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
     #[must_use]
     pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
-        self.contained(now, || self.refused(error, now))
+        self.contained(None, now, || self.refused(error, now))
     }
 
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
@@ -443,8 +447,8 @@ impl Engine {
         explain::explain(&snapshot, request, self.held(now), &self.config.limits)
     }
 
-    /// A panic inside is a deny, and ends this engine's allowing until a bundle is activated.
-    fn contained(&self, now: Now, decide: impl FnOnce() -> Decision) -> Decision {
+    /// A panic inside is a deny, which leaves its record, and ends this engine's allowing until a bundle is activated.
+    fn contained(&self, request: Option<&RequestView<'_>>, now: Now, decide: impl FnOnce() -> Decision) -> Decision {
         catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
             let now = self.held(now);
             let mut told = self.told();
@@ -453,7 +457,10 @@ impl Engine {
                 self.events().push(now, EventKind::EngineFailed);
             }
             self.publish(&mut told, now);
-            let decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+            drop(told);
+            let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+            decision.id = request.map_or_else(|| self.id_of(now, 0), |request| self.decision_id(request, now));
+            let decision = self.recorded_after_panic(request, decision);
             self.measures.count_other(&decision);
             decision
         })

@@ -81,6 +81,25 @@ fn a_panic_is_a_deny_until_a_bundle_is_activated() {
 }
 
 #[test]
+fn a_panic_leaves_its_record() {
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle(|document| document["audit"] = json!({"level": "denies"})), at(0)).unwrap();
+    let asked = Request::from_json(&request("read", "staff"), &Limits::DEFAULT).unwrap();
+    let ways: [&dyn Fn() -> Decision; 2] =
+        [&|| engine.decide_json(&request("read", "staff"), at(1)), &|| engine.decide(&asked, at(2))];
+    for decide in ways {
+        engine.panic_in_decide.store(true, Ordering::Relaxed);
+        let decision = decide();
+        assert_eq!(decision.reason(), Reason::InternalError);
+        let last: Value = serde_json::from_str(engine.drain_audit(100, at(3)).lines.last().unwrap()).unwrap();
+        assert_eq!(last["body"]["decision"], decision.to_json());
+        assert_eq!(last["body"]["request"]["subject"], json!({"type": "user", "id": "ann", "groups": ["staff"]}));
+        assert_ne!(decision.id().0, 0);
+    }
+    assert_eq!(engine.audit_counters().recorded, 5, "the bundle twice, the failure, and both decisions");
+}
+
+#[test]
 fn after_a_panic_signals_have_to_be_observed_anew() {
     let engine = engine();
     engine.observe(&Observation::ok("idp"), at(0));

@@ -180,6 +180,8 @@ pub fn ablate(pack: &PackToAblate<'_>, items: bool, bounds: Bounds, is_terminal:
         for (number, step) in placed.drill.steps.iter().enumerate().filter(|(_, step)| step.decide.is_some()) {
             let mut until = placed.drill.clone();
             until.steps.truncate(number.saturating_add(1));
+            // Room for records is no fact: what is not observed leaves no record, and the room that it would have taken.
+            until.audit.room = None;
             let name = format!("the step at {} of the drill `{}`", step.at, placed.drill.drill);
             let place = placed.steps.get(number).copied().flatten();
             take(Question { name, place }, Asking::Drill(until));

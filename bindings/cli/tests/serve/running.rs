@@ -179,7 +179,7 @@ fn a_server_that_trusts_keys_takes_nothing_else() {
     let server = Server::start_at(Path::new(&signed), &arguments);
     let reads = |who: &str| allowed(&server.post(EVALUATION, &READ.replace("alice", who)));
     assert!(reads("alice"));
-    assert!(server.get("/metrics").text().contains("fallgate_bundle_unsigned 0"));
+    assert!(server.get("/metrics").text().contains("fallgate_policy_unsigned 0"));
     // A bundle without a signature, then one that is signed.
     run("build @. -o @signed.json");
     server.signal(Signal::HUP);
@@ -204,7 +204,7 @@ fn a_server_that_trusts_keys_takes_nothing_else() {
 fn a_server_that_trusts_anybody_says_so() {
     let server = Server::start("authzen-gateway", &[]);
     server.logs("event=bundle_unsigned");
-    assert!(server.get("/metrics").text().contains("fallgate_bundle_unsigned 1"));
+    assert!(server.get("/metrics").text().contains("fallgate_policy_unsigned 1"));
 }
 
 /// The records in a folder, each as its kind and its body.
@@ -245,7 +245,8 @@ fn records_are_on_disk_and_the_chain_goes_on_after_a_restart() {
         assert_eq!(decisions.len(), 2 * run);
         assert_eq!(decisions[2 * run - 2]["decision"]["decision"], true);
         assert_eq!(decisions[2 * run - 1]["decision"]["decision"], false);
-        assert_eq!(records.iter().filter(|(kind, _)| kind == "bundle").count(), run);
+        let activated = |body: &serde_json::Value| body["event"] == "bundle_activated";
+        assert_eq!(records.iter().filter(|(kind, body)| kind == "bundle" && activated(body)).count(), run);
         let written = format!("{records:?}");
         assert!(!written.contains("alice") && !written.contains("mallory"), "{written}");
     }
