@@ -52,7 +52,6 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of Python")]
     #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None, audit_key=None, audit_head=None, limits=None))]
     fn new(
         key: Option<&Bound<'_, PyBytes>>,
