@@ -41,7 +41,7 @@ test('the packed package holds all that it needs, and works in an empty folder',
   const place = emptyFolder(t)
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', place], folder).replace(/^[^[]*/, ''))
   const names = packed.files.map(({ path }) => path)
-  for (const name of ['README.md', 'LICENSE', 'package.json', 'index.js', 'index.mjs', 'express.js', 'fastify.js', 'bin/fallgate.js', 'native.js', 'declarations/index.d.ts', 'declarations/index.d.mts']) {
+  for (const name of ['README.md', 'LICENSE', 'package.json', 'index.js', 'index.mjs', 'audit.js', 'express.js', 'fastify.js', 'bin/fallgate.js', 'native.js', 'declarations/index.d.ts', 'declarations/index.d.mts']) {
     assert.ok(names.includes(name), `${name} is not packed: ${names}`)
   }
   const binaries = packed.files.filter(({ path }) => path.endsWith('.node'))
