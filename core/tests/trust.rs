@@ -480,7 +480,17 @@ fn a_revoked_bundle_denies_at_once_and_is_never_active_again() {
     let mut form = root_form(2, 1, &[entry(1), entry(2)]);
     form["revoked"] = json!({ "bundles": [engine.bundle().unwrap().id().to_string()] });
     assert_eq!(engine.rotate_trust(&rotation(&form, &[1]), now()), Ok(2));
-    assert_eq!(codes(&engine), ["bundle_activated", "trust_rotated", "bundle_revoked"]);
+    let told = std::iter::from_fn(|| engine.poll_event()).map(|event| (event.kind.code(), event.severity.code()));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ("bundle_activated", "info"),
+            ("trust_rotated", "info"),
+            ("bundle_revoked", "page"),
+            ("policy_suspended", "info")
+        ],
+        "one cause, one page"
+    );
     assert_eq!(decides(&engine, now()), Reason::NoPolicy);
     assert_eq!(engine.activate_signed(&bytes, now()).unwrap_err().code(), "bundle_revoked");
     // Nor by whoever kept it loaded; nor an older one.

@@ -126,7 +126,8 @@ impl EventKind {
             Self::FlagExpired { flag } => begins(Severity::Ticket, format!("flag-expired:{flag}")),
             Self::FlagKept { .. } => (Severity::Info, Course::Alone),
             Self::BundleUnsigned { .. } => (Severity::Ticket, Course::Alone),
-            Self::BundleRevoked { .. } => begins(Severity::Page, BUNDLE.to_owned()),
+            // The policy may not decide from then on: one cause, and no earlier ticket about a refused bundle hides it.
+            Self::BundleRevoked { .. } => begins(Severity::Page, POLICY.to_owned()),
             Self::TrustRotated { .. } => ends(&[TRUST.to_owned()]),
             Self::TrustRefused { .. } => begins(Severity::Page, TRUST.to_owned()),
             Self::GuardForcedOpen { signal } => begins(Severity::Ticket, format!("forced:{signal}")),
