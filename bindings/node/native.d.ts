@@ -99,8 +99,17 @@ export declare function nextDeadline(handle: ExternalObject<Handle>): bigint | n
 /** Takes a report about a signal, and says what became of it. */
 export declare function observe(handle: ExternalObject<Handle>, signal: string, status: string, observedAtNs?: bigint | undefined | null, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
+/** Does an operation, as JSON, and gives what it came to, as JSON. */
+export declare function operate(handle: ExternalObject<Handle>, operation: Uint8Array, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
+/** How things stand, as JSON. */
+export declare function overview(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
+
 /** The oldest event that was not polled yet, as JSON. */
 export declare function pollEvent(handle: ExternalObject<Handle>): string | null
+
+/** The posture that is in force, everywhere or in a scope; nothing where no bundle is active. */
+export declare function posture(handle: ExternalObject<Handle>, scope?: string | undefined | null): string | null
 
 /**
  * The deny of a request that the JavaScript side could not put into text, with what it found wrong.
@@ -109,7 +118,13 @@ export declare function pollEvent(handle: ExternalObject<Handle>): string | null
  */
 export declare function refuse(handle: ExternalObject<Handle>, detail: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
-/** How much of a request may be read, as JSON: beyond it the core refuses whatever the rest holds. */
+/** The error for an operation that the JavaScript side could not put into text, with what it found wrong. */
+export declare function refuseOperation(handle: ExternalObject<Handle>, message: string): void
+
+/**
+ * How much of a request may be read, and how many bytes of an operation, as JSON: beyond it the core refuses whatever the
+ * rest holds.
+ */
 export declare function requestLimits(handle: ExternalObject<Handle>): string
 
 /** Runs the command line, and gives its exit code. The first argument is the program's name. */

@@ -33,6 +33,8 @@ pub struct Limits {
     /// Quarantines at a time, and as many revocations. Beyond, everything is quarantined, or everybody's answers are void.
     /// Default 200,000.
     pub quarantines_max: usize,
+    /// Bytes of an exported state. Default 16 MiB.
+    pub state_bytes_max: usize,
     /// Approvers a bundle declares, over all groups; and secrets whose used codes are remembered. Default 1,000.
     pub approvers_max: usize,
     /// Flags a bundle declares. Default 64.
@@ -42,6 +44,11 @@ pub struct Limits {
     /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
     /// Default 256.
     pub overrides_max: usize,
+    /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
+    pub quarantine_conditions_max: usize,
+    /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
+    /// Default 10,000.
+    pub permits_max: usize,
     /// Attributes that the conditions and match parts of a bundle read, over all entities. Default 1,024.
     pub slots_max: usize,
     /// Bytes of one condition. Default 64 KiB.
@@ -112,10 +119,13 @@ impl Limits {
         scopes_max: 8,
         scope_instances_max: 10_000,
         quarantines_max: 200_000,
+        state_bytes_max: 16 << 20,
         approvers_max: 1_000,
         flags_max: 64,
         proposals_max: 1_000,
         overrides_max: 256,
+        quarantine_conditions_max: 64,
+        permits_max: 10_000,
         slots_max: 1_024,
         condition_bytes_max: 64 << 10,
         condition_nodes_max: 20_000,
@@ -143,6 +153,16 @@ impl Limits {
         candidates_max: 10_000,
         search_page_max: 1_000,
     };
+}
+
+impl Limits {
+    /// Bytes of an operation: as many as a request may have, and for one that restores a state twice as many as that, since
+    /// it holds the state as text.
+    #[must_use]
+    pub const fn operation_bytes_max(&self) -> usize {
+        let state = self.state_bytes_max.saturating_mul(2);
+        if state > self.request_bytes_max { state } else { self.request_bytes_max }
+    }
 }
 
 impl Default for Limits {

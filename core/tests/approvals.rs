@@ -148,12 +148,12 @@ fn for_ann(window: &str, uses: u32) -> Value {
     grant(&json!(["user:ann"]), &json!(["order:*"]), &json!(["order:*"]), window, uses)
 }
 
-/// Proposes and approves an override, with `sec-1` and a code of `sec-3`.
+/// Proposes and approves an override, with the signatures of `sec-1` and `sec-2`.
 fn granted(engine: &Engine, operation: &Value, millis: u64) -> Result<ProposalId, ApprovalError> {
     let proposal = proposal("sre-1", operation, millis);
     propose(engine, &proposal, at(millis))?;
     approve(engine, &proposal, "sec-1", at(millis))?;
-    let approved = engine.approve(id(&proposal), "sec-3", Proof::Code(&code(at(millis))), at(millis))?;
+    let approved = approve(engine, &proposal, "sec-2", at(millis))?;
     assert_eq!(approved, Approved { approvals: 2, need: 2, waits_for: None });
     Ok(id(&proposal))
 }
@@ -393,6 +393,27 @@ fn nothing_is_taken_twice_even_when_the_wall_clock_is_put_back() {
 }
 
 #[test]
+fn an_engine_takes_nothing_of_the_time_before_it_began() {
+    let asked = proposal("sre-1", &for_ann("1m", 1), 0);
+    let used = engine();
+    propose(&used, &asked, at(1)).unwrap();
+    // The same signed words, and the code of that time, at an engine that was started again without its state.
+    let started = |millis| {
+        let engine = Engine::new(Config::default());
+        engine.activate(bundle(&pack()), at(millis)).unwrap();
+        engine
+    };
+    assert_eq!(propose(&started(2), &asked, at(3)), Err(ApprovalError::IssuedBeforeStart));
+    let again = started(35_000);
+    let asked = proposal("sre-1", &for_ann("1m", 1), 35_000);
+    propose(&again, &asked, at(35_000)).unwrap();
+    let by_code = |code: &str, millis| again.approve(id(&asked), "sec-3", Proof::Code(code), at(millis));
+    assert_eq!(by_code(&code(at(29_000)), 59_000), Err(ApprovalError::UsedCode));
+    assert_eq!(by_code(&code(at(59_000)), 59_000), Err(ApprovalError::UsedCode));
+    assert_eq!(waits_for(by_code(&code(at(60_000)), 60_000)), Some("not_approved"));
+}
+
+#[test]
 fn a_million_proposals_find_no_room_and_make_no_noise() {
     let mut config = Config::default();
     config.limits.proposals_max = 8;
@@ -457,5 +478,5 @@ fn events_say_who_and_why() {
     });
     let granted = granted.unwrap();
     assert_eq!((granted.proposal, granted.by.as_str()), (id, "sre-1"));
-    assert_eq!(granted.approvers.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["sec-1", "sec-3"]);
+    assert_eq!(granted.approvers.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["sec-1", "sec-2"]);
 }

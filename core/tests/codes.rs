@@ -9,7 +9,7 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 12] = [
+const OTHERS: [(&str, &str, &str); 14] = [
     ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
@@ -18,6 +18,8 @@ const OTHERS: [(&str, &str, &str); 12] = [
     ("Overrides", "End", include_str!("../src/state/overrides.rs")),
     ("Flags", "FlagError", include_str!("../src/state/flags.rs")),
     ("Quarantine", "QuarantineError", include_str!("../src/state/quarantine.rs")),
+    ("Guards", "GuardError", include_str!("../src/state/guards.rs")),
+    ("Calls", "Reported", include_str!("../src/state/guards.rs")),
     ("Entries", "Cause", include_str!("../src/state/postures.rs")),
     ("Reports", "Observed", include_str!("../src/state/signals.rs")),
     ("Events", "EventKind", include_str!("../src/state/events.rs")),

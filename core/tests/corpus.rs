@@ -14,6 +14,7 @@ use bumpalo::Bump;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
+use fallgate::state::document::StateKey;
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::{Fields, Value, View};
 use fallgate::{Config, Engine, Observation, Reason};
@@ -112,14 +113,25 @@ struct Replayed {
     decisions: Sha256,
 }
 
+/// An engine that is set up as a timeline says.
+fn configured(config: &Json, instance: &Json) -> Engine {
+    let key = data_encoding::HEXLOWER.decode(config["state_key"].as_str().unwrap().as_bytes()).unwrap();
+    let mut configured = Config::default();
+    configured.state_key = StateKey::new(key.try_into().unwrap());
+    configured.instance = fallgate::name::name(instance.as_str().unwrap()).unwrap();
+    Engine::new(configured)
+}
+
 /// Makes the calls of a timeline on an engine of its own, deciding on views where the request has the form of one.
 fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
-    let engine = Engine::new(Config::default());
+    let mut engine = configured(&timeline["config"], &timeline["config"]["instance"]);
     for call in timeline["operations"].as_array().unwrap() {
         replayed.calls += 1;
         let (monotonic, wall) = (nanos(&call["at"]["monotonic_ns"]), nanos(&call["at"]["wall_ns"]));
         let now = Now::new(Monotonic::from_nanos(monotonic), Wall::from_nanos(wall));
-        if call.get("activate").is_some() {
+        if let Some(restart) = call.get("restart") {
+            engine = configured(&timeline["config"], &restart["instance"]);
+        } else if call.get("activate").is_some() {
             engine.activate(bundle.clone(), now).unwrap();
         } else if let Some(observed) = call.get("observe") {
             let status = fallgate::drill::parse_status(observed["status"].as_str().unwrap()).unwrap();

@@ -232,3 +232,121 @@ fn where_there_is_no_room_everybody_is_revoked() {
     engine.revoke("user", "eve", Monotonic::from_millis(3), at(11_000));
     assert_eq!(open("ann", 11_000), Reason::SignalUnavailable);
 }
+
+/// Things with a firmware that may be left out, asked for by devices and by users.
+fn fleet(revision: u64, firmware: &str) -> Value {
+    json!({
+        "fallgate": 1, "name": "fleet", "revision": revision,
+        "signals": {"feed": {"ttl": "1h"}},
+        "schema": {
+            "subject": {"device": {}, "user": {}},
+            "resource": {"thing": {firmware: {"type": "string", "optional": true}, "recalled": {"type": "bool", "default": false}}},
+        },
+        "actions": {"read": {"cache": {"allow": "1h", "deny": "1h"}}},
+        "rules": [{"id": "all", "effect": "allow"}],
+    })
+}
+
+fn fleet_engine(conditions_max: usize) -> Engine {
+    let mut config = Config::default();
+    config.limits.quarantine_conditions_max = conditions_max;
+    let engine = Engine::new(config);
+    engine.activate(bundle(&fleet(1, "firmware")), at(0)).unwrap();
+    engine
+}
+
+fn reads(engine: &Engine, subject: &str, properties: Value, now: u64) -> Reason {
+    let request = json!({
+        "subject": {"type": subject, "id": "s"}, "action": {"name": "read"},
+        "resource": {"type": "thing", "id": "t", "properties": properties},
+    });
+    engine.decide_json(request.to_string().as_bytes(), at(now)).reason()
+}
+
+const OLD_DEVICES: &str = "subject.type == 'device' && resource.firmware == '1.2'";
+
+#[test]
+fn a_condition_selects_what_it_holds_for_or_may_hold_for() {
+    use Reason::{AllowedByRule, Quarantined};
+    let engine = fleet_engine(64);
+    // Cached before: a quarantine comes before the cache.
+    assert_eq!(reads(&engine, "device", json!({"firmware": "1.2"}), 0), AllowedByRule);
+    engine.quarantine(&Selector::When(OLD_DEVICES), &until(1_000), at(0)).unwrap();
+    for (subject, properties, expected) in [
+        ("device", json!({"firmware": "1.2"}), Quarantined),
+        ("device", json!({"firmware": "1.3"}), AllowedByRule),
+        ("device", json!({}), Quarantined),
+        ("user", json!({"firmware": "1.2"}), AllowedByRule),
+        ("user", json!({}), AllowedByRule),
+    ] {
+        assert_eq!(reads(&engine, subject, properties.clone(), 999), expected, "{subject} {properties}");
+    }
+    assert_eq!(reads(&engine, "device", json!({"firmware": "1.2"}), 1_000), AllowedByRule);
+    // A signal that nobody knows of may be failed.
+    engine.quarantine(&Selector::When("signals.feed.failed"), &TERMS, at(1_000)).unwrap();
+    assert_eq!(reads(&engine, "user", json!({}), 1_000), Quarantined);
+    engine.observe(&Observation::ok("feed"), at(1_000));
+    assert_eq!(reads(&engine, "user", json!({}), 1_000), AllowedByRule);
+    assert_eq!(engine.lift_quarantine(&Selector::When("signals.feed.failed"), at(1_000)), Ok(()));
+    let again = engine.lift_quarantine(&Selector::When("signals.feed.failed"), at(1_000));
+    assert_eq!(again, Err(QuarantineError::NotQuarantined));
+    let mut told = events(&engine);
+    assert_eq!(told.remove(1), format!("1000 quarantine_ended {}", Selector::When(OLD_DEVICES)));
+}
+
+#[test]
+fn a_condition_that_cannot_be_used_or_that_a_loss_could_end_is_refused() {
+    let engine = fleet_engine(64);
+    for condition in [
+        "",
+        "subject.type ==",
+        "subject.type",
+        "resource.firmwear == '1.2'",
+        "signals.fed.ok",
+        "posture.rank > 0",
+        "data.list == 1",
+        "has(resource.firmware) && resource.firmware == '1.2'",
+        "resource.recalled",
+        "signals.feed.ok",
+        &format!("subject.id == '{}'", "x".repeat(70_000)),
+    ] {
+        let refused = engine.quarantine(&Selector::When(condition), &TERMS, at(0)).unwrap_err();
+        assert_eq!(refused.code(), "bad_condition", "{condition}");
+        assert!(refused.to_string().len() < 1_000 && !refused.to_string().contains('\n'), "{refused}");
+    }
+    let none = Engine::new(Config::default()).quarantine(&Selector::When("true"), &TERMS, at(0));
+    assert_eq!(none.unwrap_err().code(), "bad_condition");
+    assert_eq!(reads(&engine, "device", json!({}), 0), Reason::AllowedByRule);
+}
+
+#[test]
+fn more_conditions_than_there_is_room_for_quarantine_everything() {
+    let engine = fleet_engine(2);
+    for firmware in ["1.0", "1.1", "1.1"] {
+        let condition = format!("resource.firmware == '{firmware}'");
+        assert_eq!(engine.quarantine(&Selector::When(&condition), &TERMS, at(0)), Ok(Selector::When(&condition)));
+    }
+    assert_eq!(reads(&engine, "user", json!({"firmware": "2.0"}), 0), Reason::AllowedByRule);
+    let third = Selector::When("resource.firmware == '1.2'");
+    assert_eq!(engine.quarantine(&third, &TERMS, at(0)), Ok(Selector::Everything));
+    assert_eq!(reads(&engine, "user", json!({"firmware": "2.0"}), 0), Reason::Quarantined);
+}
+
+#[test]
+fn a_bundle_compiles_the_conditions_anew_or_is_refused() {
+    let engine = fleet_engine(64);
+    engine.quarantine(&Selector::When(OLD_DEVICES), &TERMS, at(0)).unwrap();
+    let refused = engine.activate(bundle(&fleet(2, "version")), at(1)).unwrap_err();
+    assert_eq!(refused.code(), "loses_quarantine");
+    assert_eq!(reads(&engine, "device", json!({"firmware": "1.2"}), 1), Reason::Quarantined);
+    // Another order of slots and signals, and the condition reads what it read before.
+    let mut next = fleet(2, "firmware");
+    next["signals"]["a"] = json!({"ttl": "1s"});
+    next["schema"]["resource"]["thing"]["a"] = json!({"type": "string", "optional": true});
+    next["rules"][0]["when"] = json!("resource.a != 'x' && resource.firmware != 'y'");
+    engine.activate(bundle(&next), at(1)).unwrap();
+    assert_eq!(reads(&engine, "device", json!({"firmware": "1.2", "a": "b"}), 1), Reason::Quarantined);
+    assert_eq!(reads(&engine, "device", json!({"firmware": "1.3", "a": "1.2"}), 1), Reason::AllowedByRule);
+    engine.lift_quarantine(&Selector::When(OLD_DEVICES), at(1)).unwrap();
+    engine.activate(bundle(&fleet(3, "version")), at(1)).unwrap();
+}

@@ -1,7 +1,7 @@
 //! Replays the corpus of all languages through C: `c-corpus CORPUS.json RUNNER`.
 //!
-//! The runner is `tests/corpus.c`, linked to an installed library; it reads calls as lines and answers each decision with
-//! a line. This program writes those lines from the corpus, so that C needs no reader of JSON, and compares the answers.
+//! The runner is `tests/corpus.c`, linked to an installed library; it reads calls as lines and answers each decision
+//! and each operation with a line. This program writes those lines from the corpus, so that C needs no reader of JSON, and compares the answers.
 //! Each timeline runs twice: on the JSON of its requests, and on arrays where a request has the form of one.
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use fallgate::Request;
 use fallgate::drill::parse_status;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::hexadecimal;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 mod script;
@@ -44,22 +44,25 @@ fn replay(corpus: &str, runner: &str) -> Result<String, Box<dyn Error>> {
     let mut steps = 0;
     for in_arrays in [false, true] {
         let script = Script::of(&document, in_arrays)?;
-        if in_arrays && script.in_arrays < script.expected.len() / 2 {
-            return Err(format!("only {} of {} requests are in arrays", script.in_arrays, script.expected.len()).into());
+        if in_arrays && script.in_arrays < script.decided / 2 {
+            return Err(format!("only {} of {} requests are in arrays", script.in_arrays, script.decided).into());
         }
         let answers = answers(runner, &script.lines.0)?;
         let answers: Vec<&str> = answers.lines().collect();
         if answers.len() != script.expected.len() {
-            return Err(format!("{} answers to {} requests", answers.len(), script.expected.len()).into());
+            return Err(format!("{} answers to {} calls", answers.len(), script.expected.len()).into());
         }
         let mut decisions = Sha256::new();
         for (at, (answer, expected)) in answers.iter().zip(&script.expected).enumerate() {
             let answer: Json = serde_json::from_str(answer)?;
             if answer != *expected {
-                return Err(format!("decision {at} in C is {answer}\nand should be {expected}").into());
+                return Err(format!("answer {at} in C is {answer}\nand should be {expected}").into());
             }
-            decisions.update(answer.to_string());
-            decisions.update(b"\n");
+            // What an operation came to is compared, and only the decisions are digested, as in every language.
+            if answer.get("decision").is_some() {
+                decisions.update(answer.to_string());
+                decisions.update(b"\n");
+            }
         }
         hashes.push(hexadecimal(&decisions.finalize()));
         steps = script.steps;
@@ -95,6 +98,7 @@ struct Script {
     lines: Lines,
     expected: Vec<Json>,
     steps: usize,
+    decided: usize,
     in_arrays: usize,
 }
 
@@ -106,7 +110,11 @@ impl Script {
             script.lines.line("bundle");
             script.lines.text(bundle);
             for timeline in list(pack, "timelines")? {
+                let setting =
+                    |name: &str| timeline.get("config").and_then(|config| config.get(name)).and_then(Json::as_str);
                 script.lines.line("engine");
+                script.lines.text(setting("state_key").ok_or("a timeline has no key")?);
+                script.lines.text(setting("instance").ok_or("a timeline names no engine")?);
                 for call in list(timeline, "operations")? {
                     script.call(call, in_arrays)?;
                 }
@@ -132,8 +140,17 @@ impl Script {
             let at = observed.get("observed_at_ns").and_then(Json::as_str).unwrap_or("-");
             self.lines.line(&format!("observe {} {at}", word as u32));
             self.lines.text(observed.get("signal").and_then(Json::as_str).ok_or("no signal")?);
+        } else if let Some(restarted) = call.get("restart") {
+            self.lines.line("restart");
+            self.lines.text(restarted.get("instance").and_then(Json::as_str).ok_or("a restart names no engine")?);
+        } else if let Some(operation) = call.get("operate") {
+            self.lines.line("operate");
+            self.lines.text(&operation.to_string());
+            let told = |name: &str| call.get(name).ok_or("an operation has no outcome");
+            self.expected.push(json!({ "outcome": told("outcome")?, "because": told("because")? }));
         } else if let Some(request) = call.get("decide") {
             self.decide(request, in_arrays);
+            self.decided = self.decided.saturating_add(1);
             self.expected.push(call.get("decision").ok_or("no decision is expected")?.clone());
         } else {
             return Err(format!("a call that C does not know: {call}").into());

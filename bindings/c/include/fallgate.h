@@ -85,6 +85,12 @@ enum fallgate_status
     FALLGATE_STATUS_OTHER_NAME = 41,
     // The bundle may not decide now, and the active one may.
     FALLGATE_STATUS_OUTSIDE_VALIDITY = 42,
+    // A posture is entered that the bundle has not, or in a scope that it has not.
+    FALLGATE_STATUS_LOSES_POSTURE = 43,
+    // A flag is set that the bundle has not.
+    FALLGATE_STATUS_LOSES_FLAG = 44,
+    // An operation was not done; fallgate_error_code has the code that says why.
+    FALLGATE_STATUS_OPERATION_REFUSED = 50,
     // A policy is refused for a cause that this header has no number for; the message has the code.
     FALLGATE_STATUS_REFUSED = 99,
     FALLGATE_STATUS_SYNTAX = 100,
@@ -115,6 +121,14 @@ enum fallgate_status
     FALLGATE_STATUS_ACTION_NEVER_ALLOWED = 125,
     FALLGATE_STATUS_FAIL_OPEN_DECLARED = 126,
     FALLGATE_STATUS_UNTRUSTED = 127,
+    FALLGATE_STATUS_UNKNOWN_POSTURE = 128,
+    FALLGATE_STATUS_POSTURE_RANK_TIE = 129,
+    FALLGATE_STATUS_POSTURE_NO_WAY_OUT = 130,
+    FALLGATE_STATUS_POSTURE_CYCLE = 131,
+    FALLGATE_STATUS_POSTURE_WIDER = 132,
+    FALLGATE_STATUS_INVALID_KEY = 133,
+    FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
+    FALLGATE_STATUS_UNKNOWN_GROUP = 135,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -258,6 +272,24 @@ typedef struct fallgate_limits {
     uint64_t actions_max;
     // Signals that a bundle declares.
     uint64_t signals_max;
+    // Postures that a bundle declares.
+    uint64_t postures_max;
+    // Kinds of scopes that a bundle declares.
+    uint64_t scopes_max;
+    // Scopes with a posture of their own; beyond, one is entered everywhere.
+    uint64_t scope_instances_max;
+    // Quarantines at a time, and as many revocations; beyond, all is quarantined.
+    uint64_t quarantines_max;
+    // Approvers that a bundle declares; and secrets whose used codes are remembered.
+    uint64_t approvers_max;
+    // Flags that a bundle declares.
+    uint64_t flags_max;
+    // Proposals that are remembered; beyond, none is taken.
+    uint64_t proposals_max;
+    // Overrides that are remembered; beyond, none is granted.
+    uint64_t overrides_max;
+    // Bytes of an exported state.
+    uint64_t state_bytes_max;
     // Attributes that a bundle reads.
     uint64_t slots_max;
     // Bytes of one condition.
@@ -322,6 +354,12 @@ typedef struct fallgate_config {
     // A secret that keys the cache's hashes and the identifiers of decisions. Hosts that take requests from strangers
     // supply 16 random bytes.
     uint8_t key[16];
+    // A secret that seals exported state, shared by the engines that restore each other's; zeros for none: then nothing is
+    // exported or restored.
+    uint8_t state_key[32];
+    // The name that other engines know this one by, with a NUL at its end; no two have the same. Empty: it takes no part in
+    // failovers.
+    char instance[64];
     // The limits.
     struct fallgate_limits limits;
 } fallgate_config;
@@ -487,6 +525,10 @@ typedef struct fallgate_decision {
     char rule[64];
     // The bundle that decided; empty if there was none.
     char bundle[64];
+    // The posture that the request was under; empty if there was no bundle.
+    char posture[64];
+    // The override that allowed it, by the id of its proposal; empty if none did.
+    char override_id[65];
 } fallgate_decision;
 
 #ifdef __cplusplus
@@ -526,6 +568,13 @@ fallgate_status fallgate_text_free(struct fallgate_text **text);
 //
 // NULL or no error: FALLGATE_STATUS_INTERNAL_ERROR. Threads: any number at once, while none frees the error.
 fallgate_status fallgate_error_status(const struct fallgate_error *error);
+
+// The stable code of what is wrong, such as "not_stable": that of the status, or, where the status stands for many, as
+// FALLGATE_STATUS_OPERATION_REFUSED does, the particular one. docs/errors.md explains each. It ends with a NUL.
+//
+// Ownership: the text is the error's and goes with it. NULL or no error: "internal_error", never NULL.
+// Threads: any number at once, while none frees the error.
+const char *fallgate_error_code(const struct fallgate_error *error);
 
 // One line for people: what is wrong, where, and how to repair it. It ends with a NUL.
 //
@@ -716,6 +765,45 @@ fallgate_status fallgate_engine_signal(const struct fallgate_engine *engine,
 FALLGATE_MUST_USE
 fallgate_status fallgate_engine_bundle(const struct fallgate_engine *engine,
                                        struct fallgate_bundle *bundle);
+
+// Does an operation: a JSON object with one member, named after what is done, such as
+// `{"enter_posture": {"posture": "read-only"}}`. docs/formats/operation.schema.json has them all.
+//
+// What it came to is a JSON object in `*outcome`: empty where there is nothing to say but that it was done.
+// Ownership: `*outcome` becomes the caller's, who frees it with fallgate_text_free; `*error` too, where `error` is not NULL
+// and the call fails. The operation is read and not kept. NULL for `outcome`: what it came to is not told. NULL for `engine`
+// or `operation`: FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks.
+// Failure: `*outcome` is NULL, and nothing was done. FALLGATE_STATUS_OPERATION_REFUSED, and the cause from
+// fallgate_error_code: "malformed_operation" for bytes that are no operation. Threads: any number at once.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_operate(const struct fallgate_engine *engine,
+                                        const char *operation,
+                                        size_t operation_length,
+                                        const struct fallgate_now *now,
+                                        struct fallgate_text **outcome,
+                                        struct fallgate_error **error);
+
+// The posture that is in force, as of the last call that told the engine the time: everywhere where `scope_length` is 0,
+// else in a scope such as "tenant:acme".
+//
+// Ownership: `*posture` becomes the caller's, who frees it with fallgate_text_free; the scope is read and not kept.
+// FALLGATE_STATUS_NONE, and NULL in `*posture`, where no bundle is active. NULL for `engine` or `posture`:
+// FALLGATE_STATUS_NULL_POINTER. Threads: any number at once.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_posture(const struct fallgate_engine *engine,
+                                        const char *scope,
+                                        size_t scope_length,
+                                        struct fallgate_text **posture);
+
+// How things stand, for people who have to act: a JSON object with the posture, the scopes that have one of their own, the
+// proposals that wait, the overrides in force and the flags that are set. What is due by now is done first.
+//
+// Ownership: `*overview` becomes the caller's, who frees it with fallgate_text_free. NULL for `engine` or `overview`:
+// FALLGATE_STATUS_NULL_POINTER. NULL for `now`: the library reads the clocks. Threads: any number at once.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_overview(const struct fallgate_engine *engine,
+                                         const struct fallgate_now *now,
+                                         struct fallgate_text **overview);
 
 // Decides on a request in arrays of the caller's, and returns the effect: FALLGATE_EFFECT_DENY is 0.
 //

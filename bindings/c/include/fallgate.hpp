@@ -19,17 +19,21 @@ struct Free {
     void operator()(fallgate_error *error) const noexcept { fallgate_error_free(&error); }
 };
 
-// A call that failed: what() is the message, `status` its number. Decisions never throw it.
+// A call that failed: what() is the message, `status` its number, `code` its stable code. Decisions never throw it.
 struct Error : std::runtime_error {
-    Error(fallgate_status status_, const char *message) : std::runtime_error(message), status(status_) {}
+    Error(fallgate_status status_, const char *code_, const char *message)
+        : std::runtime_error(message), status(status_), code(code_) {}
 
     fallgate_status status;
+    std::string code;
 
     // Throws what a call reported; takes the error over.
     static void check(fallgate_status status, fallgate_error *error = nullptr) {
         std::unique_ptr<fallgate_error, Free> owned(error);
         if (status != FALLGATE_STATUS_OK) {
-            throw Error(status, owned ? fallgate_error_message(owned.get()) : fallgate_status_code(status));
+            const char *text = fallgate_status_code(status);
+            throw Error(status, owned ? fallgate_error_code(owned.get()) : text,
+                        owned ? fallgate_error_message(owned.get()) : text);
         }
     }
 };
@@ -95,6 +99,29 @@ class Engine {
     [[nodiscard]] fallgate_status observe(std::string_view signal, fallgate_signal_status status,
                                           const fallgate_now *now = nullptr) const noexcept {
         return fallgate_engine_observe(get(), signal.data(), signal.size(), status, nullptr, now);
+    }
+
+    // Does an operation, as JSON, and gives what it came to, as JSON; throws where it was not done, with the code.
+    std::string operate(std::string_view operation, const fallgate_now *now = nullptr) const {
+        fallgate_text *outcome = nullptr;
+        fallgate_error *error = nullptr;
+        fallgate_status status =
+            fallgate_engine_operate(get(), operation.data(), operation.size(), now, &outcome, &error);
+        std::unique_ptr<fallgate_text, Free> owned(outcome);
+        Error::check(status, error);
+        return {fallgate_text_data(outcome), fallgate_text_length(outcome)};
+    }
+
+    // The posture that is in force, everywhere or in a scope; empty where no bundle is active.
+    [[nodiscard]] std::string posture(std::string_view scope = {}) const {
+        fallgate_text *posture = nullptr;
+        fallgate_status status = fallgate_engine_posture(get(), scope.data(), scope.size(), &posture);
+        std::unique_ptr<fallgate_text, Free> owned(posture);
+        if (status == FALLGATE_STATUS_NONE) {
+            return {};
+        }
+        Error::check(status);
+        return {fallgate_text_data(posture), fallgate_text_length(posture)};
     }
 
     [[nodiscard]] fallgate_decision decide(const fallgate_request &request, const fallgate_now *now = nullptr,

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
 use fallgate::error::{BundleError, Diagnostic};
+use fallgate::operation::OperationError;
 
 use crate::status::fallgate_status;
 use crate::text::{ErrorText, fallgate_error};
@@ -14,13 +15,15 @@ use crate::text::{ErrorText, fallgate_error};
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) status: fallgate_status,
+    /// The stable code, where the status alone does not tell it.
+    pub(crate) code: Option<&'static str>,
     pub(crate) message: String,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Fault {
     pub(crate) fn new(status: fallgate_status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), diagnostics: Vec::new() }
+        Self { status, code: None, message: message.into(), diagnostics: Vec::new() }
     }
 
     fn null(what: &str) -> Self {
@@ -56,12 +59,20 @@ impl From<Diagnostic> for Fault {
 
 impl From<BundleError> for Fault {
     fn from(error: BundleError) -> Self {
-        let code = error.diagnostics().first().map_or("", |first| first.code.as_str());
+        let code = error.diagnostics().first().map(|first| first.code.as_str());
         Self {
-            status: fallgate_status::of_code(code),
+            status: fallgate_status::of_code(code.unwrap_or_default()),
+            code,
             message: error.to_string(),
             diagnostics: error.diagnostics().to_vec(),
         }
+    }
+}
+
+impl From<OperationError> for Fault {
+    fn from(error: OperationError) -> Self {
+        let refused = Self::new(fallgate_status::FALLGATE_STATUS_OPERATION_REFUSED, error.to_string());
+        Self { code: Some(error.code()), ..refused }
     }
 }
 

@@ -1,7 +1,11 @@
 //! How an engine is set up. The defaults are the core's: a caller asks for them and changes what it wants otherwise.
 
+use std::ffi::c_char;
+
 use fallgate::Config;
 use fallgate::limits::Limits;
+use fallgate::name::{Name, name};
+use fallgate::state::document::StateKey;
 use fallgate::time::Ttl;
 
 use crate::boundary::{Fault, contained, copied, writable};
@@ -20,6 +24,24 @@ pub struct fallgate_limits {
     pub actions_max: u64,
     /// Signals that a bundle declares.
     pub signals_max: u64,
+    /// Postures that a bundle declares.
+    pub postures_max: u64,
+    /// Kinds of scopes that a bundle declares.
+    pub scopes_max: u64,
+    /// Scopes with a posture of their own; beyond, one is entered everywhere.
+    pub scope_instances_max: u64,
+    /// Quarantines at a time, and as many revocations; beyond, all is quarantined.
+    pub quarantines_max: u64,
+    /// Bytes of an exported state.
+    pub state_bytes_max: u64,
+    /// Approvers that a bundle declares; and secrets whose used codes are remembered.
+    pub approvers_max: u64,
+    /// Flags that a bundle declares.
+    pub flags_max: u64,
+    /// Proposals that are remembered; beyond, none is taken.
+    pub proposals_max: u64,
+    /// Overrides that are remembered; beyond, none is granted.
+    pub overrides_max: u64,
     /// Attributes that a bundle reads.
     pub slots_max: u64,
     /// Bytes of one condition.
@@ -77,7 +99,7 @@ pub struct fallgate_limits {
 /// How an engine is set up. Let fallgate_config_defaults fill it, then change what should be otherwise. A zeroed one is
 /// refused with FALLGATE_STATUS_OUT_OF_RANGE.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct fallgate_config {
     /// The bytes of this struct, as fallgate_config_defaults sets them.
     pub size: usize,
@@ -86,6 +108,12 @@ pub struct fallgate_config {
     /// A secret that keys the cache's hashes and the identifiers of decisions. Hosts that take requests from strangers
     /// supply 16 random bytes.
     pub key: [u8; 16],
+    /// A secret that seals exported state, shared by the engines that restore each other's; zeros for none: then nothing is
+    /// exported or restored.
+    pub state_key: [u8; 32],
+    /// The name that other engines know this one by, with a NUL at its end; no two have the same. Empty: it takes no part in
+    /// failovers.
+    pub instance: [c_char; 64],
     /// The limits.
     pub limits: fallgate_limits,
 }
@@ -98,6 +126,15 @@ macro_rules! for_each_limit {
             rules_max,
             actions_max,
             signals_max,
+            postures_max,
+            scopes_max,
+            scope_instances_max,
+            quarantines_max,
+            state_bytes_max,
+            approvers_max,
+            flags_max,
+            proposals_max,
+            overrides_max,
             slots_max,
             condition_bytes_max,
             condition_nodes_max,
@@ -142,8 +179,21 @@ fn defaults() -> fallgate_config {
         size: size_of::<fallgate_config>(),
         clock_skew_max_ms: config.clock_skew_max.as_millis(),
         key: config.key,
+        // The defaults have neither.
+        state_key: [0; 32],
+        instance: [0; 64],
         limits,
     }
+}
+
+/// The name of an engine, up to its NUL.
+fn instance(room: &[c_char; 64]) -> Result<Name, Fault> {
+    let bytes: Vec<u8> = room.iter().take_while(|byte| **byte != 0).map(|byte| byte.to_ne_bytes()[0]).collect();
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| Fault::new(fallgate_status::FALLGATE_STATUS_NOT_UTF8, "`config->instance` is not UTF-8"))?;
+    name(text).ok_or_else(|| {
+        Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, "`config->instance` has no NUL at its end")
+    })
 }
 
 fn out_of_range(name: &str) -> Fault {
@@ -177,6 +227,8 @@ pub(crate) unsafe fn chosen(config: *const fallgate_config) -> Result<Config, Fa
     config.limits = limits;
     config.clock_skew_max = Ttl::from_millis(given.clock_skew_max_ms);
     config.key = given.key;
+    config.state_key = StateKey::new(given.state_key);
+    config.instance = instance(&given.instance)?;
     Ok(config)
 }
 
@@ -226,8 +278,13 @@ mod tests {
     fn what_was_changed_arrives() {
         let mut given = defaults();
         (given.limits.batch_max, given.limits.steps_max, given.key[15]) = (7, 8, 9);
+        (given.state_key, given.instance[0]) = ([5; 32], b'a' as c_char);
         // SAFETY: the pointer is to a variable.
         let config = unsafe { chosen(&raw const given) }.unwrap();
         assert_eq!((config.limits.batch_max, config.limits.steps_max, config.key[15]), (7, 8, 9));
+        assert_eq!((config.state_key, config.instance.as_str()), (StateKey::new([5; 32]), "a"));
+        given.instance = [b'a' as c_char; 64];
+        // SAFETY: the pointer is to a variable.
+        assert!(unsafe { chosen(&raw const given) }.is_err(), "a name without an end is none");
     }
 }

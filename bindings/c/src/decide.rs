@@ -67,20 +67,25 @@ pub unsafe extern "C" fn fallgate_engine_decide_json(
     // SAFETY: the header's contracts of handles, structs, texts and out-parameters.
     unsafe {
         answered(engine, now, decision, details, |host, now| {
-            let bytes = bounded(request, request_length, host.config().limits.request_bytes_max)?;
+            let bytes = bounded(request, request_length, host.config().limits.request_bytes_max, "request")?;
             Ok((fallgate_status::FALLGATE_STATUS_OK, host.decide_json(bytes, now)))
         })
     }
 }
 
-/// The bytes of a request; of one that is too long only so many that the core sees that it is.
+/// The bytes of a request or an operation; of one that is too long only so many that the core sees that it is.
 ///
 /// # Safety
 /// As [`bytes`].
-unsafe fn bounded<'a>(data: *const c_char, length: usize, max: usize) -> Result<&'a [u8], Fault> {
+pub(crate) unsafe fn bounded<'a>(
+    data: *const c_char,
+    length: usize,
+    max: usize,
+    what: &str,
+) -> Result<&'a [u8], Fault> {
     let seen = length.min(max.saturating_add(1));
     // SAFETY: this function's contract.
-    unsafe { bytes(data, seen, usize::MAX, "request") }
+    unsafe { bytes(data, seen, usize::MAX, what) }
 }
 
 /// What both ways have in common: from handles to an answer in the caller's struct. What fails is a deny.
@@ -148,8 +153,8 @@ pub unsafe extern "C" fn fallgate_engine_evaluate(
     let status = unsafe {
         made(response, "response", || {
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
-            let decision =
-                host.decide_json(bounded(request, request_length, host.config().limits.request_bytes_max)?, now);
+            let decision = host
+                .decide_json(bounded(request, request_length, host.config().limits.request_bytes_max, "request")?, now);
             let response = decision.to_json().to_string();
             effect = decision.effect().into();
             Ok(response)
@@ -190,7 +195,7 @@ pub unsafe extern "C" fn fallgate_engine_authzen(
                 http_status = 404;
                 return json_of(&"there is nothing at this path");
             };
-            let bytes = bounded(request, request_length, endpoint.bytes_max(&host.config().limits))?;
+            let bytes = bounded(request, request_length, endpoint.bytes_max(&host.config().limits), "request")?;
             let answer = authzen::answer(host, endpoint, bytes, now);
             http_status = answer.status;
             Ok(answer.body)
@@ -232,7 +237,7 @@ pub unsafe extern "C" fn fallgate_authzen_metadata(
 ///
 /// # Safety
 /// `place` is NULL or may be written to.
-unsafe fn made(
+pub(crate) unsafe fn made(
     place: *mut *mut fallgate_text,
     what: &str,
     make: impl FnOnce() -> Result<String, Fault>,
@@ -270,7 +275,7 @@ pub unsafe extern "C" fn fallgate_engine_explain(
         made(explanation, "explanation", || {
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
             let explanation = match Request::from_json(
-                bounded(request, request_length, host.config().limits.request_bytes_max)?,
+                bounded(request, request_length, host.config().limits.request_bytes_max, "request")?,
                 &host.config().limits,
             ) {
                 Ok(request) => host.explain(&request, now),

@@ -45,6 +45,10 @@ pub struct fallgate_decision {
     pub rule: [c_char; 64],
     /// The bundle that decided; empty if there was none.
     pub bundle: [c_char; 64],
+    /// The posture that the request was under; empty if there was no bundle.
+    pub posture: [c_char; 64],
+    /// The override that allowed it, by the id of its proposal; empty if none did.
+    pub override_id: [c_char; 65],
 }
 
 /// A decision that never was: a deny.
@@ -64,6 +68,8 @@ pub(crate) const NONE: fallgate_decision = fallgate_decision {
     reason_code: [0; 32],
     rule: [0; 64],
     bundle: [0; 64],
+    posture: [0; 64],
+    override_id: [0; 65],
 };
 
 impl fallgate_decision {
@@ -97,6 +103,8 @@ impl fallgate_decision {
         put(&mut out.reason_code, decision.reason().code());
         put(&mut out.rule, decision.rule().unwrap_or_default());
         put(&mut out.bundle, decision.bundle());
+        put(&mut out.posture, decision.posture());
+        put(&mut out.override_id, decision.override_id().unwrap_or_default());
         put_bytes(&mut out.id, &decision.id().letters());
         out
     }

@@ -162,6 +162,12 @@ pub enum fallgate_status {
     FALLGATE_STATUS_OTHER_NAME = 41,
     /// The bundle may not decide now, and the active one may.
     FALLGATE_STATUS_OUTSIDE_VALIDITY = 42,
+    /// A posture is entered that the bundle has not, or in a scope that it has not.
+    FALLGATE_STATUS_LOSES_POSTURE = 43,
+    /// A flag is set that the bundle has not.
+    FALLGATE_STATUS_LOSES_FLAG = 44,
+    /// An operation was not done; fallgate_error_code has the code that says why.
+    FALLGATE_STATUS_OPERATION_REFUSED = 50,
     /// A policy is refused for a cause that this header has no number for; the message has the code.
     FALLGATE_STATUS_REFUSED = 99,
     FALLGATE_STATUS_SYNTAX = 100,
@@ -192,6 +198,14 @@ pub enum fallgate_status {
     FALLGATE_STATUS_ACTION_NEVER_ALLOWED = 125,
     FALLGATE_STATUS_FAIL_OPEN_DECLARED = 126,
     FALLGATE_STATUS_UNTRUSTED = 127,
+    FALLGATE_STATUS_UNKNOWN_POSTURE = 128,
+    FALLGATE_STATUS_POSTURE_RANK_TIE = 129,
+    FALLGATE_STATUS_POSTURE_NO_WAY_OUT = 130,
+    FALLGATE_STATUS_POSTURE_CYCLE = 131,
+    FALLGATE_STATUS_POSTURE_WIDER = 132,
+    FALLGATE_STATUS_INVALID_KEY = 133,
+    FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
+    FALLGATE_STATUS_UNKNOWN_GROUP = 135,
 }
 
 const STATUSES: &[(fallgate_status, &CStr)] = &[
@@ -211,6 +225,9 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_OLDER_REVISION, c"older_revision"),
     (fallgate_status::FALLGATE_STATUS_OTHER_NAME, c"other_name"),
     (fallgate_status::FALLGATE_STATUS_OUTSIDE_VALIDITY, c"outside_validity"),
+    (fallgate_status::FALLGATE_STATUS_LOSES_POSTURE, c"loses_posture"),
+    (fallgate_status::FALLGATE_STATUS_LOSES_FLAG, c"loses_flag"),
+    (fallgate_status::FALLGATE_STATUS_OPERATION_REFUSED, c"operation_refused"),
     (fallgate_status::FALLGATE_STATUS_REFUSED, c"refused"),
     (fallgate_status::FALLGATE_STATUS_SYNTAX, c"syntax"),
     (fallgate_status::FALLGATE_STATUS_DUPLICATE_KEY, c"duplicate_key"),
@@ -240,6 +257,14 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_ACTION_NEVER_ALLOWED, c"action_never_allowed"),
     (fallgate_status::FALLGATE_STATUS_FAIL_OPEN_DECLARED, c"fail_open_declared"),
     (fallgate_status::FALLGATE_STATUS_UNTRUSTED, c"untrusted"),
+    (fallgate_status::FALLGATE_STATUS_UNKNOWN_POSTURE, c"unknown_posture"),
+    (fallgate_status::FALLGATE_STATUS_POSTURE_RANK_TIE, c"posture_rank_tie"),
+    (fallgate_status::FALLGATE_STATUS_POSTURE_NO_WAY_OUT, c"posture_no_way_out"),
+    (fallgate_status::FALLGATE_STATUS_POSTURE_CYCLE, c"posture_cycle"),
+    (fallgate_status::FALLGATE_STATUS_POSTURE_WIDER, c"posture_wider"),
+    (fallgate_status::FALLGATE_STATUS_INVALID_KEY, c"invalid_key"),
+    (fallgate_status::FALLGATE_STATUS_DUPLICATE_APPROVER, c"duplicate_approver"),
+    (fallgate_status::FALLGATE_STATUS_UNKNOWN_GROUP, c"unknown_group"),
 ];
 
 impl fallgate_status {
@@ -247,6 +272,11 @@ impl fallgate_status {
     pub(crate) fn of_code(code: &str) -> Self {
         let found = STATUSES.iter().find(|(_, text)| text.to_bytes() == code.as_bytes());
         found.map_or(Self::FALLGATE_STATUS_REFUSED, |(status, _)| *status)
+    }
+
+    /// The text of the status.
+    pub(crate) fn code(self) -> &'static CStr {
+        STATUSES.iter().find(|(known, _)| *known == self).map_or(c"unknown", |(_, text)| text)
     }
 }
 

@@ -41,6 +41,7 @@ impl Handle for fallgate_text {
 /// The words of a fault.
 pub(crate) struct ErrorText {
     status: fallgate_status,
+    code: Terminated,
     message: Terminated,
     json: Terminated,
 }
@@ -56,8 +57,10 @@ impl ErrorText {
                 json!({ "code": code, "pointer": pointer, "span": span, "message": one.message, "help": one.help })
             })
             .collect();
+        let code = fault.code.map_or_else(|| fault.status.code().to_string_lossy(), Into::into);
         Self {
             status: fault.status,
+            code: Terminated::new(code.into_owned()),
             message: Terminated::new(fault.message),
             json: Terminated::new(diagnostics.to_string()),
         }
@@ -111,6 +114,17 @@ pub unsafe extern "C" fn fallgate_text_free(text: *mut *mut fallgate_text) -> fa
 pub unsafe extern "C" fn fallgate_error_status(error: *const fallgate_error) -> fallgate_status {
     // SAFETY: the header's contract of handles.
     unsafe { borrowed(error, "error") }.map_or(fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR, |error| error.status)
+}
+
+/// The stable code of what is wrong, such as "not_stable": that of the status, or, where the status stands for many, as
+/// FALLGATE_STATUS_OPERATION_REFUSED does, the particular one. docs/errors.md explains each. It ends with a NUL.
+///
+/// Ownership: the text is the error's and goes with it. NULL or no error: "internal_error", never NULL.
+/// Threads: any number at once, while none frees the error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fallgate_error_code(error: *const fallgate_error) -> *const c_char {
+    // SAFETY: the header's contract of handles.
+    unsafe { borrowed(error, "error") }.map_or(c"internal_error".as_ptr(), |error| error.code.as_ptr())
 }
 
 /// One line for people: what is wrong, where, and how to repair it. It ends with a NUL.

@@ -1,13 +1,16 @@
-/* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a line.
+/* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a
+ * line, and each operation with its outcome or the code of why it was not done.
  *
- * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one; `at MONOTONIC WALL`; `activate`;
- * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `json` and a text; `arrays` and a request.
- * script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
+ * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one, the key of its state in hexadecimal and
+ * its name; `restart`, another one with the same key, and its name; `at MONOTONIC WALL`; `activate`;
+ * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `operate` and a text; `json` and a text;
+ * `arrays` and a request. script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
 #include "script.h"
 
 static fallgate_engine *engine;
 static fallgate_details *details;
 static fallgate_now now;
+static fallgate_config config;
 
 /* The struct and the JSON must say the same; the JSON is the answer. */
 static void answer(fallgate_effect effect, const fallgate_decision *decision) {
@@ -18,6 +21,8 @@ static void answer(fallgate_effect effect, const fallgate_decision *decision) {
     CHECK((strstr(text, "\"decision\":true") != NULL) == (effect == FALLGATE_EFFECT_ALLOW));
     CHECK(strstr(text, decision->reason_code) != NULL && strstr(text, decision->id) != NULL);
     CHECK(strstr(text, decision->rule) != NULL && strstr(text, decision->bundle) != NULL);
+    CHECK(strstr(text, decision->posture) != NULL && strstr(text, decision->override_id) != NULL);
+    CHECK((decision->override_id[0] != '\0') == (decision->reason == FALLGATE_REASON_ALLOWED_BY_OVERRIDE));
     puts(text);
 }
 
@@ -35,6 +40,43 @@ static void observe(void) {
           taken == FALLGATE_STATUS_NOT_OBSERVABLE);
 }
 
+/* Ends the engine, and begins with another one that is called as the next text says. */
+static void begin(void) {
+    fallgate_str instance = read_text();
+    CHECK(instance.length < sizeof config.instance);
+    memset(config.instance, 0, sizeof config.instance);
+    memcpy(config.instance, instance.data, instance.length);
+    CHECK(fallgate_engine_free(&engine) == FALLGATE_STATUS_OK);
+    CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, &config, &engine, NULL) == FALLGATE_STATUS_OK);
+}
+
+static void set_up(void) {
+    fallgate_str key = read_text();
+    CHECK(key.length == 2 * sizeof config.state_key);
+    CHECK(fallgate_config_defaults(&config, sizeof config) == FALLGATE_STATUS_OK);
+    for (size_t i = 0; i < sizeof config.state_key; i++) {
+        const char digits[] = {key.data[2 * i], key.data[2 * i + 1], '\0'};
+        config.state_key[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    begin();
+}
+
+/* What an operation came to, or why it was not done: one of the two is null. */
+static void operate(void) {
+    fallgate_str operation = read_text();
+    fallgate_text *outcome = NULL;
+    fallgate_error *error = NULL;
+    fallgate_status status = fallgate_engine_operate(engine, operation.data, operation.length, &now, &outcome, &error);
+    CHECK((status == FALLGATE_STATUS_OK) == (error == NULL) && (outcome == NULL) == (error != NULL));
+    if (status == FALLGATE_STATUS_OK) {
+        printf("{\"outcome\":%s,\"because\":null}\n", fallgate_text_data(outcome));
+    } else {
+        CHECK(status == FALLGATE_STATUS_OPERATION_REFUSED && fallgate_error_status(error) == status);
+        printf("{\"outcome\":null,\"because\":\"%s\"}\n", fallgate_error_code(error));
+    }
+    CHECK(fallgate_text_free(&outcome) == FALLGATE_STATUS_OK && fallgate_error_free(&error) == FALLGATE_STATUS_OK);
+}
+
 int main(void) {
     char *bundle = NULL;
     size_t bundle_length = 0;
@@ -48,8 +90,9 @@ int main(void) {
             memcpy(bundle, text.data, text.length);
             bundle_length = text.length;
         } else if (is("engine")) {
-            CHECK(fallgate_engine_free(&engine) == FALLGATE_STATUS_OK);
-            CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, NULL, &engine, NULL) == FALLGATE_STATUS_OK);
+            set_up();
+        } else if (is("restart")) {
+            begin();
         } else if (strncmp(line, "at ", 3) == 0) {
             CHECK(sscanf(line, "at %" SCNu64 " %" SCNd64, &now.monotonic_ns, &now.wall_ns) == 2);
         } else if (is("activate")) {
@@ -66,6 +109,8 @@ int main(void) {
             CHECK(fallgate_engine_anchor_clocks(engine, &now) == FALLGATE_STATUS_OK);
         } else if (strncmp(line, "observe ", 8) == 0) {
             observe();
+        } else if (is("operate")) {
+            operate();
         } else if (is("json")) {
             fallgate_str text = read_text();
             answer(fallgate_engine_decide_json(engine, text.data, text.length, &now, &decision, details), &decision);

@@ -485,6 +485,158 @@ static void texts(void) {
     fallgate_engine_free(&engine);
 }
 
+/* Does an operation that is to be refused, and looks at its code. */
+static void refused(const fallgate_engine *engine, const char *operation, size_t length, const char *code) {
+    fallgate_text *outcome = NULL;
+    fallgate_error *error = NULL;
+    fallgate_status status = fallgate_engine_operate(engine, operation, length, second(1), &outcome, &error);
+    if (status != FALLGATE_STATUS_OPERATION_REFUSED || strcmp(fallgate_error_code(error), code) != 0) {
+        fprintf(stderr, "%.60s is %s, not %s\n", operation, fallgate_error_code(error), code);
+        CHECK(false);
+    }
+    CHECK(outcome == NULL && strlen(fallgate_error_message(error)) < 600);
+    CHECK(fallgate_error_status(error) == status && strcmp(fallgate_error_json(error), "[]") == 0);
+    fallgate_error_free(&error);
+}
+
+#define REFUSED(literal, code) refused(engine, literal, sizeof(literal) - 1, code)
+
+static void operations(void) {
+    const char pack[] = "{\"fallgate\": 1, \"name\": \"test\", \"revision\": 1,"
+                        " \"schema\": {\"resource\": {\"doc\": {\"tenant\": {\"type\": \"string\", \"optional\": true}}}},"
+                        " \"actions\": {\"read\": {\"class\": \"read\"}, \"write\": {}},"
+                        " \"scopes\": {\"tenant\": \"resource.tenant\"},"
+                        " \"postures\": [{\"name\": \"shut\", \"rank\": 5, \"permits\": \"none\", \"leave\": {\"dwell\": \"10s\"}}],"
+                        " \"rules\": [{\"id\": \"all\", \"effect\": \"allow\"}]}";
+    fallgate_engine *engine = NULL;
+    fallgate_text *text = NULL;
+    fallgate_decision decision;
+    CHECK(fallgate_engine_new(FALLGATE_ABI_VERSION, NULL, &engine, NULL) == FALLGATE_STATUS_OK);
+    REFUSED("{\"enter_posture\": {\"posture\": \"shut\"}}", "no_policy");
+    CHECK(fallgate_engine_posture(engine, NULL, 0, &text) == FALLGATE_STATUS_NONE && text == NULL);
+    fallgate_error *error = NULL;
+    fallgate_status activated =
+        fallgate_engine_activate_document(engine, pack, sizeof pack - 1, UNSIGNED, second(0), &error);
+    if (activated != FALLGATE_STATUS_OK) {
+        fprintf(stderr, "%s\n", fallgate_error_message(error));
+    }
+    CHECK(activated == FALLGATE_STATUS_OK);
+
+    CHECK(fallgate_engine_decide_json(engine, READ_JSON, sizeof READ_JSON - 1, second(1), &decision, NULL) == 1);
+    CHECK(strcmp(decision.posture, "normal") == 0);
+    const char enter[] = "{\"enter_posture\": {\"posture\": \"shut\"}}";
+    CHECK(fallgate_engine_operate(engine, enter, sizeof enter - 1, second(1), &text, &error) == FALLGATE_STATUS_OK);
+    CHECK(error == NULL && strcmp(fallgate_text_data(text), "{}") == 0);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_posture(engine, NULL, 0, &text) == FALLGATE_STATUS_OK);
+    CHECK(strcmp(fallgate_text_data(text), "shut") == 0);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_decide_json(engine, READ_JSON, sizeof READ_JSON - 1, second(1), &decision, NULL) == 0);
+    CHECK(decision.reason == FALLGATE_REASON_POSTURE && strcmp(decision.posture, "shut") == 0);
+    REFUSED("{\"leave_posture\": {\"posture\": \"shut\"}}", "dwelling");
+    REFUSED("{\"enter_posture\": {\"posture\": \"none\"}}", "unknown_posture");
+    REFUSED("{\"enter_posture\": {\"posture\": \"shut\", \"scope\": \"region:eu\"}}", "unknown_scope");
+    const char leave[] = "{\"leave_posture\": {\"posture\": \"shut\"}}";
+    CHECK(fallgate_engine_operate(engine, leave, sizeof leave - 1, second(11), NULL, NULL) == FALLGATE_STATUS_OK);
+
+    const char scoped[] = "{\"enter_posture\": {\"posture\": \"shut\", \"scope\": \"tenant:acme\"}}";
+    CHECK(fallgate_engine_operate(engine, scoped, sizeof scoped - 1, second(12), NULL, NULL) == FALLGATE_STATUS_OK);
+    const struct {
+        const char *scope;
+        size_t length;
+        const char *posture;
+    } places[] = {{NULL, 0, "normal"}, {"", 0, "normal"}, {TEXT("tenant:acme"), "shut"}, {TEXT("tenant:other"), "normal"}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        CHECK(fallgate_engine_posture(engine, places[i].scope, places[i].length, &text) == FALLGATE_STATUS_OK);
+        CHECK(strcmp(fallgate_text_data(text), places[i].posture) == 0);
+        fallgate_text_free(&text);
+    }
+
+    const char unscoped[] = "{\"leave_posture\": {\"posture\": \"shut\", \"scope\": \"tenant:acme\"}}";
+    CHECK(fallgate_engine_operate(engine, unscoped, sizeof unscoped - 1, second(22), NULL, NULL) == FALLGATE_STATUS_OK);
+
+    const char quarantine[] = "{\"quarantine\": {\"what\": {\"subject\": {\"type\": \"user\", \"id\": \"ann\"}},"
+                              " \"reason\": \"a stolen laptop\", \"for\": \"5s\"}}";
+    CHECK(fallgate_engine_operate(engine, quarantine, sizeof quarantine - 1, second(23), &text, NULL) == FALLGATE_STATUS_OK);
+    CHECK(strcmp(fallgate_text_data(text), "{\"quarantined\":{\"subject\":{\"id\":\"ann\",\"type\":\"user\"}}}") == 0);
+    fallgate_text_free(&text);
+    CHECK(fallgate_engine_decide_json(engine, READ_JSON, sizeof READ_JSON - 1, second(27), &decision, NULL) == 0);
+    CHECK(decision.reason == FALLGATE_REASON_QUARANTINED);
+    CHECK(fallgate_engine_decide_json(engine, READ_JSON, sizeof READ_JSON - 1, second(28), &decision, NULL) == 1);
+
+    /* What is no operation does nothing, whatever it looks like. */
+    const struct {
+        const char *text;
+        size_t length;
+    } none[] = {
+        {NULL, 0},
+        {"", 0},
+        {TEXT("{}")},
+        {TEXT("[]")},
+        {TEXT("null")},
+        {TEXT("{\"open_everything\": {}}")},
+        {TEXT("{\"enter_posture\": \"shut\"}")},
+        {TEXT("{\"enter_posture\": [\"shut\"]}")},
+        {TEXT("{\"enter_posture\": {\"posture\": 5}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"shut\", \"posture\": \"shut\"}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"shut\", \"scop\": \"tenant:acme\"}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"shut\"}} {}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"sh\0ut\"}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"\xFF\"}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"\xED\xA0\x80\"}}")},
+        {TEXT("{\"enter_posture\": {\"posture\": \"\\ud800\"}}")},
+        {TEXT("{\"quarantine\": {\"what\": \"everything\", \"for\": \"-1s\"}}")},
+        {enter, SIZE_MAX},
+    };
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        refused(engine, none[i].text, none[i].length, "malformed_operation");
+    }
+    /* Within the limit on an operation, and beyond that on a scope. */
+    static char large[1 << 20];
+    memset(large, 'x', sizeof large);
+    const char before[] = "{\"enter_posture\": {\"posture\": \"shut\", \"scope\": \"tenant:", after[] = "\"}}";
+    memcpy(large, before, sizeof before - 1);
+    memcpy(large + sizeof large - (sizeof after - 1), after, sizeof after - 1);
+    refused(engine, large, sizeof large, "scope_too_long");
+    CHECK(fallgate_engine_posture(engine, large, sizeof large, &text) == FALLGATE_STATUS_TOO_LONG && text == NULL);
+    CHECK(fallgate_engine_posture(engine, "\xFF", 1, &text) == FALLGATE_STATUS_NOT_UTF8);
+
+    CHECK(fallgate_engine_operate(NULL, enter, sizeof enter - 1, second(29), &text, &error) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(text == NULL && strcmp(fallgate_error_code(error), "null_pointer") == 0);
+    fallgate_error_free(&error);
+    CHECK(fallgate_engine_operate(engine, NULL, 5, second(29), &text, NULL) == FALLGATE_STATUS_NULL_POINTER);
+    fallgate_text **odd_text = (fallgate_text **)(void *)((char *)&text + 1);
+    CHECK(fallgate_engine_operate(engine, enter, sizeof enter - 1, second(29), odd_text, NULL) == FALLGATE_STATUS_MISALIGNED);
+    const fallgate_now *odd_now = (const fallgate_now *)(const void *)((const char *)second(29) + 1);
+    CHECK(fallgate_engine_operate(engine, enter, sizeof enter - 1, odd_now, &text, NULL) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(fallgate_engine_operate((const fallgate_engine *)(const void *)large, enter, sizeof enter - 1, second(29), &text,
+                                  NULL) != FALLGATE_STATUS_OK);
+    CHECK(fallgate_engine_posture(NULL, NULL, 0, &text) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_engine_posture(engine, NULL, 3, &text) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_engine_posture(engine, NULL, 0, NULL) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_engine_posture(engine, NULL, 0, odd_text) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(strcmp(fallgate_error_code(NULL), "internal_error") == 0);
+    CHECK(fallgate_engine_overview(NULL, second(29), &text) == FALLGATE_STATUS_NULL_POINTER && text == NULL);
+    CHECK(fallgate_engine_overview(engine, odd_now, &text) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(fallgate_engine_overview(engine, second(29), NULL) == FALLGATE_STATUS_NULL_POINTER);
+    CHECK(fallgate_engine_overview(engine, second(29), odd_text) == FALLGATE_STATUS_MISALIGNED);
+    CHECK(fallgate_engine_overview(engine, second(29), &text) == FALLGATE_STATUS_OK);
+    CHECK(strcmp(fallgate_text_data(text), "{\"flags\":[],\"guards\":[],\"overrides\":[],\"posture\":\"normal\",\"proposals\":[],\"scopes\":{}}") == 0);
+    fallgate_text_free(&text);
+    /* Nothing of all that entered anything. */
+    CHECK(fallgate_engine_posture(engine, NULL, 0, &text) == FALLGATE_STATUS_OK);
+    CHECK(strcmp(fallgate_text_data(text), "normal") == 0);
+    fallgate_text_free(&text);
+    /* With the library's own clocks. */
+    fallgate_engine *other = engine_at(NULL);
+    const char everything[] = "{\"quarantine\": {\"what\": \"everything\"}}";
+    CHECK(fallgate_engine_operate(other, everything, sizeof everything - 1, NULL, NULL, NULL) == FALLGATE_STATUS_OK);
+    CHECK(fallgate_engine_decide_json(other, READ_JSON, sizeof READ_JSON - 1, NULL, &decision, NULL) == 0);
+    CHECK(decision.reason == FALLGATE_REASON_QUARANTINED);
+    fallgate_engine_free(&other);
+    fallgate_engine_free(&engine);
+}
+
 static void authzen(void) {
     fallgate_engine *engine = engine_at(second(0));
     fallgate_text *text = NULL;
@@ -586,6 +738,7 @@ int main(int argc, char **argv) {
     bundles();
     signals();
     texts();
+    operations();
     authzen();
     handles();
     if (argc > 1 && strcmp(argv[1], "freed") == 0) {

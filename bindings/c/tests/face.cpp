@@ -58,6 +58,17 @@ int main() {
     } catch (const fallgate::Error &error) {
         good &= check(error.status == FALLGATE_STATUS_NOT_CANONICAL, "refused for their form");
     }
+    good &= check(engine.operate(R"({"quarantine": {"what": "everything"}})") == R"({"quarantined":"everything"})",
+                  "a quarantine begins");
+    good &= check(engine.decide(request).reason == FALLGATE_REASON_QUARANTINED, "what is quarantined is denied");
+    good &= check(engine.operate(R"({"lift_quarantine": "everything"})") == "{}", "a quarantine ends");
+    try {
+        engine.operate(R"({"lift_quarantine": "everything"})");
+        good = check(false, "what is not quarantined is not lifted");
+    } catch (const fallgate::Error &error) {
+        good &= check(error.status == FALLGATE_STATUS_OPERATION_REFUSED && error.code == "not_quarantined", "the code");
+    }
+    good &= check(engine.posture() == "normal" && fallgate::Engine().posture().empty(), "the posture");
     fallgate::Engine moved = std::move(engine);
     good &= check(moved.decide(request).effect == FALLGATE_EFFECT_ALLOW, "an engine moves");
     good &= check(engine.decide(request).status == FALLGATE_STATUS_NULL_POINTER, "what is left behind denies");

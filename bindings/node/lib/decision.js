@@ -19,6 +19,8 @@
  * @property {string | null} rule
  * @property {string} bundle
  * @property {number} revision
+ * @property {string} posture
+ * @property {string | null} override
  * @property {readonly Obligation[]} obligations
  * @property {readonly string[]} messages
  * @property {readonly string[]} degraded
@@ -47,6 +49,8 @@ const NEVER = Object.freeze({
   rule: null,
   bundle: '',
   revision: 0,
+  posture: '',
+  override: null,
   obligations: NONE,
   messages: NONE,
   degraded: NONE,
@@ -73,6 +77,10 @@ class Decision {
   bundle
   /** The bundle's revision. @readonly @type {number} */
   revision
+  /** The posture that the request was under; empty if there was no bundle. @readonly @type {string} */
+  posture
+  /** The override that allowed it, by the id of its proposal. @readonly @type {string | null} */
+  override
   /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
   obligations
   /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */
@@ -101,6 +109,8 @@ class Decision {
     this.rule = fields.rule
     this.bundle = fields.bundle
     this.revision = fields.revision
+    this.posture = fields.posture
+    this.override = fields.override
     this.obligations = fields.obligations
     this.messages = fields.messages
     this.degraded = fields.degraded
@@ -121,8 +131,10 @@ class Decision {
     /** @type {Record<string, unknown>} */
     const context = { id: this.id, reason: this.reason }
     if (this.rule !== null) context.rule = this.rule
+    if (this.override !== null) context.override = this.override
     context.bundle = this.bundle
     context.revision = this.revision
+    context.posture = this.posture
     context.cached = this.cached
     if (this.informationLoss) context.information_loss = true
     context.degraded = this.degraded
@@ -148,6 +160,8 @@ function fieldsOf(text) {
     rule: context.rule ?? null,
     bundle: context.bundle,
     revision: context.revision,
+    posture: context.posture,
+    override: context.override ?? null,
     obligations: deeplyFrozen(context.obligations),
     messages: deeplyFrozen(context.messages ?? NONE),
     degraded: deeplyFrozen(context.degraded),

@@ -5,7 +5,7 @@ const addon = require('../native.js')
 const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
 const { Denied, FallgateError, native } = require('./failures.js')
 const packing = require('./packing.js')
-const { Unreadable, documentText, requestText } = require('./request.js')
+const { Unreadable, documentText, operationText, requestText } = require('./request.js')
 
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
@@ -22,6 +22,15 @@ const { Unreadable, documentText, requestText } = require('./request.js')
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
 /** @typedef {import('./words.js').Answer} Answer */
+/** @typedef {import('./words.js').Operation} Operation */
+/** @typedef {import('./words.js').Quarry} Quarry */
+/** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
+/** @typedef {import('./words.js').InScope} InScope */
+/** @typedef {import('./words.js').Proof} Proof */
+/** @typedef {import('./words.js').Approved} Approved */
+/** @typedef {import('./words.js').Overview} Overview */
+/** @typedef {import('./words.js').Restored} Restored */
+/** @typedef {import('./words.js').CallOutcome} CallOutcome */
 
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 class Engine {
@@ -29,6 +38,8 @@ class Engine {
   #handle
   /** How much of a request the core would read, with all of its attributes. @type {import('./request.js').Reading} */
   #everything
+  /** How many bytes of an operation the core would read. @type {number} */
+  #operationBytes
   /** The same, with the attributes that the active policy looks at. @type {import('./request.js').Reading} */
   #reading
   /** By number: what the addon's short answers stand for. @type {Readonly<import('./decision.js').Fields>[]} */
@@ -40,13 +51,20 @@ class Engine {
    * @param {Options} [options]
    */
   constructor(options = {}) {
-    const { clockSkewMaxMs, key, limits } = options
+    const { clockSkewMaxMs, instance, key, limits, stateKey } = options
     if (key !== undefined && !(key instanceof Uint8Array && key.length === 16)) {
       throw new TypeError('`key` must be 16 bytes')
     }
-    const told = JSON.stringify({ clockSkewMaxMs, key: key && [...key], limits })
+    if (stateKey !== undefined && !(stateKey instanceof Uint8Array && stateKey.length === 32)) {
+      throw new TypeError('`stateKey` must be 32 bytes')
+    }
+    if (instance !== undefined && !(typeof instance === 'string' && instance.isWellFormed())) {
+      throw new TypeError('`instance` must be a text')
+    }
+    const told = JSON.stringify({ clockSkewMaxMs, instance, key: key && [...key], limits, stateKey: stateKey && [...stateKey] })
     this.#handle = native(() => addon.create(told))
-    const readable = JSON.parse(addon.requestLimits(this.#handle))
+    const { operation, ...readable } = JSON.parse(addon.requestLimits(this.#handle))
+    this.#operationBytes = operation
     this.#everything = { ...readable, wanted: () => null, numbers: () => null }
     this.#reading = this.#everything
   }
@@ -289,6 +307,360 @@ class Engine {
       return deeplyFrozen({ stopped, degraded: [], signals: [], rules: [], expiry: [] })
     }
     return deeplyFrozen(JSON.parse(native(() => addon.explain(this.#handle, text, monotonic, wall))))
+  }
+
+  /**
+   * Does an operation, and says what it came to. The methods that are named after operations call it.
+   *
+   * @param {Operation | string | Uint8Array} operation An object with one member, named after what is done; or its JSON.
+   * @param {Timed} [options]
+   * @returns {Readonly<Record<string, any>>} Empty where there is nothing to say but that it was done.
+   * @throws {FallgateError} where it was not done, with the code that says why: `malformed_operation` for what is none.
+   */
+  operate(operation, options) {
+    const [monotonic, wall] = clocks(options)
+    const handle = this.#handle
+    let bytes
+    try {
+      bytes = operationBytes(operation, this.#operationBytes)
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      const message = error.detail.replace('the request', 'the operation')
+      native(() => addon.refuseOperation(handle, message))
+      throw error
+    }
+    return deeplyFrozen(exactly(native(() => addon.operate(handle, bytes, monotonic, wall))))
+  }
+
+  /**
+   * The posture that is in force, everywhere or in a scope such as `tenant:acme`, as of the last call that told the engine
+   * the time; null where no bundle is active.
+   *
+   * @param {string} [scope]
+   * @returns {string | null}
+   */
+  posture(scope) {
+    if (scope !== undefined && typeof scope !== 'string') throw new TypeError('a scope is a text')
+    return addon.posture(this.#handle, scope)
+  }
+
+  /**
+   * Enters a posture. One that is entered already stays so.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} where the pack has no such posture or scope.
+   */
+  enterPosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ enter_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Leaves a posture, where all that its pack demands for that holds.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} with the code of the first demand that is not met.
+   */
+  leavePosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ leave_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Acknowledges a posture: it escalates no more until it is entered again.
+   *
+   * @param {string} posture
+   * @param {InScope} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not entered there.
+   */
+  acknowledgePosture(posture, options) {
+    const { now, ...members } = given(options)
+    this.operate({ acknowledge_posture: { ...members, posture } }, { now })
+  }
+
+  /**
+   * Denies whatever is selected, whatever the rules say, until it is lifted or over.
+   *
+   * @param {Quarry} what
+   * @param {Timed & QuarantineTerms} [options]
+   * @returns {Quarry} What is quarantined then: everything, where there was no room for one more.
+   * @throws {FallgateError}
+   */
+  quarantine(what, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ quarantine: { ...members, what } }, { now }).quarantined
+  }
+
+  /**
+   * Lifts a quarantine before its end.
+   *
+   * @param {Quarry} what
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not quarantined.
+   */
+  liftQuarantine(what, options) {
+    this.operate({ lift_quarantine: what }, options)
+  }
+
+  /**
+   * Voids what was decided for a subject: after a password that was stolen, a role that was taken away. The next request is
+   * evaluated anew.
+   *
+   * @param {{ readonly type: string, readonly id: string }} subject
+   * @param {Timed & { before?: bigint }} [options] `before`: until when, inclusive, on the monotonic clock; left out, now.
+   * @returns {void}
+   */
+  revoke(subject, options) {
+    const { now, before, ...members } = given(options)
+    if (before !== undefined && typeof before !== 'bigint') throw new TypeError('`before` must be a bigint')
+    // A span of the core, in whole milliseconds: rounded up, so that nothing is kept that should be void.
+    const until = before === undefined ? {} : { before: `${(before + 999_999n) / 1_000_000n}ms` }
+    this.operate({ revoke: { ...members, ...until, ...subject } }, { now })
+  }
+
+  /**
+   * Proposes what takes approvals. It waits until it expires.
+   *
+   * @param {{ readonly [name: string]: import('./words.js').Value }} proposal The document that was signed.
+   * @param {Timed & Proof} [options]
+   * @returns {string} The proposal's id.
+   * @throws {FallgateError}
+   */
+  propose(proposal, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ propose: { ...proved(members), proposal } }, { now }).proposed
+  }
+
+  /**
+   * Approves a proposal. With the last approval that it takes, what was proposed is done.
+   *
+   * @param {string} proposal Its id.
+   * @param {string} by Which approver it is.
+   * @param {Timed & Proof} [options]
+   * @returns {Readonly<Approved>}
+   * @throws {FallgateError}
+   */
+  approve(proposal, by, options) {
+    const { now, ...members } = given(options)
+    return this.operate({ approve: { ...proved(members), proposal, by } }, { now }).approved
+  }
+
+  /**
+   * Withdraws a proposal that waits: any approver may.
+   *
+   * @param {string} proposal Its id.
+   * @param {string} by Which approver it is.
+   * @param {Timed & Proof} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  withdraw(proposal, by, options) {
+    const { now, ...members } = given(options)
+    this.operate({ withdraw: { ...proved(members), proposal, by } }, { now })
+  }
+
+  /**
+   * Ends an override before its time.
+   *
+   * @param {string} override The id of the proposal that granted it.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where no such override is in force.
+   */
+  revokeOverride(override, options) {
+    this.operate({ revoke_override: { override } }, options)
+  }
+
+  /**
+   * Sets a flag: its posture is entered, and stays until the flag is cleared. After a time a flag that is still set is
+   * reported.
+   *
+   * @param {string} flag
+   * @param {Timed & { for?: string }} [options] `for`: after what time it is reported, as in `2h`; left out, the most that
+   *   the pack admits.
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  setFlag(flag, options) {
+    const { now, ...members } = given(options)
+    this.operate({ set_flag: { ...members, flag } }, { now })
+  }
+
+  /**
+   * Clears a flag. Its posture stays until somebody leaves it.
+   *
+   * @param {string} flag
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  clearFlag(flag, options) {
+    this.operate({ clear_flag: { flag } }, options)
+  }
+
+  /**
+   * Exports what has to outlive the engine, sealed with its `stateKey`.
+   *
+   * @param {Timed} [options]
+   * @returns {string} To be kept to the byte.
+   * @throws {FallgateError} where the engine has no key.
+   */
+  exportState(options) {
+    return this.operate({ export_state: {} }, options).state
+  }
+
+  /**
+   * Restores what was exported. What does not verify throws, and puts the strictest posture in force.
+   *
+   * @param {string | Uint8Array} state What `exportState` gave; empty where there is none.
+   * @param {Timed & { leastSequence?: bigint }} [options] `leastSequence`: the lowest that is taken, for a host that
+   *   remembers it.
+   * @returns {Readonly<Restored>}
+   * @throws {FallgateError}
+   */
+  restoreState(state, options) {
+    const { now, leastSequence, ...members } = given(options)
+    if (leastSequence !== undefined && typeof leastSequence !== 'bigint') throw new TypeError('`leastSequence` must be a bigint')
+    const least = leastSequence === undefined ? {} : { least_sequence: leastSequence }
+    // What is no text is no state either, and the core has to see it to put the strictest posture in force.
+    const text = state instanceof Uint8Array ? Buffer.from(state).toString('utf8') : typeof state === 'string' ? state.toWellFormed() : state
+    const { restored } = this.operate({ restore_state: { ...members, ...least, state: text } }, { now })
+    const { sequence, epoch, instance, elapsed_ms: elapsedMs } = restored
+    return Object.freeze({ sequence: BigInt(sequence), epoch: BigInt(epoch), instance, elapsedMs })
+  }
+
+  /**
+   * Makes this engine the active one.
+   *
+   * @param {Timed} [options]
+   * @returns {bigint} The epoch that it claims, to be published to the others.
+   * @throws {FallgateError} where it has no `instance`.
+   */
+  takeOver(options) {
+    return BigInt(this.operate({ take_over: {} }, options).epoch)
+  }
+
+  /**
+   * Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it.
+   *
+   * @param {bigint} epoch
+   * @param {string} instance
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  witnessEpoch(epoch, instance, options) {
+    if (typeof epoch !== 'bigint') throw new TypeError('an epoch is a bigint')
+    this.operate({ witness_epoch: { epoch, instance } }, options)
+  }
+
+  /**
+   * Gives up being the active one. The posture stays what it is.
+   *
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is not active.
+   */
+  resign(options) {
+    this.operate({ resign: {} }, options)
+  }
+
+  /**
+   * Asks a guard, by the name of its signal, whether a call may be made.
+   *
+   * @param {string} signal
+   * @param {Timed & { key?: string }} [options] `key`: what a limiter tells calls apart by.
+   * @returns {bigint} The permit to report.
+   * @throws {FallgateError} where the call is not to be made: its `code` says why, as `open`, `full` or `used_up`.
+   */
+  acquire(signal, options) {
+    const { now, ...members } = given(options)
+    return BigInt(this.operate({ acquire: { ...members, signal } }, { now }).permit)
+  }
+
+  /**
+   * Tells a guard what a call came to.
+   *
+   * @param {string} signal
+   * @param {bigint} permit
+   * @param {CallOutcome} outcome
+   * @param {Timed & { took?: string }} [options] `took`: how long, as in `250ms`; left out, the time since the permit.
+   * @returns {'taken' | 'ignored'} Ignored, where the permit is none of its own any more.
+   * @throws {FallgateError}
+   */
+  report(signal, permit, outcome, options) {
+    if (typeof permit !== 'bigint') throw new TypeError('a permit is a bigint')
+    const { now, ...members } = given(options)
+    return this.operate({ report: { ...members, signal, permit, outcome } }, { now }).report
+  }
+
+  /**
+   * Asks for how long to wait before a call is tried again.
+   *
+   * @param {string} signal
+   * @param {bigint} permit
+   * @param {string} outcome What the last try came to, in the host's own word, as `timeout`.
+   * @param {Timed} [options]
+   * @returns {number} Milliseconds.
+   * @throws {FallgateError} where it must not be tried again.
+   */
+  retry(signal, permit, outcome, options) {
+    if (typeof permit !== 'bigint') throw new TypeError('a permit is a bigint')
+    return this.operate({ retry: { signal, permit, outcome } }, options).retry_in_ms
+  }
+
+  /**
+   * Takes something once.
+   *
+   * @param {string} signal
+   * @param {string} key What tells it apart.
+   * @param {Date | string} madeAt When it was made.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} for a repeat, and beyond the window.
+   */
+  firstSeen(signal, key, madeAt, options) {
+    this.operate({ first_seen: { signal, key, made_at: madeAt } }, options)
+  }
+
+  /**
+   * Keeps every call away from the dependency of a breaker, until it is released.
+   *
+   * @param {string} signal
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} where it is no breaker.
+   */
+  forceOpen(signal, options) {
+    this.operate({ force_open: { signal } }, options)
+  }
+
+  /**
+   * Lets go of a breaker that was forced open: it is half-open then.
+   *
+   * @param {string} signal
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  release(signal, options) {
+    this.operate({ release: { signal } }, options)
+  }
+
+  /**
+   * How things stand, for people who have to act. What is due is done first.
+   *
+   * @param {Timed} [options]
+   * @returns {Readonly<Overview>}
+   */
+  overview(options) {
+    const [monotonic, wall] = clocks(options)
+    return deeplyFrozen(JSON.parse(native(() => addon.overview(this.#handle, monotonic, wall))))
   }
 
   /**
@@ -541,6 +913,64 @@ function clocks(options) {
     typeof wallNs === 'bigint' && wallNs >= -(2n ** 63n) && wallNs < 2n ** 63n
   if (!whole) throw new TypeError('`now` must be `{ monotonicNs, wallNs }`, two bigints of nanoseconds within 64 bits')
   return [monotonicNs, wallNs]
+}
+
+/**
+ * The options of an operation that were given; those that are undefined are left out.
+ *
+ * @param {any} options
+ * @returns {any}
+ */
+function given(options) {
+  return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * JSON whose integers beyond 2 ** 53 - 1 are bigints: a number would lose their last digits.
+ *
+ * @param {string} text
+ * @returns {any}
+ */
+function exactly(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (found) => (found.startsWith('"') ? found : `{"$integer":"${found}"}`))
+  return JSON.parse(marked, (_, value) => {
+    const digits = value?.$integer
+    if (typeof digits !== 'string' || Object.keys(value).length > 1) return value
+    const whole = BigInt(digits)
+    return BigInt.asIntN(54, whole) === whole ? Number(whole) : whole
+  })
+}
+
+/**
+ * The members of a proof, with the bytes of a signature as text.
+ *
+ * @param {any} members
+ * @returns {any}
+ */
+function proved(members) {
+  const { signature } = members
+  return signature instanceof Uint8Array ? { ...members, signature: Buffer.from(signature).toString('hex') } : members
+}
+
+/**
+ * The bytes of an operation.
+ *
+ * @param {unknown} operation
+ * @param {number} bytes How many the core would read.
+ * @returns {Uint8Array}
+ * @throws {Unreadable} for what has no single meaning.
+ */
+function operationBytes(operation, bytes) {
+  if (operation instanceof Uint8Array) return own(operation)
+  if (typeof operation === 'string') {
+    if (!operation.isWellFormed()) throw new Unreadable('holds half of a character')
+    return Buffer.from(operation)
+  }
+  if (typeof operation !== 'object' || operation === null) {
+    throw new TypeError('an operation is an object with one member, named after what is done, or its JSON')
+  }
+  return Buffer.from(operationText(operation, { ...DOCUMENT, bytes }))
 }
 
 /** @type {[undefined, undefined]} */

@@ -180,6 +180,22 @@ function documentText(document, limits) {
 }
 
 /**
+ * The text of an operation; the message of an error says what no operation can hold.
+ *
+ * @param {object} operation
+ * @param {{ bytes: number, depth: number }} limits
+ * @returns {string}
+ * @throws {Unreadable} with a `detail`.
+ */
+function operationText(operation, limits) {
+  try {
+    return valueText(operation, 1, new Walk(limits))
+  } catch (error) {
+    throw error instanceof TooLong ? new Unreadable(`is longer than ${limits.bytes} signs`) : unreadable(error)
+  }
+}
+
+/**
  * @param {unknown} value
  * @param {number} depth Of the value, if it is an object.
  * @param {Walk} walk
@@ -363,4 +379,5 @@ function spent(walk, text, length = text.length) {
 
 exports.Unreadable = Unreadable
 exports.documentText = documentText
+exports.operationText = operationText
 exports.requestText = requestText

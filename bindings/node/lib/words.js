@@ -52,11 +52,13 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'slotsMax' | 'conditionBytesMax'
- *   | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
+ *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
+ *   | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
- *   | 'drillStepsMax' | 'batchMax', number>>} Limits
+ *   | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>} Limits
  */
 
 /**
@@ -65,6 +67,8 @@
  * @typedef {object} Options
  * @property {number} [clockSkewMaxMs] How far the two clocks may part before the signal `clock` fails.
  * @property {Uint8Array} [key] 16 secret bytes that key the hashes of the cache and the identifiers of decisions.
+ * @property {Uint8Array} [stateKey] 32 secret bytes that seal exported state, shared by the engines that restore each other's.
+ * @property {string} [instance] The name that other engines know this one by; no two have the same.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 
@@ -78,11 +82,91 @@
  * @property {Readonly<Now>} at When.
  * @property {string} [bundle] Of an activation: the bundle's name.
  * @property {number} [revision] Of an activation: the bundle's revision.
- * @property {string} [cause] Of a refused bundle: why.
+ * @property {string} [cause] Of a refused bundle, of a posture that was entered, or was not left: why.
  * @property {string} [signal] Of a signal: its name.
  * @property {Status} [from] Of a signal that changed: what it was.
  * @property {Status} [to] Of a signal that changed: what it is.
  * @property {Observed} [outcome] Of an observation that was not taken: why.
+ * @property {string} [posture] Of a posture: its name.
+ * @property {string} [scope] Of a posture: where, unless it is everywhere.
+ * @property {string} [selector] Of a quarantine or a revocation: what it selects.
+ * @property {string} [reason] Of a quarantine: why.
+ */
+
+/**
+ * What is done to an engine: an object with one member, named after what is done, as in
+ * `{ enter_posture: { posture: 'read-only' } }`.
+ *
+ * @typedef {{ readonly [name: string]: Value }} Operation
+ */
+
+/**
+ * A type of subjects or resources, and which one of it; without an `id`, every one.
+ *
+ * @typedef {{ readonly type: string, readonly id?: string }} Named
+ */
+
+/**
+ * What is quarantined.
+ *
+ * @typedef {{ readonly subject: Named } | { readonly resource: Named } | { readonly scope: string } | { readonly when: string } | 'everything'} Quarry
+ *   `when` is a CEL condition.
+ */
+
+/**
+ * Where a posture is meant; left out, everywhere.
+ *
+ * @typedef {Timed & { scope?: string }} InScope `scope`: as in `tenant:acme`.
+ */
+
+/**
+ * What shows who proposes, approves or withdraws: one of the two. What is signed is DSSE's encoding of the canonical proposal
+ * (RFC 8785) with the payload type `application/vnd.fallgate.proposal+json`; or `approval`, `withdrawal` in its place.
+ *
+ * @typedef {object} Proof
+ * @property {string | Uint8Array} [signature] An Ed25519 signature: its 64 bytes, or their base64 or hexadecimal.
+ * @property {string} [code] A one-time code.
+ */
+
+/**
+ * How far a proposal is.
+ *
+ * @typedef {object} Approved
+ * @property {number} approvals How many approvals there are.
+ * @property {number} need How many it takes.
+ * @property {string | null} waits_for What it still waits for, by its code; null once it was carried out.
+ */
+
+/**
+ * What was restored.
+ *
+ * @typedef {object} Restored
+ * @property {bigint} sequence The sequence of the state.
+ * @property {bigint} epoch Its epoch.
+ * @property {string} instance The engine that wrote it.
+ * @property {number | null} elapsedMs How many milliseconds have passed since at the most; null where the clocks cannot tell.
+ */
+
+/** @typedef {'success' | 'failure' | 'ignored'} CallOutcome */
+
+/**
+ * How things stand, for people who have to act.
+ *
+ * @typedef {object} Overview
+ * @property {string | null} posture That of the whole system; null where no bundle is active.
+ * @property {{ readonly [scope: string]: string }} scopes The scopes that have a posture of their own, and which.
+ * @property {readonly Readonly<Record<string, any>>[]} proposals Those that wait: `proposal` (the id), `operation`, `by`, `reason`, `approvals`, `need`, `from`, `expires_in_ms`.
+ * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
+ * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
+ */
+
+/**
+ * How a quarantine is begun.
+ *
+ * @typedef {object} QuarantineTerms
+ * @property {string} [reason] Why, for the event.
+ * @property {string} [for] For how long, as in `5m`; left out, until it is lifted.
+ * @property {boolean} [absolute] Whether no override may ever get past it.
  */
 
 /**

@@ -21,6 +21,7 @@ struct Key {
     rule: Option<Name>,
     bundle: Name,
     revision: u64,
+    posture: Name,
     cached: bool,
     information_loss: bool,
 }
@@ -49,7 +50,8 @@ impl Labels {
         let particular = decision.detail().is_some()
             || !decision.degraded().is_empty()
             || !decision.obligations().is_empty()
-            || !decision.messages().is_empty();
+            || !decision.messages().is_empty()
+            || decision.override_id().is_some();
         let number = if particular { None } else { self.number(decision) };
         let Some([high, low]) = number.and_then(digits) else {
             return decision.to_json().to_string();
@@ -73,6 +75,7 @@ impl Labels {
             },
             bundle: fallgate::name::name(decision.bundle())?,
             revision: decision.revision(),
+            posture: fallgate::name::name(decision.posture())?,
             cached: decision.cached(),
             information_loss: decision.information_loss(),
         };

@@ -1,7 +1,9 @@
 //! How an engine is set up. What the caller leaves out is the core's default: this face has none of its own.
 
 use fallgate::Config;
-use fallgate::limits::Limits;
+use fallgate::limits::{Limits, NAME_BYTES_MAX};
+use fallgate::name::name;
+use fallgate::state::document::StateKey;
 use fallgate::time::Ttl;
 use serde::Deserialize;
 
@@ -13,6 +15,8 @@ use crate::failure::{Result, misuse};
 struct Options {
     clock_skew_max_ms: Option<u64>,
     key: Option<[u8; 16]>,
+    state_key: Option<[u8; 32]>,
+    instance: Option<String>,
     #[serde(default)]
     limits: LimitOptions,
 }
@@ -35,10 +39,11 @@ macro_rules! limits {
 }
 
 limits! {
-    bundle_bytes_max, rules_max, actions_max, signals_max, slots_max, condition_bytes_max, condition_nodes_max,
-    condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max, rego_rule_depth_max,
+    bundle_bytes_max, rules_max, actions_max, signals_max, postures_max, scopes_max, scope_instances_max,
+    quarantines_max, approvers_max, flags_max, proposals_max, overrides_max, state_bytes_max, slots_max, condition_bytes_max, condition_nodes_max, condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max, rego_rule_depth_max,
     rego_steps_max, request_bytes_max, request_depth_max, request_values_max, id_bytes_max, steps_max, arena_bytes_max,
     cache_entries_max, cache_bytes_max, cache_key_bytes_max, events_max, drill_steps_max, batch_max,
+    batch_bytes_max, batch_values_max, candidates_max, search_page_max,
 }
 
 /// The configuration that the options, as JSON, ask for.
@@ -51,6 +56,13 @@ pub(crate) fn configuration(options: &str) -> Result<Config> {
     }
     if let Some(key) = options.key {
         config.key = key;
+    }
+    if let Some(key) = options.state_key {
+        config.state_key = Some(StateKey::new(key).ok_or_else(|| misuse("`stateKey` must not be all zeros"))?);
+    }
+    if let Some(text) = &options.instance {
+        let message = format!("`instance` must be a name of at most {NAME_BYTES_MAX} bytes");
+        config.instance = name(text).ok_or_else(|| misuse(&message))?;
     }
     config.limits = options.limits.over(config.limits)?;
     Ok(config)

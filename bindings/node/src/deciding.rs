@@ -120,11 +120,13 @@ pub fn name_number(handle: &External<Handle>, name: String) -> Option<u32> {
     handle.names.borrow_mut().number(&name)
 }
 
-/// How much of a request may be read, as JSON: beyond it the core refuses whatever the rest holds.
+/// How much of a request may be read, and how many bytes of an operation, as JSON: beyond it the core refuses whatever the
+/// rest holds.
 #[napi(catch_unwind)]
 pub fn request_limits(handle: &External<Handle>) -> String {
     let limits = handle.limits();
-    json!({ "bytes": limits.request_bytes_max, "depth": limits.request_depth_max }).to_string()
+    let operation = limits.operation_bytes_max();
+    json!({ "bytes": limits.request_bytes_max, "depth": limits.request_depth_max, "operation": operation }).to_string()
 }
 
 /// Explains what would be decided, as JSON.

@@ -21,6 +21,7 @@ pub mod failure;
 pub mod floors;
 pub mod happening;
 pub mod instant;
+pub mod operation;
 pub mod packed;
 pub mod rehearsal;
 pub mod source;

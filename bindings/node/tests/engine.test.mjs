@@ -74,6 +74,7 @@ test('a decision is frozen data, and its JSON is the core\'s', () => {
       rule: 'staff-open',
       bundle: 'door',
       revision: 3,
+      posture: 'normal',
       cached: false,
       degraded: [],
       expires_in_ms: 30_000,

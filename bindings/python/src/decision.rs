@@ -120,6 +120,24 @@ impl PyDecision {
         }
     }
 
+    /// The posture that the request was under; empty if there was no bundle.
+    #[getter]
+    fn posture(&self) -> &str {
+        match &self.0 {
+            Origin::Made(decision) => decision.posture(),
+            Origin::Restored(restored) => restored.text("posture").unwrap_or_default(),
+        }
+    }
+
+    /// The override that allowed it, by the id of its proposal.
+    #[getter]
+    fn r#override(&self) -> Option<&str> {
+        match &self.0 {
+            Origin::Made(decision) => decision.override_id(),
+            Origin::Restored(restored) => restored.text("override"),
+        }
+    }
+
     /// What the host has to do along with it.
     #[getter]
     fn obligations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

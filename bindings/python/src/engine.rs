@@ -10,8 +10,10 @@ use bumpalo::Bump;
 use fallgate::drill::parse_status;
 use fallgate::engine::Explanation;
 use fallgate::error::quoted;
-use fallgate::limits::Limits;
+use fallgate::limits::{Limits, NAME_BYTES_MAX};
+use fallgate::name::name;
 use fallgate::request::RequestView;
+use fallgate::state::document::StateKey;
 use fallgate::state::signals::Observation;
 use fallgate::time::{Monotonic, Now, Ttl};
 use fallgate::{Config, Decision, Engine};
@@ -24,10 +26,11 @@ use crate::batch;
 use crate::clock::{At, PyNow, when};
 use crate::decision::PyDecision;
 use crate::drill::PyDrillReport;
-use crate::error::{PyDiagnostic, not_activated};
+use crate::error::{PyDiagnostic, not_activated, not_done};
 use crate::event::PyEvent;
 use crate::fork::detached;
 use crate::json::to_python;
+use crate::operation;
 use crate::request::{Parts, standing};
 use crate::source;
 use crate::value::{Bounds, Fault, Reader};
@@ -46,14 +49,28 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, key=None, clock_skew_max=None))]
-    fn new(key: Option<&Bound<'_, PyBytes>>, clock_skew_max: Option<std::time::Duration>) -> PyResult<Self> {
+    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None))]
+    fn new(
+        key: Option<&Bound<'_, PyBytes>>,
+        clock_skew_max: Option<std::time::Duration>,
+        state_key: Option<&Bound<'_, PyBytes>>,
+        instance: Option<&str>,
+    ) -> PyResult<Self> {
         let mut config = Config::default();
         if let Some(key) = key {
             config.key = key.as_bytes().try_into().map_err(|_| PyValueError::new_err("`key` must have 16 bytes"))?;
         }
         if let Some(skew) = clock_skew_max {
             config.clock_skew_max = Ttl::from_nanos(u64::try_from(skew.as_nanos()).unwrap_or(u64::MAX));
+        }
+        if let Some(key) = state_key {
+            let key = key.as_bytes().try_into().ok().and_then(StateKey::new);
+            let message = "`state_key` must have 32 bytes, and not all of them zero";
+            config.state_key = Some(key.ok_or_else(|| PyValueError::new_err(message))?);
+        }
+        if let Some(text) = instance {
+            let message = format!("`instance` must be a name of at most {NAME_BYTES_MAX} bytes");
+            config.instance = name(text).ok_or_else(|| PyValueError::new_err(message))?;
         }
         let limits = config.limits.clone();
         Ok(Self { engine: Engine::new(config), limits, wants: ArcSwap::default() })
@@ -157,6 +174,29 @@ impl PyEngine {
         };
         let value = serde_json::to_value(explanation).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(to_python(py, &value)?.cast_into()?)
+    }
+
+    #[pyo3(signature = (operation, *, now=None))]
+    fn operate<'py>(&self, operation: &Bound<'py, PyAny>, now: Option<At>) -> PyResult<Bound<'py, PyDict>> {
+        let py = operation.py();
+        let done = match operation::bytes_of(operation, &self.limits)? {
+            Ok(bytes) => self.engine.operate_json(&bytes, when(now)),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(outcome) => Ok(to_python(py, &outcome.to_json())?.cast_into()?),
+            Err(error) => Err(not_done(py, &error)),
+        }
+    }
+
+    #[pyo3(signature = (scope=None))]
+    fn posture(&self, scope: Option<&str>) -> Option<String> {
+        self.engine.posture(scope).map(|posture| posture.as_str().to_owned())
+    }
+
+    #[pyo3(signature = (*, now=None))]
+    fn overview<'py>(&self, py: Python<'py>, now: Option<At>) -> PyResult<Bound<'py, PyDict>> {
+        Ok(to_python(py, &self.engine.overview(when(now)))?.cast_into()?)
     }
 
     #[pyo3(signature = (*, now=None))]

@@ -2,6 +2,7 @@
 //! they can be documented, derived from and pickled as any other.
 
 use fallgate::engine::ActivateError;
+use fallgate::operation::OperationError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
@@ -87,5 +88,12 @@ pub(crate) fn mistaken(py: Python<'_>, document: Document, diagnostics: Vec<PyDi
 pub(crate) fn not_activated(py: Python<'_>, error: ActivateError) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let class = CLASS.import(py, "fallgate.errors", "ActivateError");
+    class.and_then(|class| class.call1((error.code(), error.to_string()))).map_or_else(|error| error, PyErr::from_value)
+}
+
+/// The exception for an operation that was not done.
+pub(crate) fn not_done(py: Python<'_>, error: &OperationError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.import(py, "fallgate.errors", "OperationError");
     class.and_then(|class| class.call1((error.code(), error.to_string()))).map_or_else(|error| error, PyErr::from_value)
 }

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod fork;
 mod json;
+mod operation;
 mod request;
 mod source;
 mod special;

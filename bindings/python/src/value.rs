@@ -35,6 +35,11 @@ impl Bounds {
         Self { depth: limits.request_depth_max, values: limits.request_values_max, bytes: limits.request_bytes_max }
     }
 
+    /// What an operation may hold.
+    pub(crate) const fn of_operation(limits: &Limits) -> Self {
+        Self { bytes: limits.operation_bytes_max(), ..Self::of_request(limits) }
+    }
+
     /// What the document of a pack or a drill may hold.
     pub(crate) const fn of_document(limits: &Limits) -> Self {
         const DEPTH: usize = 128;

@@ -51,6 +51,7 @@ def test_a_decision_is_an_authzen_response(engine: fallgate.Engine) -> None:
             "rule": "buyers-read",
             "bundle": "shop",
             "revision": 4,
+            "posture": "normal",
             "cached": False,
             "degraded": [],
             "expires_in_ms": 30_000,

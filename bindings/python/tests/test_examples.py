@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), flags=re.M | re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     monkeypatch.chdir(ROOT)
     program = "\n".join(blocks)
     exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
@@ -27,6 +27,7 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert printed[2] == "mia opens crm"
     assert printed[3] == "200 ('invalid_request',)"
     assert "signal_changed" in printed[4]
+    assert printed[5:] == ["emergency", "not_stable"]
 
 
 def test_the_readme_names_what_there_is() -> None:
@@ -34,7 +35,7 @@ def test_the_readme_names_what_there_is() -> None:
 
     text = (HERE / "README.md").read_text()
     for name in fallgate.__all__:
-        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport"}
+        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport", "Named", "Quarry", "Approved", "Restored"}
     for module in re.findall(r"`fallgate\.integrations\.(\w+)`", text):
         assert (Path(fallgate.__file__).parent / "integrations" / f"{module}.py").is_file(), module
 

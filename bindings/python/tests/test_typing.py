@@ -50,7 +50,10 @@ def test_the_types_tell_mistakes(tmp_path: Path) -> None:
         "engine = fallgate.Engine.open(5)\n"
         'engine.observe("idp", "fine")\n'
         'allowed: int = engine.decide(subject={}, action="a", resource={}).reason\n'
+        'engine.enter_posture("shut", scop="tenant:acme")\n'
+        'engine.quarantine({"user": "ann"})\n'
+        'quarry: fallgate.Quarry = engine.quarantine({"subject": {"type": "user"}}, for_="5m")\n'
     )
     done = run("-m", "mypy", "--strict", program, "--no-incremental")
     assert done.returncode == 1
-    assert [line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line] == ["2", "3", "4"], done.stdout
+    assert [line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line] == ["2", "3", "4", "5", "6"], done.stdout

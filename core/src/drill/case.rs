@@ -1,16 +1,20 @@
 //! A case of a pack: one request, under given signals, and the decision that must come out.
 
 use super::expect::{decision_failures, signal_failures};
+use super::operations::{self, GuardedCall};
 use super::parse_status;
 use super::timeline::Stage;
+use crate::condition::Status;
 use crate::decision::Decision;
 use crate::engine::Explanation;
 use crate::limits::Limits;
-use crate::operation::{Operation, PostureAt};
+use crate::operation::{BreakerAt, Operation, PostureAt};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
+use crate::policy::guard::GuardSpec;
 use crate::policy::signal::Source;
 use crate::request::Request;
+use crate::resilience::breaker::CallOutcome;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -67,6 +71,10 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
             failures.push(format!("signal {name}: `{status}` is not ok, degraded or failed"));
             continue;
         };
+        if let Some(spec) = guard(bundle, name) {
+            bring(stage, name, spec, status, now, &mut failures);
+            continue;
+        }
         for member in members(bundle, name) {
             let outcome = stage.observe(&Observation::new(member, status), now);
             if outcome != Observed::Taken {
@@ -75,6 +83,37 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
         }
     }
     (now, failures)
+}
+
+/// The guard that is a signal, if it is one.
+fn guard<'b>(bundle: &'b Bundle, name: &str) -> Option<&'b GuardSpec> {
+    let policy = bundle.policy();
+    let spec = policy.signals.get(usize::from(policy.signal(name)?))?;
+    if let Source::Guard { spec, .. } = &spec.source { Some(spec) } else { None }
+}
+
+/// Brings a guard to where its signal has that status, by calls and by what an operator can do.
+fn bring(stage: &mut Stage, name: &str, spec: &GuardSpec, status: Status, now: Now, failures: &mut Vec<String>) {
+    let signal = name.to_owned();
+    let key = matches!(spec, GuardSpec::Limiter(_) | GuardSpec::ReplayGuard(_)).then(|| "case".to_owned());
+    let well = GuardedCall { signal: signal.clone(), key, outcome: CallOutcome::Success, took: None };
+    let force = || Operation::ForceOpen(BreakerAt { signal: signal.clone() });
+    let release = || Operation::Release(BreakerAt { signal: signal.clone() });
+    let done = match (status, spec) {
+        (Status::Ok, _) => operations::call(stage, &well, now),
+        (Status::Degraded, GuardSpec::Breaker(_)) => operations::call(stage, &well, now)
+            .and_then(|()| stage.operate(&force(), now).map(|_| ()))
+            .and_then(|()| stage.operate(&release(), now).map(|_| ())),
+        (Status::Failed, GuardSpec::Breaker(_)) => stage.operate(&force(), now).map(|_| ()),
+        (Status::Unknown, _) => Ok(()),
+        (_, spec) => {
+            failures.push(format!("signal {name}: a {} is brought to ok alone in a case", spec.kind()));
+            Ok(())
+        }
+    };
+    if let Err(error) = done {
+        failures.push(format!("signal {name}: {error}"));
+    }
 }
 
 fn enter(posture: &str) -> Operation {

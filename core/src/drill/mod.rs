@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod case;
 pub mod expect;
 mod operations;
+mod restart;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,8 @@ use crate::state::signals::Observation;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
-pub use operations::PostureCall;
+pub use operations::{GuardedCall, PostureCall};
+pub use restart::{Fate, Restart};
 use timeline::Stage;
 
 /// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
@@ -73,6 +75,9 @@ pub struct Step {
     /// Takes the clocks as they stand for right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anchor_clocks: bool,
+    /// Ends the engine and starts another one from its exported state, before anything is observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
     /// What is observed: by signal, `ok`, `degraded`, `failed` or `unknown`, or with the time of the observation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observe: BTreeMap<String, ObservedStatus>,
@@ -112,6 +117,15 @@ pub struct Step {
     /// A flag that an operator clears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_flag: Option<String>,
+    /// A breaker that an operator forces open, by its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_open: Option<String>,
+    /// A breaker that an operator lets go of, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// A call through a guard, and what it comes to where the guard lets it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<GuardedCall>,
     /// Anything else that is done to the engine, in the form that every language shares: `{ enter_posture: … }`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operate: Vec<Operation>,
@@ -237,6 +251,7 @@ impl Drill {
                 "",
                 "steps/*",
                 "steps/*/expect",
+                "steps/*/restart",
                 "steps/*/observe/*",
                 "steps/*/enter",
                 "steps/*/leave",
@@ -249,6 +264,7 @@ impl Drill {
                 "steps/*/approve",
                 "steps/*/withdraw",
                 "steps/*/set_flag",
+                "steps/*/call",
                 "steps/*/operate/*",
                 "steps/*/operate/*/*",
             ],
@@ -319,7 +335,7 @@ impl Drill {
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
-        let mut play = Play { stage, desk, wall_ahead: start.as_nanos() };
+        let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos() };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
         let now = play.now(Ttl::ZERO);
@@ -355,6 +371,7 @@ impl ObservedStatus {
 /// A drill under way: its engine, and how far the wall clock is ahead of the monotonic one.
 struct Play<'s> {
     stage: &'s mut Stage,
+    bundle: &'s Bundle,
     desk: Desk,
     wall_ahead: i64,
 }
@@ -379,6 +396,10 @@ impl Play<'_> {
             self.stage.anchor_clocks(now);
             told.push("clocks anchored".to_owned());
         }
+        let mut kept = step.restart.as_ref().and_then(|restart| {
+            told.push("restart".to_owned());
+            restart::restart(self.stage, self.bundle, restart, now)
+        });
         for (name, report) in &step.observe {
             let mut observation = Observation::new(name, parse_status(report.status()).unwrap_or_default());
             if let ObservedStatus::At { observed_at, .. } = report {
@@ -387,7 +408,7 @@ impl Play<'_> {
             self.stage.observe(&observation, now);
             told.push(format!("{name} {}", report.status()));
         }
-        let kept = self.operate(step, now, &mut told);
+        kept = self.operate(step, now, &mut told).or(kept);
         let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
         let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
@@ -435,6 +456,10 @@ impl Play<'_> {
             let done = self.stage.operate(&operation, now);
             kept = done.map_or_else(|error| Some(error.code()), |outcome| outcome.waits_for()).or(kept);
             told.push(operations::told(&operation));
+        }
+        if let Some(call) = &step.call {
+            kept = operations::call(self.stage, call, now).err().map(|error| error.code()).or(kept);
+            told.push(format!("call {}", call.signal));
         }
         kept
     }

@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Step;
-use crate::operation::{Approve, Operation, PostureAt, Propose};
+use super::timeline::Stage;
+use crate::error::quoted;
+use crate::operation::{Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report};
+use crate::resilience::breaker::CallOutcome;
 use crate::state::quarantine::Selector;
+use crate::time::{Now, Ttl};
 
 /// What an operator does with a posture in a drill.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,6 +31,34 @@ impl PostureCall {
     }
 }
 
+/// A call that a guard lets through or not, and what it came to: short for `acquire` and `report`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GuardedCall {
+    /// The signal that is the guard.
+    pub signal: String,
+    /// The key that the guard tells the call apart by, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What the call came to, where the guard has let it through.
+    pub outcome: CallOutcome,
+    /// How long it took. Left out: no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Ttl>,
+}
+
+/// Makes a call through a guard, and reports it.
+pub(super) fn call(stage: &mut Stage, call: &GuardedCall, now: Now) -> Result<(), OperationError> {
+    let GuardedCall { signal, key, outcome, took } = call.clone();
+    let acquire = Operation::Acquire(Acquire { signal: signal.clone(), key });
+    if let Outcome::Permitted(permit) = stage.operate(&acquire, now)? {
+        let took = Some(took.unwrap_or_default());
+        stage.operate(&Operation::Report(Report { signal, permit: permit.number(), outcome, took }), now)?;
+    }
+    Ok(())
+}
+
 /// What a step does to the engine, in order.
 pub(super) fn of_step(step: &Step) -> Vec<Operation> {
     let short = [
@@ -36,6 +68,8 @@ pub(super) fn of_step(step: &Step) -> Vec<Operation> {
         step.enter.as_ref().map(|call| Operation::EnterPosture(call.at())),
         step.leave.as_ref().map(|call| Operation::LeavePosture(call.at())),
         step.acknowledge.as_ref().map(|call| Operation::AcknowledgePosture(call.at())),
+        step.force_open.clone().map(|signal| Operation::ForceOpen(BreakerAt { signal })),
+        step.release.clone().map(|signal| Operation::Release(BreakerAt { signal })),
     ];
     short.into_iter().flatten().chain(step.operate.iter().cloned()).collect()
 }
@@ -57,6 +91,19 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::AcknowledgePosture(at) => posture("acknowledge", at),
         Operation::Quarantine(quarantine) => format!("quarantine {}", quarantine.what.selector()),
         Operation::LiftQuarantine(what) => format!("lift {}", what.selector()),
+        Operation::Acquire(Acquire { signal, key }) => {
+            format!("acquire {signal}{}", key.as_ref().map(|key| format!(" {}", quoted(key))).unwrap_or_default())
+        }
+        Operation::Report(report) => format!("report {} {}", report.signal, report.permit),
+        Operation::Retry(retry) => format!("retry {} {} {}", retry.signal, retry.permit, quoted(&retry.outcome)),
+        Operation::FirstSeen(seen) => format!("first seen {} {}", seen.signal, quoted(&seen.key)),
+        Operation::ForceOpen(at) => format!("force open {}", at.signal),
+        Operation::Release(at) => format!("release {}", at.signal),
+        Operation::ExportState(_) => "export state".to_owned(),
+        Operation::RestoreState(_) => "restore state".to_owned(),
+        Operation::TakeOver(_) => "take over".to_owned(),
+        Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
+        Operation::Resign(_) => "resign".to_owned(),
         Operation::Revoke(revoke) => format!("revoke {}", Selector::Subject(&revoke.type_name, &revoke.id)),
         Operation::Propose(Propose { proposal, .. }) => {
             let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or("?");

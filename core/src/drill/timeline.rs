@@ -9,11 +9,18 @@ use super::case;
 use super::{Drill, request_bytes};
 use crate::decision::Decision;
 use crate::engine::{ActivateError, Config, Engine};
+use crate::name;
 use crate::operation::{Operation, OperationError, Outcome};
-use crate::policy::bundle::Bundle;
+use crate::policy::bundle::{Bundle, hexadecimal};
 use crate::policy::format::Case;
+use crate::state::document::StateKey;
 use crate::state::signals::{Observation, Observed};
 use crate::time::Now;
+
+/// The key that seals what engines in drills export: everybody knows it, so that every language gets the same bytes.
+const STATE_KEY: [u8; 32] = [0x5a; 32];
+/// The name of the engine that a drill begins with.
+const INSTANCE: &str = "a";
 
 /// The calls of one drill or case, in order, on an engine of its own.
 #[derive(Clone, Debug)]
@@ -52,25 +59,36 @@ impl Timeline {
         self.calls.is_empty()
     }
 
-    /// The timeline as JSON: `name`, and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as
-    /// decimal text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`,
-    /// `operate` and `decide`. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
+    /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, and `instance`; all
+    /// else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
+    /// text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`, `operate`,
+    /// `decide` and `restart`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
+    /// way but for the `instance` that stands there. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
     /// `because` of what it was not done; the other of the two is null. What is decided has the `decision` that comes out.
     #[must_use]
     pub fn into_json(self) -> Value {
-        json!({ "name": self.name, "operations": self.calls })
+        let config = json!({ "state_key": hexadecimal(&STATE_KEY), "instance": INSTANCE });
+        json!({ "name": self.name, "config": config, "operations": self.calls })
     }
+}
+
+/// An engine as drills set it up.
+fn engine(instance: &str) -> Engine {
+    let state_key = StateKey::new(STATE_KEY);
+    Engine::new(Config { state_key, instance: name::name(instance).unwrap_or_default(), ..Config::default() })
 }
 
 /// A fresh engine, and the tape of what is called on it, if one is wanted.
 pub(super) struct Stage {
     engine: Engine,
     tape: Option<Vec<Value>>,
+    /// The state that the last restart exported.
+    pub(super) exported: Option<String>,
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
-        Self { engine: Engine::new(Config::default()), tape: None }
+        Self { engine: engine(INSTANCE), tape: None, exported: None }
     }
 
     fn taped() -> Self {
@@ -79,6 +97,13 @@ impl Stage {
 
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Ends the engine, and begins with another one.
+    pub(super) fn restart(&mut self, instance: Option<&str>, now: Now) {
+        let instance = instance.unwrap_or(self.engine.config().instance.as_str()).to_owned();
+        self.record(now, "restart", || json!({ "instance": instance }));
+        self.engine = engine(&instance);
     }
 
     pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {

@@ -85,6 +85,10 @@ impl Engine {
         // What was due before comes before what people do.
         let (mut told, now) = self.follow(now);
         let done = told.trusted_policy().and_then(|policy| act(&mut told, &policy, now));
+        // What is taken, and a wrong code, are exported.
+        if matches!(done, Ok(_) | Err(ApprovalError::BadCode | ApprovalError::UsedCode)) {
+            told.other_changes = told.other_changes.saturating_add(1);
+        }
         if let Err(error) = &done
             && let Some(untold) = told.approvals.tells_refusal(now.monotonic)
         {
@@ -280,11 +284,12 @@ impl Told {
             return Err(PostureError::NotEntered);
         }
         let scope: Option<Box<str>> = leave.scope.as_deref().map(Into::into);
-        let checks_ok = self.checks_ok(policy, number, now);
+        let checks_ok = self.checks_ok(policy, scope.as_deref(), number, now);
         let left = self.postures.leave(&policy.postures, scope.clone(), number, checks_ok, at, &mut Vec::new());
         if let Err(kept) = left {
             return Ok(Some(kept));
         }
+        self.left(policy, scope.as_deref(), number);
         let posture = policy.postures.spec(number).map(|spec| spec.name).unwrap_or_default();
         let approved = Some(Box::new(approved_by(pending)));
         self.happened.push((at, EventKind::PostureLeft { posture, scope, approved }));

@@ -37,6 +37,10 @@ pub struct Explanation {
     pub posture: Option<String>,
     /// Whether that posture permits the request.
     pub posture_permits: bool,
+    /// The overrides in force that cover the request, which no `absolute` rule or quarantine is held against here: the ids
+    /// of their proposals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// The required signals that are not ok, with their status.
     pub degraded: Vec<(String, &'static str)>,
     /// The signals that the action requires or its rules read, with their status.
@@ -107,7 +111,10 @@ fn trace(
     let required = action.requires.iter().filter_map(named).filter(|(_, status)| *status != Status::Ok);
     explanation.degraded = required.map(|(name, status)| (name, status.name())).collect();
 
-    if snapshot.quarantine.holds(&request, &policy.postures, &slots) {
+    let covers = snapshot.overrides.iter().filter(|grant| snapshot.clock_ok && grant.covers(&request, now));
+    explanation.overrides = covers.map(|grant| grant.id.to_string()).collect();
+
+    if snapshot.quarantines(&request, &slots, limits, now) {
         return Err(crate::reason::Reason::Quarantined.code().to_owned());
     }
     let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);

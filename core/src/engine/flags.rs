@@ -94,6 +94,7 @@ impl Told {
     /// Sets a flag: its posture is entered with the next snapshot.
     pub(super) fn set_flag(&mut self, spec: &FlagSpec, age: Ttl, approved: Option<ProposalId>, at: Monotonic) {
         self.flags.set(spec.name, at, age);
+        self.other_changes = self.other_changes.saturating_add(1);
         self.hold_flagged();
         self.happened.push((at, EventKind::FlagSet { flag: spec.name, owner: spec.owner.clone(), approved }));
     }
@@ -106,6 +107,7 @@ impl Told {
         at: Monotonic,
     ) -> Result<(), FlagError> {
         self.flags.clear(&spec.name)?;
+        self.other_changes = self.other_changes.saturating_add(1);
         self.hold_flagged();
         self.happened.push((at, EventKind::FlagCleared { flag: spec.name, approved }));
         Ok(())

@@ -8,12 +8,16 @@ mod approvals;
 mod degraded;
 mod evaluate;
 mod explain;
+mod failover;
 mod flags;
+mod guards;
 mod lives;
 mod operate;
 mod overrides;
+mod overview;
 mod postures;
 mod quarantine;
+mod restore;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,7 @@ pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
+pub use restore::Restored;
 pub use trust::LoadError;
 
 use crate::combine::Verdict;
@@ -50,6 +55,7 @@ use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
 use crate::state::clocks::{Anchor, HighWater};
+use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind, Events};
 use crate::state::overrides::End;
 use crate::state::postures::{Standing, Transition};
@@ -68,12 +74,18 @@ pub struct Config {
     pub limits: Limits,
     /// How far the two clocks may part before the signal `clock` fails. Default 5 s.
     pub clock_skew_max: Ttl,
-    /// A secret that keys the hashes of the cache and the identifiers of decisions. Default zero: hosts that take
+    /// A secret that keys the hashes of the cache and the identifiers of decisions, and from which the waits of retries are
+    /// drawn: two processes with one key wait alike. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
     /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
     /// development. A production host gives [`Trust::keys`].
     pub trust: Trust,
+    /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
+    /// exported or restored.
+    pub state_key: Option<StateKey>,
+    /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
+    pub instance: Name,
 }
 
 impl Default for Config {
@@ -83,6 +95,8 @@ impl Default for Config {
             clock_skew_max: Ttl::from_secs(5),
             key: [0; 16],
             trust: Trust::unsigned_for_development(),
+            state_key: None,
+            instance: Name::new(),
         }
     }
 }
@@ -126,6 +140,9 @@ pub enum ActivateError {
         /// The flag.
         flag: Name,
     },
+    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
+    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
+    LosesQuarantine,
 }
 
 impl ActivateError {
@@ -140,6 +157,7 @@ impl ActivateError {
             Self::OutsideValidity => "outside_validity",
             Self::LosesPosture { .. } => "loses_posture",
             Self::LosesFlag { .. } => "loses_flag",
+            Self::LosesQuarantine => "loses_quarantine",
         }
     }
 }
@@ -208,23 +226,28 @@ impl Engine {
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.begin(now.wall);
         let name = name::name(bundle.name()).unwrap_or_default();
         let revision = bundle.revision();
         self.publish(&mut told, now);
         let admitted = told
             .admits(&bundle, reading, now)
             .and_then(|()| told.keeps_postures(&bundle))
-            .and_then(|()| told.keeps_flags(&bundle));
+            .and_then(|()| told.keeps_flags(&bundle))
+            .and_then(|()| told.keeps_quarantine(&bundle));
         if let Err(error) = admitted {
             let code = error.code();
             self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
             return Err(error);
         }
         let started_anew = !told.engine_ok;
+        told.carry_guards(&bundle);
+        told.quarantines.outdate();
         told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         told.carry_approvals(&bundle, started_anew, now.monotonic);
         told.highest = Some((revision, bundle.id()));
@@ -293,6 +316,7 @@ impl Engine {
         let mut told = self.told();
         told.settle(held);
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.anchor(now.wall);
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
         self.publish(&mut told, held);
@@ -411,6 +435,7 @@ impl Engine {
         if !snapshot.engine_ok {
             return decision;
         }
+        let limits = &self.config.limits;
         // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
             return decision.denied(Reason::NoPolicy);
@@ -443,7 +468,7 @@ impl Engine {
         };
         // Gate 3 (audit) has nothing to say in this version: a pack that declares one is refused when it is loaded.
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
-            if snapshot.quarantine.holds(request, &policy.postures, &slots) {
+            if snapshot.quarantines(request, &slots, limits, now) {
                 return decision.denied(Reason::Quarantined);
             }
             return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
@@ -453,7 +478,7 @@ impl Engine {
         };
         let evaluation = Evaluation {
             policy,
-            limits: &self.config.limits,
+            limits,
             request: *request,
             slots: &slots,
             signals: &snapshot.signals,
@@ -473,7 +498,7 @@ impl Engine {
         let Question { snapshot, number, action, need, standing, terms } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantine.holds(&request, &policy.postures, slots) {
+        if snapshot.quarantines(&request, slots, &self.config.limits, now) {
             return decision.denied(Reason::Quarantined);
         }
         // Gate 5: the strictest posture of the request's scopes permits it.
@@ -551,7 +576,8 @@ impl Engine {
         if let Some(active) = &snapshot.active {
             for (number, from, to) in changed {
                 if let Some(spec) = active.bundle.policy().signals.get(usize::from(number)) {
-                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to });
+                    let guard = told.guards.state(number, now.monotonic);
+                    self.events().push(now, EventKind::SignalChanged { signal: spec.name, from, to, guard });
                 }
             }
         }

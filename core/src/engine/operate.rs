@@ -2,11 +2,16 @@
 
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
-use crate::operation::{Operation, OperationError, Outcome, Quarantine, Quarry, Revoke};
+use crate::operation::{
+    Claim, FirstSeen, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState, Retry, Revoke,
+    StateReport,
+};
 use crate::state::approvals::ApprovalError;
+use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Wall};
+use crate::value::Timestamp;
 
 impl Engine {
     /// Does an operation.
@@ -31,6 +36,22 @@ impl Engine {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
             }
+            Operation::ExportState(_) => {
+                let state = self.export_state(now)?;
+                return Ok(Outcome::Exported(String::from_utf8_lossy(&state).into_owned()));
+            }
+            Operation::RestoreState(RestoreState { state, least_sequence }) => {
+                let restored = self.restore_state(state.as_bytes(), *least_sequence, now)?;
+                return Ok(Outcome::Restored(StateReport {
+                    sequence: restored.sequence,
+                    epoch: restored.epoch,
+                    instance: restored.instance.into(),
+                    elapsed_ms: restored.elapsed.map(|elapsed| elapsed.as_millis()),
+                }));
+            }
+            Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
+            Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),
+            Operation::Resign(_) => self.resign(now)?,
             Operation::Propose(propose) => {
                 let proof = propose.proof()?;
                 return Ok(Outcome::Proposed(self.propose(&propose.proposal, proof, now)?));
@@ -49,6 +70,25 @@ impl Engine {
             }
             Operation::SetFlag(SetFlag { flag, for_ }) => self.set_flag(flag, *for_, now)?,
             Operation::ClearFlag(clear) => self.clear_flag(&clear.flag, now)?,
+            Operation::Acquire(call) => {
+                return Ok(Outcome::Permitted(self.acquire(&call.signal, call.key.as_deref(), now)?));
+            }
+            Operation::Report(Report { signal, permit, outcome, took }) => {
+                let permit = PermitId::from_number(*permit);
+                return Ok(Outcome::Reported(self.report(signal, permit, *outcome, *took, now)?));
+            }
+            Operation::Retry(Retry { signal, permit, outcome }) => {
+                return Ok(Outcome::RetryIn(self.retry(signal, PermitId::from_number(*permit), outcome, now)?));
+            }
+            Operation::FirstSeen(FirstSeen { signal, key, made_at }) => {
+                let made_at = made_at.parse::<Timestamp>().ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+                let made_at = made_at.map(Wall::from_nanos).ok_or_else(|| OperationError::Malformed {
+                    message: "first_seen.made_at: write RFC 3339, as in 2026-01-01T00:00:00Z".to_owned(),
+                })?;
+                self.first_seen(signal, key, made_at, now)?;
+            }
+            Operation::ForceOpen(at) => self.force_open(&at.signal, now)?,
+            Operation::Release(at) => self.release(&at.signal, now)?,
         }
         Ok(Outcome::Done)
     }

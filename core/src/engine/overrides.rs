@@ -59,7 +59,7 @@ impl Engine {
             return decision;
         }
         let policy = evaluation.policy;
-        if snapshot.quarantine.holds_absolutely(request, &policy.postures, evaluation.slots) {
+        if snapshot.quarantines_absolutely(request, evaluation.slots, evaluation.limits, now) {
             return decision;
         }
         let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);

@@ -39,9 +39,10 @@ impl Engine {
             if policy.postures.spec(number).is_some_and(|spec| spec.leave.approvals.is_some()) {
                 return Err(PostureError::NotApproved);
             }
-            let checks_ok = told.checks_ok(policy, number, now);
+            let checks_ok = told.checks_ok(policy, scope.as_deref(), number, now);
             let at = now.monotonic;
-            told.postures.leave(&policy.postures, scope, number, checks_ok, at, &mut told.transitions)?;
+            told.postures.leave(&policy.postures, scope.clone(), number, checks_ok, at, &mut told.transitions)?;
+            told.left(policy, scope.as_deref(), number);
             Ok(None)
         })
     }

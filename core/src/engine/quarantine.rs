@@ -22,7 +22,8 @@ impl Engine {
     /// everything, where there is no room for one quarantine more. One that is begun again never ends earlier for it.
     ///
     /// # Errors
-    /// [`QuarantineError`], where the pack has no such scope, or the end is not after now.
+    /// [`QuarantineError`], where the pack has no such scope, the condition does not compile against it, or the end is not
+    /// after now.
     pub fn quarantine<'s>(
         &self,
         selector: &Selector<'s>,
@@ -45,6 +46,12 @@ impl Engine {
         }
         // What ends now makes room.
         self.publish(&mut told, now);
+        if let Selector::When(condition) = selector {
+            let unusable = |message: &str| QuarantineError::Condition { message: message.chars().take(200).collect() };
+            let active = told.active.as_ref().ok_or_else(|| unusable("no bundle is active"))?;
+            let compiled = told.quarantines.compiled(active.bundle.policy(), Some(condition), &self.config.limits);
+            compiled.map_err(|error| unusable(&error.message))?;
+        }
         let begun = told.quarantines.begin(selector, until, terms.absolute);
         self.publish(&mut told, now);
         let reason = terms.reason.chars().take(200).collect::<String>().into();

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use crate::condition::SignalView;
+use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::Bundle;
-use crate::policy::compile::Policy;
+use crate::policy::compile::{Policy, Seen};
+use crate::request::RequestView;
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::overrides::Grant;
 use crate::state::postures::InForce;
 use crate::state::quarantine::Quarantine;
 use crate::time::{Monotonic, Now};
+use crate::value::View;
 
 /// A bundle that decides.
 #[derive(Clone, Debug)]
@@ -38,6 +41,39 @@ pub(super) struct Snapshot {
     pub(super) engine_ok: bool,
     /// From then on this snapshot no longer holds: the one comparison that a decision makes with all that is due.
     pub(super) due: Monotonic,
+}
+
+impl Snapshot {
+    /// Gate 4: whether the request is quarantined, by what it names or by a condition that selects it.
+    pub(super) fn quarantines(
+        &self,
+        request: &RequestView<'_>,
+        slots: &[Option<View<'_>>],
+        limits: &Limits,
+        now: Now,
+    ) -> bool {
+        let seen = Seen { signals: &self.signals, now, clock_ok: self.clock_ok, steps_max: limits.steps_max };
+        self.active.as_ref().is_none_or(|active| {
+            self.quarantine.holds(request, &active.bundle.policy().postures, slots)
+                || self.quarantine.conditions().is_some_and(|conditions| conditions.select(request, seen))
+        })
+    }
+
+    /// Whether a request is in a quarantine that no override gets past.
+    pub(super) fn quarantines_absolutely(
+        &self,
+        request: &RequestView<'_>,
+        slots: &[Option<View<'_>>],
+        limits: &Limits,
+        now: Now,
+    ) -> bool {
+        let seen = Seen { signals: &self.signals, now, clock_ok: self.clock_ok, steps_max: limits.steps_max };
+        let marked = self.quarantine.absolute_conditions();
+        self.active.as_ref().is_none_or(|active| {
+            self.quarantine.holds_absolutely(request, &active.bundle.policy().postures, slots)
+                || self.quarantine.conditions().is_some_and(|all| all.select_marked(marked, request, seen))
+        })
+    }
 }
 
 /// How it stands with the signals of one action.

@@ -12,12 +12,14 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
-use crate::policy::signal::{BUILT_IN, CLOCK, Source};
+use crate::policy::signal::{BUILT_IN, CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
+use crate::state::guards::Guards;
 use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
@@ -33,10 +35,21 @@ pub(super) struct Told {
     /// Whose bundles are taken.
     pub(super) trust: Trust,
     pub(super) held: Vec<Held>,
+    pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
     pub(super) activations: u64,
+    /// The highest revision that was ever active, before a restart too.
+    pub(super) revision: u64,
+    /// Who is active, as far as is known.
+    pub(super) epochs: Epochs,
+    /// Epoch and sequence of the last state that was restored.
+    pub(super) restored: (u64, u64),
+    /// How often anything else that is exported has changed: recoveries of signals, flags, wrong codes.
+    pub(super) other_changes: u64,
+    /// What the sequence of exported states is ahead of the changes that were counted here.
+    pub(super) sequence_ahead: u64,
     /// By signal: what it was when last looked at, and how often that has changed.
     pub(super) statuses: Vec<(Status, u64)>,
     pub(super) postures: PostureMachine,
@@ -52,7 +65,7 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
-    steps_max: u32,
+    limits: Limits,
 }
 
 impl Told {
@@ -62,13 +75,19 @@ impl Told {
             highest: None,
             trust,
             held: Vec::new(),
+            guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
             engine_ok: true,
             activations: 0,
+            revision: 0,
+            epochs: Epochs::default(),
+            restored: (0, 0),
+            other_changes: 0,
+            sequence_ahead: 0,
             statuses: Vec::new(),
             postures: PostureMachine::new(limits.scope_instances_max),
-            quarantines: Quarantines::new(limits.quarantines_max, seed),
+            quarantines: Quarantines::new(limits, seed),
             approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
             overrides: Overrides::new(limits.overrides_max),
             flags: Flags::default(),
@@ -76,7 +95,7 @@ impl Told {
             happened: Vec::new(),
             transitions: Vec::new(),
             settled: None,
-            steps_max: limits.steps_max,
+            limits: limits.clone(),
         }
     }
 
@@ -89,6 +108,7 @@ impl Told {
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
         self.expire_approvals(now);
+        self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&standings);
         let needs = policy
@@ -151,8 +171,9 @@ impl Told {
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
         let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
-        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle };
-        standings(&policy.signals, &self.held, built_in, now.monotonic)
+        let epoch = self.epochs.is_single();
+        let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch };
+        standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -199,19 +220,28 @@ impl Told {
             return Err(ActivateError::OtherName);
         }
         let offered = bundle.revision();
-        if let Some((highest, id)) = self.highest {
-            if offered < highest {
-                return Err(ActivateError::OlderRevision { offered, highest });
-            }
-            if offered == highest && bundle.id() != id {
-                return Err(ActivateError::SameRevision { revision: offered });
-            }
+        if offered < self.revision {
+            return Err(ActivateError::OlderRevision { offered, highest: self.revision });
+        }
+        if self.highest.is_some_and(|(highest, id)| offered == highest && bundle.id() != id) {
+            return Err(ActivateError::SameRevision { revision: offered });
         }
         let decides = !active.revoked && in_validity(active.bundle.policy(), now);
         if !in_validity(bundle.policy(), now) && decides {
             return Err(ActivateError::OutsideValidity);
         }
         Ok(())
+    }
+
+    /// Whether the two clocks have not parted, by now either.
+    pub(super) fn trusts(&self, now: Now) -> bool {
+        self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(now))
+    }
+
+    /// Takes the guards over to the bundle that is about to be active.
+    pub(super) fn carry_guards(&mut self, bundle: &Bundle) {
+        let before = self.active.as_ref().map(|active| &**active.bundle.policy());
+        self.guards.carry(before, bundle.policy(), !self.engine_ok);
     }
 
     /// Whether the bundle has every posture that is entered.
@@ -231,6 +261,12 @@ impl Told {
     fn approvals_due(&self, policy: &Policy, now: Monotonic) -> Option<Monotonic> {
         let due = [self.approvals.due(), self.overrides.due(), self.flags.due(), self.approved_leave_due(policy, now)];
         due.into_iter().flatten().min()
+    }
+
+    /// Whether what is quarantined by a condition can be told by the bundle too.
+    pub(super) fn keeps_quarantine(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        let compiled = self.quarantines.compiled(bundle.policy(), None, &self.limits);
+        compiled.map(|_| ()).map_err(|_| ActivateError::LosesQuarantine)
     }
 
     /// Takes the postures over to the bundle that is about to be active.
@@ -258,7 +294,7 @@ impl Told {
     fn entry_truths(&self, policy: &Policy, signals: &[SignalView], at: Monotonic) -> Vec<Option<Truth>> {
         let truth = |program: &crate::condition::program::Program| {
             let arena = Bump::new();
-            let steps_left = Cell::new(self.steps_max);
+            let steps_left = Cell::new(self.limits.steps_max);
             program.truth(&Scope {
                 slots: &[],
                 signals,
@@ -272,11 +308,22 @@ impl Told {
         policy.postures.specs.iter().map(|spec| spec.enter.as_ref().map(|enter| truth(&enter.when))).collect()
     }
 
-    /// Whether every signal that has to be ok to leave the posture is.
-    pub(super) fn checks_ok(&self, policy: &Policy, posture: u16, now: Now) -> bool {
+    /// Whether every signal that has to be ok to leave the posture is: those that it names, and where a failover entered
+    /// it, those that the failover names and `epoch`.
+    pub(super) fn checks_ok(&self, policy: &Policy, scope: Option<&str>, posture: u16, now: Now) -> bool {
         let standings = self.standings(policy, now);
-        let checks = policy.postures.spec(posture).map(|spec| &spec.leave.checks);
-        checks.is_some_and(|checks| checks.iter().all(|number| status(&standings, *number) == Status::Ok))
+        let ok = |number: &u16| status(&standings, *number) == Status::Ok;
+        let Some(spec) = policy.postures.spec(posture) else { return false };
+        let guarded = scope.is_none() && self.epochs.guards(&spec.name);
+        let of_failover = policy.failover.iter().flat_map(|failover| &failover.checks).chain([&EPOCH]);
+        spec.leave.checks.iter().all(ok) && (!guarded || of_failover.into_iter().all(ok))
+    }
+
+    /// A posture was left: where a failover had entered it, that is over.
+    pub(super) fn left(&mut self, policy: &Policy, scope: Option<&str>, posture: u16) {
+        if let Some(spec) = policy.postures.spec(posture).filter(|_| scope.is_none()) {
+            self.epochs.unguard(&spec.name);
+        }
     }
 
     /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
@@ -328,10 +375,13 @@ impl Told {
         if self.held.len() <= at {
             self.held.resize(policy.signals.len(), Held::default());
         }
-        match self.held.get_mut(at) {
-            Some(held) => held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover),
-            None => Observed::UnknownSignal,
+        let Some(held) = self.held.get_mut(at) else { return Observed::UnknownSignal };
+        let recovering = held.is_recovering();
+        let observed = held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover);
+        if held.is_recovering() != recovering {
+            self.other_changes = self.other_changes.saturating_add(1);
         }
+        observed
     }
 }
 

@@ -5,22 +5,30 @@
 //! quarantine the wrong thing.
 
 mod approval;
+mod guard;
 mod quarantine;
+mod state;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
+pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::document::StateError;
+use crate::state::epochs::FailoverError;
 use crate::state::flags::FlagError;
+use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
+use crate::time::Ttl;
 
 /// Something that is done to an engine: a map with one member, named after what is done.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -40,6 +48,16 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Exports what has to outlive the engine.
+    ExportState(Nothing),
+    /// Restores what was exported.
+    RestoreState(RestoreState),
+    /// Makes the engine the active one.
+    TakeOver(Nothing),
+    /// Takes in that an engine claims to be the active one.
+    WitnessEpoch(Claim),
+    /// Gives up being the active one.
+    Resign(Nothing),
     /// Proposes what takes approvals.
     Propose(Propose),
     /// Approves a proposal.
@@ -52,6 +70,18 @@ pub enum Operation {
     SetFlag(SetFlag),
     /// Clears a flag that takes no approvals.
     ClearFlag(ClearFlag),
+    /// Asks a guard whether a call may be made.
+    Acquire(Acquire),
+    /// Tells a guard what a call came to.
+    Report(Report),
+    /// Asks for how long to wait before a call is tried again.
+    Retry(Retry),
+    /// Takes something once, by when it was made.
+    FirstSeen(FirstSeen),
+    /// Forces a breaker open: it keeps every call away until it is released.
+    ForceOpen(BreakerAt),
+    /// Lets go of a breaker that was forced open: it is half-open then.
+    Release(BreakerAt),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -77,10 +107,22 @@ pub enum Outcome {
     Done,
     /// A quarantine began: of everything, where there was no room for one more.
     Quarantined(Quarry),
+    /// The exported state, to be kept to the byte.
+    Exported(String),
+    /// A state was restored.
+    Restored(StateReport),
+    /// The engine is the active one, and claims this epoch.
+    TookOver(u64),
     /// A proposal was taken: its id.
     Proposed(ProposalId),
     /// An approval counts; and what the proposal still waits for.
     Approved(Approved),
+    /// A call may be made.
+    Permitted(PermitId),
+    /// A report has come.
+    Reported(Reported),
+    /// A call may be tried again after this.
+    RetryIn(Ttl),
 }
 
 impl Outcome {
@@ -90,10 +132,16 @@ impl Outcome {
         match self {
             Self::Done => json!({}),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
+            Self::Exported(state) => json!({ "state": state }),
+            Self::Restored(report) => json!({ "restored": report }),
+            Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Proposed(id) => json!({ "proposed": id.to_string() }),
             Self::Approved(Approved { approvals, need, waits_for }) => {
                 json!({ "approved": { "approvals": approvals, "need": need, "waits_for": waits_for } })
             }
+            Self::Permitted(permit) => json!({ "permit": permit.number() }),
+            Self::Reported(reported) => json!({ "report": reported.code() }),
+            Self::RetryIn(wait) => json!({ "retry_in_ms": wait.as_millis() }),
         }
     }
 
@@ -123,12 +171,21 @@ pub enum OperationError {
     /// It is about a quarantine.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// It is about an exported state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It is about who is active.
+    #[error(transparent)]
+    Failover(#[from] FailoverError),
     /// It is about approvals or an override.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// It is about a flag.
     #[error(transparent)]
     Flag(#[from] FlagError),
+    /// It is about a guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl OperationError {
@@ -139,8 +196,11 @@ impl OperationError {
             Self::Malformed { .. } => "malformed_operation",
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
+            Self::State(error) => error.code(),
+            Self::Failover(error) => error.code(),
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
+            Self::Guard(error) => error.code(),
         }
     }
 }
@@ -150,11 +210,13 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have.
+    /// may have; one that restores a state may have twice as many as the state.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
-        if bytes.len() > limits.request_bytes_max {
-            return Err(malformed(format!("an operation has at most {} bytes", limits.request_bytes_max)));
+        let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
+        let longest = limits.operation_bytes_max();
+        if bytes.len() > longest {
+            return Err(too_long(longest));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let operation: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -164,6 +226,9 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
+            return Err(too_long(limits.request_bytes_max));
+        }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
     }
@@ -216,6 +281,12 @@ mod tests {
             r#"{"enter":{"posture":"a"}}"#,
             r#"{"quarantine":{"what":{"subject":{"type":"user"},"scope":"tenant:a"}}}"#,
             r#"{"quarantine":{"what":{}}}"#,
+            r#"{"acquire":{"signal":"gateway","keys":"a"}}"#,
+            r#"{"report":{"signal":"gateway","permit":-1,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1.5,"outcome":"failure"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1,"outcome":"fine"}}"#,
+            r#"{"report":{"signal":"gateway","permit":1}}"#,
+            r#"{"force_open":"gateway"}"#,
         ] {
             assert_eq!(read(text).unwrap_err().code(), "malformed_operation", "{text}");
         }

@@ -16,6 +16,9 @@ pub enum Quarry {
     Resource(Named),
     /// A scope, as in `tenant:acme`.
     Scope(String),
+    /// Every request for which a CEL condition holds, or for which nobody can tell whether it does: over subject, action,
+    /// resource, context, signals and `now`.
+    When(String),
     /// Everything.
     Everything,
 }
@@ -76,6 +79,7 @@ impl Quarry {
             Self::Resource(Named { type_name, id: Some(id) }) => Selector::Resource(type_name, id),
             Self::Resource(Named { type_name, id: None }) => Selector::ResourceType(type_name),
             Self::Scope(scope) => Selector::Scope(scope),
+            Self::When(condition) => Selector::When(condition),
             Self::Everything => Selector::Everything,
         }
     }

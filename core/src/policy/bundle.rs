@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 5] = ["audit", "rollout", "slo", "breaker", "heartbeat"];
+const LATER: [&str; 4] = ["audit", "rollout", "slo", "heartbeat"];
 
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
@@ -216,13 +216,18 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 28] = [
+const PACK_MAPS: [&str; 34] = [
     "",
     "valid",
     "schema",
     "signals/*",
     "signals/*/recover",
     "signals/*/quorum",
+    "signals/*/breaker",
+    "signals/*/bulkhead",
+    "signals/*/limiter",
+    "signals/*/retry",
+    "signals/*/replay_guard",
     "actions/*",
     "actions/*/cache",
     "actions/*/on_failure/*",
@@ -233,6 +238,7 @@ const PACK_MAPS: [&str; 28] = [
     "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "failover",
     "approvers/*",
     "approvers/*/*",
     "overrides",

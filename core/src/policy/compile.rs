@@ -5,18 +5,24 @@
 mod actions;
 mod approvals;
 mod candidates;
+mod failover;
+mod guards;
 mod loss;
 mod postures;
 mod rules;
+mod selector;
 mod signals;
 mod typing;
 
 use hashbrown::HashMap;
 
+pub use selector::{Conditions, Seen};
+
 use super::action::ActionSpec;
 use super::approver::Approvers;
 use super::bundle::escape;
 use super::candidate::Candidates;
+use super::failover::FailoverSpec;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::posture::Postures;
@@ -54,6 +60,8 @@ pub struct Policy {
     pub actions: Vec<ActionSpec>,
     /// The postures.
     pub postures: Postures,
+    /// What happens when an engine takes over from another.
+    pub failover: Option<FailoverSpec>,
     /// Who approves what loosens, the overrides and the flags.
     pub approvers: Approvers,
     /// The rules, in order of their ids.
@@ -186,6 +194,7 @@ impl Compiler<'_> {
             postures: Some(ranked.names()),
         };
         let postures = self.postures(pack, &ranked, &groups, &mut vocabulary);
+        let failover = self.failover(pack, &ranked, &signal_numbers);
         let approvers = self.approvers(pack, groups, &ranked);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
@@ -204,6 +213,7 @@ impl Compiler<'_> {
             signals,
             actions: indexed.actions,
             postures,
+            failover,
             approvers,
             rules: indexed.rules,
             index: indexed.roots,

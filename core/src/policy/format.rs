@@ -11,9 +11,13 @@ use serde_json::Value;
 use crate::time::Ttl;
 
 mod approval;
+mod failover;
+mod guard;
 mod posture;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
+pub use failover::Failover;
+pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
 
 /// A pack: everything that decides, in one document.
@@ -55,6 +59,9 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// What happens when an engine takes over from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
     /// Who may approve what loosens, by group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approvers: BTreeMap<String, Approvers>,
@@ -139,19 +146,38 @@ pub struct Candidates {
 /// Properties by name, each with its value.
 pub type Properties = BTreeMap<String, Value>;
 
-/// A signal: a fact about a dependency that the host reports, and that expires.
+/// A signal: a fact about a dependency that the host reports, and that expires; or the state of a guard of the host's own
+/// calls to it. At most one of `quorum`, `breaker`, `bulkhead`, `limiter`, `retry` and `replay_guard`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Signal {
-    /// For how long an observation holds; after that the signal is unknown, which counts as not ok.
-    pub ttl: Ttl,
+    /// For how long an observation holds; after that the signal is unknown, which counts as not ok. Only a guard may leave it
+    /// out: what was heard of its calls then holds until something else is heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Ttl>,
     /// What a failed signal takes to count as ok again. Left out: one ok observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover: Option<Recover>,
     /// Makes the signal follow others instead of observations of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<Quorum>,
+    /// Makes the signal the state of a circuit breaker: closed is ok, half-open degraded, open failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
+    /// Makes the signal the state of a bulkhead: degraded while all its places are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulkhead: Option<Bulkhead>,
+    /// Makes the signal the state of a rate limiter: degraded where it has no room for another key, and where the calls
+    /// without a key have used up what they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limiter: Option<Limiter>,
+    /// Makes the signal the state of the retries of calls: degraded while their budget is used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// Makes the signal the state of a guard against replays: degraded while it has no room for another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_guard: Option<ReplayGuard>,
 }
 
 /// What a failed signal takes to count as ok again; both, where both are given.

@@ -1,7 +1,7 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `guard`, `action`, `approver`, `posture`, `rule`, `candidate` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `trust` (whose signatures count), `bundle` (bytes, digest, provenance).
 
 pub mod action;
@@ -9,7 +9,9 @@ pub mod approver;
 pub mod bundle;
 pub mod candidate;
 pub mod compile;
+pub mod failover;
 pub mod format;
+pub mod guard;
 pub mod index;
 pub mod posture;
 pub mod rule;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::name::Name;
+use crate::policy::guard::GuardSpec;
 use crate::time::Ttl;
 
 /// The built-in signal `clock`: failed while the two clocks of the host do not agree.
@@ -11,8 +12,10 @@ pub const CLOCK: u16 = 0;
 pub const ENGINE: u16 = 1;
 /// The built-in signal `bundle`: ok while the active bundle is inside its validity.
 pub const BUNDLE: u16 = 2;
+/// The built-in signal `epoch`: failed while another engine is active beside this one.
+pub const EPOCH: u16 = 3;
 /// The names of the built-in signals, by index.
-pub const BUILT_IN: [&str; 3] = ["clock", "engine", "bundle"];
+pub const BUILT_IN: [&str; 4] = ["clock", "engine", "bundle", "epoch"];
 
 /// A declared signal.
 #[derive(Clone, Debug)]
@@ -44,6 +47,13 @@ pub enum Source {
         ttl: Ttl,
         /// What it takes to count as ok after a failure.
         recover: Recovery,
+    },
+    /// A guard of the host's own calls.
+    Guard {
+        /// How it is set up; shared, since it is compared over an activation and copied into nothing.
+        spec: Arc<GuardSpec>,
+        /// For how long what was heard last holds; nothing for until something else is heard.
+        ttl: Option<Ttl>,
     },
     /// Other signals, which all have lower numbers than this one.
     Quorum {

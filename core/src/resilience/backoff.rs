@@ -90,6 +90,12 @@ impl Backoff {
         Tries::default()
     }
 
+    /// Whether no retry is saved up: the next one is refused.
+    #[must_use]
+    pub const fn used_up(&self) -> bool {
+        self.saved < 1_000
+    }
+
     /// How long to wait before the next try, after a failure.
     ///
     /// # Errors

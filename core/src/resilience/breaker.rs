@@ -4,7 +4,8 @@
 //! ```text
 //!            rate reached                 open_for is over
 //!   closed ───────────────▶ open ───────────────────────────▶ half-open
-//!     ▲                      ▲  a probe failed, or was slow       │
+//!     ▲                      ▲  a probe failed, was slow,         │
+//!     │                      │  or was not reported in open_for   │
 //!     │                      └────────────────────────────────────┤
 //!     └────────────── all probes came back well ──────────────────┘
 //!   forced open ◀── an operator, from any state; only an operator leads out of it, to half-open
@@ -111,7 +112,9 @@ impl BreakerState {
 }
 
 /// What a call came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
     /// The dependency failed: an error of its own, a timeout, no connection.
     Failure,
@@ -123,7 +126,7 @@ pub enum CallOutcome {
 
 /// The right to make one call. It is used up by its report.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "a call that is not reported counts against the probes until its lease is over"]
+#[must_use = "a probe that is not reported opens the breaker again"]
 pub struct CallPermit {
     era: u64,
     started_at: Monotonic,
@@ -220,14 +223,28 @@ impl Breaker {
         Ok(Self { spec, now: Monotonic::ZERO, era: 0, state: State::Closed { counted: Counted::default() } })
     }
 
-    /// Where it stands at `now`: an open breaker whose time is over is half-open.
+    /// Where it stands at `now`: an open breaker whose time is over is half-open, and one whose probe was not reported in
+    /// time is open again.
     #[must_use]
     pub fn state(&self, now: Monotonic) -> BreakerState {
+        let now = now.max(self.now);
         match &self.state {
             State::ForcedOpen => BreakerState::ForcedOpen,
-            State::Open { until } if now.max(self.now) < *until => BreakerState::Open,
+            State::Open { until } if now < *until => BreakerState::Open,
+            State::HalfOpen { leases, .. } if overdue(leases, now).is_some_and(|end| now < self.opened_until(end)) => {
+                BreakerState::Open
+            }
             State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
             State::Closed { .. } => BreakerState::Closed,
+        }
+    }
+
+    /// How many probes are under way.
+    #[must_use]
+    pub fn probing(&self) -> u32 {
+        match &self.state {
+            State::HalfOpen { leases, .. } => u32::try_from(leases.len()).unwrap_or(u32::MAX),
+            _ => 0,
         }
     }
 
@@ -243,8 +260,6 @@ impl Breaker {
             State::ForcedOpen => Err(CallRefused::ForcedOpen),
             State::Open { until } => Err(CallRefused::Open { until: *until }),
             State::HalfOpen { well, leases } => {
-                // A probe whose caller has vanished must not keep the breaker half-open for ever.
-                leases.retain(|end| *end > now);
                 let taken = u32::try_from(leases.len()).unwrap_or(u32::MAX).saturating_add(*well);
                 if taken >= self.spec.probes {
                     return Err(CallRefused::Probing);
@@ -256,14 +271,19 @@ impl Breaker {
         }
     }
 
-    /// Tells what a call came to.
-    pub fn report(&mut self, permit: CallPermit, outcome: CallOutcome, now: Monotonic) {
+    /// Tells what a call came to; whether that says anything still, or is of a time before the last change.
+    pub fn report(&mut self, permit: CallPermit, outcome: CallOutcome, now: Monotonic) -> bool {
+        let took = now.max(self.now).nanos_since(permit.started_at);
+        self.report_after(permit, outcome, Ttl::from_nanos(took), now)
+    }
+
+    /// Tells what a call came to that took so long by the caller's own measure.
+    pub fn report_after(&mut self, permit: CallPermit, outcome: CallOutcome, took: Ttl, now: Monotonic) -> bool {
         let now = self.held(now);
         if permit.era != self.era {
-            return;
+            return false;
         }
-        let took = now.nanos_since(permit.started_at);
-        let slow = self.spec.slow_after.is_some_and(|limit| took >= limit.as_nanos());
+        let slow = self.spec.slow_after.is_some_and(|limit| took >= limit);
         let failed = outcome == CallOutcome::Failure;
         match &mut self.state {
             State::ForcedOpen | State::Open { .. } => {}
@@ -292,6 +312,7 @@ impl Breaker {
                 }
             }
         }
+        true
     }
 
     /// Keeps every call away until [`Breaker::release`]: what an operator does who knows more.
@@ -309,17 +330,28 @@ impl Breaker {
         }
     }
 
-    /// When time alone changes something: an open breaker becomes half-open.
+    /// When time alone changes something after `now`: an open breaker becomes half-open, a half-open one whose probe is not
+    /// reported opens again.
     #[must_use]
-    pub const fn next_deadline(&self) -> Option<Monotonic> {
-        match self.state {
-            State::Open { until } => Some(until),
-            _ => None,
-        }
+    pub fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
+        let now = now.max(self.now);
+        let next = match &self.state {
+            State::Open { until } => Some(*until),
+            State::HalfOpen { leases, .. } => match overdue(leases, now) {
+                Some(end) => Some(self.opened_until(end)),
+                None => leases.iter().copied().min(),
+            },
+            State::ForcedOpen | State::Closed { .. } => None,
+        };
+        next.filter(|next| *next > now)
     }
 
-    fn open(&mut self, now: Monotonic) {
-        let until = now.after(self.spec.open_for);
+    fn opened_until(&self, at: Monotonic) -> Monotonic {
+        at.after(self.spec.open_for)
+    }
+
+    fn open(&mut self, at: Monotonic) {
+        let until = self.opened_until(at);
         self.change(State::Open { until });
     }
 
@@ -331,6 +363,12 @@ impl Breaker {
     /// The time that counts, and what it alone does.
     fn held(&mut self, now: Monotonic) -> Monotonic {
         self.now = self.now.max(now);
+        // A probe whose caller has vanished has failed as far as anybody knows.
+        if let State::HalfOpen { leases, .. } = &self.state
+            && let Some(end) = overdue(leases, self.now)
+        {
+            self.open(end);
+        }
         if let State::Open { until } = self.state
             && until <= self.now
         {
@@ -338,6 +376,11 @@ impl Breaker {
         }
         self.now
     }
+}
+
+/// The end of the first lease that is over by `now`.
+fn overdue(leases: &[Monotonic], now: Monotonic) -> Option<Monotonic> {
+    leases.iter().copied().filter(|end| *end <= now).min()
 }
 
 impl Sum {
@@ -428,7 +471,7 @@ mod tests {
         call(&mut breaker, Success, 0);
         assert_eq!(breaker.state(at(0)), BreakerState::Open);
         assert_eq!(breaker.acquire(at(99)), Err(CallRefused::Open { until: at(100) }));
-        assert_eq!(breaker.next_deadline(), Some(at(100)));
+        assert_eq!(breaker.next_deadline(at(0)), Some(at(100)));
     }
 
     #[test]
@@ -477,12 +520,16 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_whose_caller_vanished_gives_its_place_back() {
+    fn a_probe_whose_caller_vanished_opens_it_again() {
         let mut breaker = breaker();
         (0..4).for_each(|_| call(&mut breaker, Failure, 0));
-        let _vanished = (breaker.acquire(at(100)).unwrap(), breaker.acquire(at(100)).unwrap());
-        assert_eq!(breaker.acquire(at(199)), Err(CallRefused::Probing));
-        assert!(breaker.acquire(at(200)).is_ok());
+        let (first, _vanished) = (breaker.acquire(at(100)).unwrap(), breaker.acquire(at(150)).unwrap());
+        assert_eq!((breaker.state(at(199)), breaker.next_deadline(at(199))), (BreakerState::HalfOpen, Some(at(200))));
+        assert_eq!((breaker.state(at(200)), breaker.next_deadline(at(200))), (BreakerState::Open, Some(at(300))));
+        assert_eq!((breaker.state(at(300)), breaker.next_deadline(at(300))), (BreakerState::HalfOpen, None));
+        assert_eq!(breaker.acquire(at(299)), Err(CallRefused::Open { until: at(300) }));
+        assert!(!breaker.report(first, Success, at(300)), "it comes too late to say anything");
+        assert_eq!(breaker.state(at(300)), BreakerState::HalfOpen);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::postures::PostureError;
 use super::proposal::{LIFE_MAX, Proposal, ProposalId};
 use super::statement::{Purpose, is_signed};
-use super::totp::{CodeBook, CodeError};
+use super::totp::{CodeBook, CodeError, Tries};
 use crate::name::Name;
 use crate::policy::approver::{Fingerprint, Member, Quorum, Verifier};
 use crate::policy::compile::Policy;
@@ -51,6 +51,9 @@ pub enum ApprovalError {
     /// It was issued later than now.
     #[error("the proposal was issued in the future")]
     NotYetIssued,
+    /// It was issued before this engine began to remember: it may have been carried out already.
+    #[error("the proposal was issued before this engine began; write a new one")]
+    IssuedBeforeStart,
     /// It is over.
     #[error("the proposal is over")]
     ProposalExpired,
@@ -126,6 +129,7 @@ impl ApprovalError {
             Self::MalformedProposal { .. } => "malformed_proposal",
             Self::OtherBundle => "other_bundle",
             Self::NotYetIssued => "not_yet_issued",
+            Self::IssuedBeforeStart => "issued_before_start",
             Self::ProposalExpired => "proposal_expired",
             Self::OpenTooLong => "open_too_long",
             Self::AlreadyProposed => "already_proposed",
@@ -187,6 +191,8 @@ pub enum Close {
     Bundle,
     /// The clocks are not to be trusted.
     Clock,
+    /// The engine restored a state or took over.
+    Anew,
     /// What it is about is no longer what it was.
     Moot,
     /// It was approved, and could not be carried out.
@@ -203,6 +209,7 @@ impl Close {
             Self::Withdrawn => "withdrawn",
             Self::Bundle => "bundle",
             Self::Clock => "clock",
+            Self::Anew => "anew",
             Self::Moot => "moot",
             Self::Refused => "refused",
         }
@@ -256,6 +263,8 @@ pub struct Approvals {
     over: BTreeMap<ProposalId, Wall>,
     /// The latest end of any that was forgotten: none that ends so early is taken, whatever the wall clock says.
     forgotten: Option<Wall>,
+    /// Since when this remembers what was proposed: of what was issued before, nobody knows whether it was done.
+    began: Option<Wall>,
     codes: CodeBook,
     refusals: Refusals,
     proposals_max: usize,
@@ -277,9 +286,61 @@ impl Approvals {
             pending: BTreeMap::new(),
             over: BTreeMap::new(),
             forgotten: None,
+            began: None,
             codes: CodeBook::new(secrets_max),
             refusals: Refusals::default(),
             proposals_max,
+        }
+    }
+
+    /// Begins to remember, where it has not begun: what was issued before is refused, and so are the codes of that time. An
+    /// engine without its state knows nothing of what it did before it was started.
+    pub fn begin(&mut self, at: Wall) {
+        if self.began.is_none() {
+            self.began = Some(at);
+            self.codes.begin(self.began);
+        }
+    }
+
+    /// Begins to remember anew: what was issued until now may have been carried out by another engine.
+    pub fn begin_anew(&mut self, at: Wall) {
+        self.began = self.began.max(Some(at));
+        self.codes.begin(self.began);
+    }
+
+    /// Takes the wall clock for right as it stands: one that is put back has begun no later than now.
+    pub fn anchor(&mut self, at: Wall) {
+        self.began = self.began.map(|began| began.min(at));
+        self.codes.begin(self.began);
+    }
+
+    /// Since when this remembers.
+    #[must_use]
+    pub const fn began(&self) -> Option<Wall> {
+        self.began
+    }
+
+    /// The latest end of any proposal that was forgotten.
+    #[must_use]
+    pub const fn forgotten(&self) -> Option<Wall> {
+        self.forgotten
+    }
+
+    /// Learns what another engine has remembered: what is over, the latest end of what was forgotten, and the codes. What
+    /// is known here already stays known.
+    pub fn join(
+        &mut self,
+        over: impl IntoIterator<Item = (ProposalId, Wall)>,
+        forgotten: Option<Wall>,
+        codes: impl IntoIterator<Item = (Fingerprint, Tries)>,
+    ) {
+        for (id, until) in over {
+            self.pending.remove(&id);
+            self.over.insert(id, until);
+        }
+        self.forgotten = self.forgotten.max(forgotten);
+        for (of, tries) in codes {
+            self.codes.remember(of, tries);
         }
     }
 
@@ -315,6 +376,9 @@ impl Approvals {
     pub fn admits(&mut self, proposal: &Proposal, now: Now) -> Result<(), ApprovalError> {
         if proposal.issued_at > now.wall {
             return Err(ApprovalError::NotYetIssued);
+        }
+        if self.began.is_some_and(|began| proposal.issued_at < began) {
+            return Err(ApprovalError::IssuedBeforeStart);
         }
         if proposal.life() > LIFE_MAX {
             return Err(ApprovalError::OpenTooLong);

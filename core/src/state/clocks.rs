@@ -28,6 +28,11 @@ impl HighWater {
         seen
     }
 
+    /// The time that counts for now, without another reading.
+    pub fn latest(&self) -> Monotonic {
+        Monotonic::from_nanos(self.seen.load(Ordering::Relaxed))
+    }
+
     /// How many readings were earlier than one before, by a millisecond or more.
     pub fn went_back(&self) -> u64 {
         self.went_back.load(Ordering::Relaxed)

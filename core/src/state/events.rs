@@ -49,10 +49,16 @@ impl Event {
             EventKind::TrustRefused { code } => {
                 put("code", (*code).into());
             }
-            EventKind::SignalChanged { signal, from, to } => {
+            EventKind::SignalChanged { signal, from, to, guard } => {
                 put("signal", signal.as_str().into());
                 put("from", from.name().into());
                 put("to", to.name().into());
+                if let Some(guard) = guard {
+                    put("guard", (*guard).into());
+                }
+            }
+            EventKind::GuardForcedOpen { signal } | EventKind::GuardReleased { signal } => {
+                put("signal", signal.as_str().into());
             }
             EventKind::Quarantined { selector, reason } => {
                 put("selector", (**selector).into());
@@ -150,6 +156,20 @@ impl Event {
                 put("signal", signal.as_str().into());
                 put("code", outcome.code().into());
             }
+            EventKind::StateRestored { sequence, epoch } => {
+                put("sequence", (*sequence).into());
+                put("epoch", (*epoch).into());
+            }
+            EventKind::RestoreFailed { code } => {
+                put("code", (*code).into());
+            }
+            EventKind::TookOver { epoch } | EventKind::Resigned { epoch } => {
+                put("epoch", (*epoch).into());
+            }
+            EventKind::SplitBrain { epoch, instance } => {
+                put("epoch", (*epoch).into());
+                put("instance", instance.as_str().into());
+            }
             EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
@@ -227,6 +247,18 @@ pub enum EventKind {
         from: Status,
         /// What it is.
         to: Status,
+        /// Where the guard stands that the signal is, as in `half_open`; nothing where it is none.
+        guard: Option<&'static str>,
+    },
+    /// An operator forced a breaker open.
+    GuardForcedOpen {
+        /// Its signal.
+        signal: Name,
+    },
+    /// An operator let go of a breaker that was forced open.
+    GuardReleased {
+        /// Its signal.
+        signal: Name,
     },
     /// An observation was not taken.
     ObservationIgnored {
@@ -384,6 +416,35 @@ pub enum EventKind {
         /// The subject.
         selector: Box<str>,
     },
+    /// A state was restored.
+    StateRestored {
+        /// Its sequence.
+        sequence: u64,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// A state could not be restored: the strictest posture is entered, or everything is quarantined.
+    RestoreFailed {
+        /// Why.
+        code: &'static str,
+    },
+    /// This engine became the active one.
+    TookOver {
+        /// The epoch that it claims.
+        epoch: u64,
+    },
+    /// This engine is no longer the active one.
+    Resigned {
+        /// The epoch that it had claimed.
+        epoch: u64,
+    },
+    /// Another engine is active beside this one.
+    SplitBrain {
+        /// The epoch that the other one claims.
+        epoch: u64,
+        /// The name that it goes by, cut to the length of a name.
+        instance: Name,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -404,6 +465,8 @@ impl EventKind {
             Self::TrustRotated { .. } => "trust_rotated",
             Self::TrustRefused { .. } => "trust_refused",
             Self::SignalChanged { .. } => "signal_changed",
+            Self::GuardForcedOpen { .. } => "guard_forced_open",
+            Self::GuardReleased { .. } => "guard_released",
             Self::ObservationIgnored { .. } => "observation_ignored",
             Self::Quarantined { .. } => "quarantined",
             Self::QuarantineLifted { .. } => "quarantine_lifted",
@@ -413,6 +476,11 @@ impl EventKind {
             Self::PostureLeft { .. } => "posture_left",
             Self::PostureAcknowledged { .. } => "posture_acknowledged",
             Self::PostureKept { .. } => "posture_kept",
+            Self::StateRestored { .. } => "state_restored",
+            Self::RestoreFailed { .. } => "restore_failed",
+            Self::TookOver { .. } => "took_over",
+            Self::Resigned { .. } => "resigned",
+            Self::SplitBrain { .. } => "split_brain",
             Self::Proposed { .. } => "proposed",
             Self::Approved { .. } => "approved",
             Self::ApprovalRefused { .. } => "approval_refused",

@@ -46,6 +46,8 @@ pub enum End {
     Uses,
     /// An operator revoked it.
     Revoked,
+    /// The engine restored a state or took over: nobody here knows how often it was used.
+    Anew,
     /// The clocks are not to be trusted.
     Clock,
     /// The bundle that is active now would not have granted it.
@@ -60,6 +62,7 @@ impl End {
             Self::Window => "window",
             Self::Uses => "uses",
             Self::Revoked => "revoked",
+            Self::Anew => "anew",
             Self::Clock => "clock",
             Self::Bundle => "bundle",
         }
@@ -219,6 +222,19 @@ impl ActionPattern {
 }
 
 impl Grant {
+    /// An override as it is granted: from then until then, with all of its uses.
+    #[must_use]
+    pub fn new(asked: Granting, from: Monotonic, until: Monotonic, until_wall: Wall) -> Self {
+        let Granting { id, scope, window: _, uses, approvers } = asked;
+        Self { id, scope, from, until, until_wall, uses, approvers, left: AtomicU32::new(uses) }
+    }
+
+    /// The same, with so many uses left: as it was when it was written down.
+    #[must_use]
+    pub fn with_uses_left(self, left: u32) -> Self {
+        Self { left: AtomicU32::new(left.min(self.uses)), ..self }
+    }
+
     /// Whether it covers the request now, and has a use left.
     #[must_use]
     pub fn covers(&self, request: &RequestView<'_>, now: Now) -> bool {
@@ -278,6 +294,30 @@ impl Overrides {
         &self.past
     }
 
+    /// Those in force, each with since when what it belongs to is covered.
+    pub fn active(&self) -> impl Iterator<Item = (Monotonic, &Arc<Grant>)> {
+        self.active.iter().map(|(covered_from, grant)| (*covered_from, grant))
+    }
+
+    /// The longest window of any bundle so far.
+    #[must_use]
+    pub const fn window_max(&self) -> Ttl {
+        self.window_max
+    }
+
+    /// Goes on from what another has granted.
+    pub fn restore(
+        &mut self,
+        active: impl IntoIterator<Item = (Monotonic, Grant)>,
+        past: impl IntoIterator<Item = Past>,
+        window_max: Ttl,
+    ) {
+        self.active.extend(active.into_iter().map(|(covered_from, grant)| (covered_from, Arc::new(grant))));
+        self.past.extend(past);
+        self.window_max = self.window_max.max(window_max);
+        self.reckon();
+    }
+
     /// Grants an override from now on; how it was granted. It is shortened where what it covers would be covered for
     /// longer than one window may last, by overrides that overlap and follow one another within that time.
     ///
@@ -299,16 +339,9 @@ impl Overrides {
             return Err(ApprovalError::CoveredTooLong);
         }
         let span = i64::try_from(until.nanos_since(at)).unwrap_or(i64::MAX);
-        let grant = Arc::new(Grant {
-            id: asked.id,
-            scope: asked.scope,
-            from: at,
-            until,
-            until_wall: Wall::from_nanos(now.wall.as_nanos().saturating_add(span)),
-            uses: asked.uses,
-            approvers: asked.approvers,
-            left: AtomicU32::new(asked.uses.min(spec.max_uses)),
-        });
+        let until_wall = Wall::from_nanos(now.wall.as_nanos().saturating_add(span));
+        let asked = Granting { uses: asked.uses.min(spec.max_uses), ..asked };
+        let grant = Arc::new(Grant::new(asked, at, until, until_wall));
         self.active.push((covered_from, Arc::clone(&grant)));
         self.reckon();
         Ok(grant)

@@ -4,6 +4,8 @@
 //! strictest of those that are entered: so leaving one posture never leaves another. Nothing is ever left by time or by
 //! a signal: these only enter. An operator leaves, and only where the pack's conditions hold.
 
+mod exported;
+
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -31,8 +33,16 @@ pub enum Cause {
     Operator,
     /// A flag holds it.
     Flag,
-    /// An operator entered it in a scope, and there was no room to remember one more.
+    /// It was entered in a scope, and there was no room to remember one more.
     NoRoom,
+    /// It was entered in a state that was restored.
+    State,
+    /// A state could not be restored.
+    Restore,
+    /// The engine took over from another.
+    Failover,
+    /// Two engines were active.
+    SplitBrain,
 }
 
 impl Cause {
@@ -46,6 +56,10 @@ impl Cause {
             Self::Operator => "operator",
             Self::Flag => "flag",
             Self::NoRoom => "no_room",
+            Self::State => "state",
+            Self::Restore => "restore",
+            Self::Failover => "failover",
+            Self::SplitBrain => "split_brain",
         }
     }
 }
@@ -131,7 +145,8 @@ struct Entry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Layer {
     entry: Option<Entry>,
-    left_at: Option<Monotonic>,
+    /// Until when, exclusive, an entry counts as one soon after it was left.
+    backs_off_until: Option<Monotonic>,
     /// How often in a row it was entered soon after it had been left.
     level: u32,
 }
@@ -144,10 +159,15 @@ struct Instance {
     changed: u64,
 }
 
+/// There is no room to remember one more scope.
+struct NoRoom;
+
 /// Since when the condition of a posture has held, or has been known to be false.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Watch {
     holds_since: Option<Monotonic>,
+    /// When a state that was restored says that it has held for long enough, if it goes on to hold.
+    enters_by: Option<Monotonic>,
     false_since: Option<Monotonic>,
     indeterminate: bool,
 }
@@ -160,6 +180,8 @@ pub struct PostureMachine {
     /// By posture but the normal one.
     watches: Vec<Watch>,
     changes: u64,
+    /// How often anything has changed that is exported.
+    turns: u64,
     /// The change that a forgotten scope may have seen.
     forgotten: u64,
     /// The postures that flags hold.
@@ -218,6 +240,14 @@ impl InForce {
     #[must_use]
     pub const fn everywhere(&self) -> Standing {
         self.everywhere
+    }
+
+    /// The scopes with a posture of their own, and its number.
+    pub fn scopes(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.scopes
+            .iter()
+            .filter(|(_, standing)| standing.posture > 0)
+            .map(|(scope, standing)| (&**scope, standing.posture))
     }
 
     /// What is in force in the scope of that name, the whole system's posture included.
@@ -312,8 +342,12 @@ impl PostureMachine {
                 _ => continue,
             };
             let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1)) else { continue };
+            let held = watch.holds_since.is_some();
             watch.take(truth, at);
-            let due = watch.holds_since.is_some_and(|since| since.after(held_for) <= at);
+            if watch.holds_since.is_some() != held {
+                self.turns = self.turns.saturating_add(1);
+            }
+            let due = watch.due(held_for).is_some_and(|due| due <= at);
             if due && !self.everywhere.is_entered(number) {
                 let cause = match watch.indeterminate {
                     _ if flagged => Cause::Flag,
@@ -338,19 +372,33 @@ impl PostureMachine {
         let entries =
             (1_u16..).zip(postures.specs.iter().skip(1)).zip(&self.watches).filter_map(|((number, spec), watch)| {
                 let held_for = spec.enter.as_ref()?.held_for;
-                let since = watch.holds_since.filter(|_| !self.everywhere.is_entered(number))?;
-                Some(since.after(held_for))
+                watch.due(held_for).filter(|_| !self.everywhere.is_entered(number))
             });
         entries.chain(self.escalates_at).min()
     }
 
     /// An operator enters a posture. Always done: where there is no room for one more scope, everywhere.
     pub fn enter(&mut self, postures: &Postures, scope: Scope, number: u16, at: Monotonic, out: &mut Vec<Transition>) {
-        let known = scope.as_ref().is_none_or(|scope| self.scopes.contains_key(scope));
-        let (scope, cause) =
-            if known || self.makes_room(postures, at) { (scope, Cause::Operator) } else { (None, Cause::NoRoom) };
+        let place = self.place(scope, at);
+        let cause = if place.is_ok() { Cause::Operator } else { Cause::NoRoom };
+        let scope = place.unwrap_or_default();
         if self.instance(scope.as_deref()).is_none_or(|instance| !instance.is_entered(number)) {
             self.enter_in(postures, scope, number, cause, at, out);
+            self.reckon(postures);
+        }
+    }
+
+    /// The engine itself enters a posture, everywhere.
+    pub fn enter_everywhere(
+        &mut self,
+        postures: &Postures,
+        number: u16,
+        cause: Cause,
+        at: Monotonic,
+        out: &mut Vec<Transition>,
+    ) {
+        if !self.everywhere.is_entered(number) {
+            self.enter_in(postures, None, number, cause, at, out);
             self.reckon(postures);
         }
     }
@@ -415,9 +463,11 @@ impl PostureMachine {
         if !checks_ok {
             return Err(PostureError::CheckNotOk);
         }
-        (layer.entry, layer.left_at) = (None, Some(at));
+        layer.entry = None;
+        layer.backs_off_until = spec.leave.back_off.map(|(within, _)| at.after(within));
         let changed = instance.posture() != posture;
         self.note_change(scope.as_deref(), changed);
+        self.turns = self.turns.saturating_add(1);
         out.push(Transition { at, posture: number, scope, entered: None });
         self.reckon(postures);
         Ok(())
@@ -432,6 +482,7 @@ impl PostureMachine {
         let until = |at: Option<Monotonic>| at.map_or(u64::MAX, |at| at.nanos_since(now));
         for (number, watch) in (1_u16..).zip(&self.watches) {
             state.push(("holds".into(), number, ago(watch.holds_since)));
+            state.push(("by".into(), number, until(watch.enters_by)));
             state.push(("false".into(), number, ago(watch.false_since)));
         }
         let scopes = self.scopes.iter().map(|(scope, instance)| (&**scope, instance));
@@ -442,7 +493,7 @@ impl PostureMachine {
                 state.push((format!("{scope} dwell").into(), number, entry.map_or(0, |entry| entry.dwell.as_nanos())));
                 let escalates_at = entry.and_then(|entry| entry.escalates_at);
                 state.push((format!("{scope} escalates").into(), number, until(escalates_at)));
-                state.push((format!("{scope} left").into(), number, ago(layer.left_at)));
+                state.push((format!("{scope} backs off").into(), number, until(layer.backs_off_until)));
                 state.push((format!("{scope} level").into(), number, u64::from(layer.level)));
             }
         }
@@ -458,6 +509,7 @@ impl PostureMachine {
         let layer = self.instance_mut(scope).and_then(|instance| instance.layer_mut(number));
         let entry = layer.and_then(|layer| layer.entry.as_mut()).ok_or(PostureError::NotEntered)?;
         entry.escalates_at = None;
+        self.turns = self.turns.saturating_add(1);
         self.escalates_at = self.next_escalation();
         Ok(())
     }
@@ -477,10 +529,11 @@ impl PostureMachine {
             Some(scope) => self.scopes.entry(scope.clone()).or_default(),
         };
         instance.layers.resize(postures.specs.len().saturating_sub(1), Layer::default());
+        self.turns = self.turns.saturating_add(1);
         let posture = instance.posture();
         let Some(layer) = instance.layer_mut(number) else { return };
-        let dwell = match (spec.leave.back_off, layer.left_at) {
-            (Some((within, max)), Some(left_at)) if at < left_at.after(within) => {
+        let dwell = match (spec.leave.back_off, layer.backs_off_until) {
+            (Some((_, max)), Some(until)) if at < until => {
                 layer.level = layer.level.saturating_add(1);
                 doubled(spec.leave.dwell, layer.level).min(max)
             }
@@ -507,6 +560,7 @@ impl PostureMachine {
                     continue;
                 };
                 entry.escalates_at = None;
+                self.turns = self.turns.saturating_add(1);
                 if let Some((next, _)) = postures.spec(number).and_then(|spec| spec.escalate) {
                     following.push((scope.cloned(), next));
                 }
@@ -536,18 +590,20 @@ impl PostureMachine {
         }
     }
 
+    /// The place that a scope has, or could be given; an error where there is no room for it.
+    fn place(&mut self, scope: Scope, at: Monotonic) -> Result<Scope, NoRoom> {
+        let known = scope.as_ref().is_none_or(|scope| self.scopes.contains_key(scope));
+        if known || self.makes_room(at) { Ok(scope) } else { Err(NoRoom) }
+    }
+
     /// Whether one more scope can be remembered; forgets those in which nothing is entered and whose back-off is over.
-    fn makes_room(&mut self, postures: &Postures, at: Monotonic) -> bool {
+    fn makes_room(&mut self, at: Monotonic) -> bool {
         if self.scopes.len() < self.scopes_max {
             return true;
         }
         let forgotten = &mut self.forgotten;
         self.scopes.retain(|_, instance| {
-            let stays = (1_u16..).zip(&instance.layers).any(|(number, layer)| {
-                let within = postures.spec(number).and_then(|spec| spec.leave.back_off).map(|(within, _)| within);
-                let backs_off = layer.left_at.zip(within).is_some_and(|(left_at, within)| at < left_at.after(within));
-                layer.entry.is_some() || backs_off
-            });
+            let stays = instance.layers.iter().any(|layer| layer.is_remembered(at));
             if !stays {
                 *forgotten = (*forgotten).max(instance.changed);
             }
@@ -591,13 +647,26 @@ impl Watch {
     /// What could not be established counts as holding.
     fn take(&mut self, truth: Truth, at: Monotonic) {
         if truth == Truth::False {
-            self.holds_since = None;
+            (self.holds_since, self.enters_by) = (None, None);
             self.false_since.get_or_insert(at);
         } else {
             self.holds_since.get_or_insert(at);
             self.false_since = None;
             self.indeterminate = matches!(truth, Truth::Indeterminate(_));
         }
+    }
+
+    /// When it will have held for long enough, as far as it goes on to hold.
+    fn due(&self, held_for: Ttl) -> Option<Monotonic> {
+        let due = self.holds_since?.after(held_for);
+        Some(self.enters_by.map_or(due, |by| due.min(by)))
+    }
+}
+
+impl Layer {
+    /// Whether what is to come hangs on it: it is entered, or its back-off is not over.
+    fn is_remembered(&self, at: Monotonic) -> bool {
+        self.entry.is_some() || self.backs_off_until.is_some_and(|until| at < until)
     }
 }
 

@@ -4,14 +4,19 @@
 //! the first. Both are bounded, and what has no room tightens: a quarantine more is one of everything, a revocation more
 //! is one of everybody.
 
+mod exported;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rpds::HashTrieMapSync;
 use smallvec::SmallVec;
 
-use crate::error::quoted;
+use crate::error::{Diagnostic, quoted};
+use crate::limits::Limits;
+use crate::policy::compile::{Conditions, Policy};
 use crate::policy::posture::{Place, Postures};
 use crate::request::{PartyView, RequestView};
 use crate::time::Monotonic;
@@ -31,6 +36,8 @@ pub enum Selector<'a> {
     ResourceType(&'a str),
     /// A scope that the pack declares, as `tenant:acme`.
     Scope(&'a str),
+    /// Whatever a CEL condition holds for, or may hold for.
+    When(&'a str),
     /// Everything.
     Everything,
 }
@@ -43,6 +50,7 @@ impl fmt::Display for Selector<'_> {
             Self::Resource(kind, id) => write!(f, "resource {} {}", quoted(kind), quoted(id)),
             Self::ResourceType(kind) => write!(f, "resources {}", quoted(kind)),
             Self::Scope(scope) => write!(f, "scope {}", quoted(scope)),
+            Self::When(condition) => write!(f, "requests where {}", quoted(condition)),
             Self::Everything => f.write_str("everything"),
         }
     }
@@ -72,6 +80,7 @@ impl Selector<'_> {
             Self::ResourceType(kind) => key(3, kind, ""),
             Self::Scope(scope) => scope.split_once(':').map_or_else(|| key(4, scope, ""), |(a, b)| key(4, a, b)),
             Self::Everything => key(5, "", ""),
+            Self::When(condition) => key(6, condition, ""),
         }
     }
 }
@@ -88,7 +97,7 @@ struct Entry {
 }
 
 /// Why a quarantine was not begun or lifted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuarantineError {
     /// The pack declares no such scope, or no bundle is active.
@@ -100,16 +109,23 @@ pub enum QuarantineError {
     /// What should be lifted is not quarantined.
     #[error("it is not quarantined")]
     NotQuarantined,
+    /// The condition is none that the active bundle's requests can be selected by.
+    #[error("the condition cannot be used: {message}")]
+    Condition {
+        /// What is wrong with it.
+        message: Box<str>,
+    },
 }
 
 impl QuarantineError {
     /// The stable code.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownScope => "unknown_scope",
             Self::Ended => "ended",
             Self::NotQuarantined => "not_quarantined",
+            Self::Condition { .. } => "bad_condition",
         }
     }
 }
@@ -125,6 +141,10 @@ pub struct Quarantine {
     /// What was decided for anybody until then is void.
     revoked_all: Option<Monotonic>,
     changes: u64,
+    /// The conditions that select requests; nothing where there are none.
+    conditions: Option<Arc<Conditions>>,
+    /// Which of them no override gets past.
+    absolute_conditions: Arc<[bool]>,
 }
 
 /// The writer's side: the table, and when what in it ends.
@@ -133,6 +153,11 @@ pub struct Quarantines {
     table: Quarantine,
     ends: BTreeSet<(Monotonic, Key)>,
     entries_max: usize,
+    /// The texts of the conditions in force.
+    texts: BTreeSet<Box<str>>,
+    conditions_max: usize,
+    /// Whether the texts, or the policy that they are compiled against, have changed since they were compiled.
+    stale: bool,
     /// Keeps the order of hashes from whoever chooses ids.
     seed: u64,
 }
@@ -143,7 +168,15 @@ fn empty<T>(seed: u64) -> HashTrieMapSync<Key, T, FixedState> {
 
 impl Quarantine {
     fn new(seed: u64) -> Self {
-        Self { entries: empty(seed), scopes: BTreeMap::new(), revoked: empty(seed), revoked_all: None, changes: 0 }
+        Self {
+            entries: empty(seed),
+            scopes: BTreeMap::new(),
+            revoked: empty(seed),
+            revoked_all: None,
+            changes: 0,
+            conditions: None,
+            absolute_conditions: Arc::new([]),
+        }
     }
 
     /// How often it has changed: what a cached decision rests on.
@@ -152,7 +185,19 @@ impl Quarantine {
         self.changes
     }
 
-    /// Whether the request is quarantined.
+    /// The conditions that quarantine what they select.
+    #[must_use]
+    pub fn conditions(&self) -> Option<&Conditions> {
+        self.conditions.as_deref()
+    }
+
+    /// Which of the conditions no override gets past, in their order.
+    #[must_use]
+    pub fn absolute_conditions(&self) -> &[bool] {
+        &self.absolute_conditions
+    }
+
+    /// Whether the request is quarantined by what it names: itself, its type, its scope.
     #[must_use]
     pub fn holds(&self, request: &RequestView<'_>, postures: &Postures, slots: &[Option<View<'_>>]) -> bool {
         if self.entries.is_empty() {
@@ -210,10 +255,42 @@ impl Quarantine {
 }
 
 impl Quarantines {
-    /// Nothing quarantined; at most `entries_max` at a time, and as many revocations.
+    /// Nothing quarantined.
     #[must_use]
-    pub fn new(entries_max: usize, seed: u64) -> Self {
-        Self { table: Quarantine::new(seed), ends: BTreeSet::new(), entries_max, seed }
+    pub fn new(limits: &Limits, seed: u64) -> Self {
+        Self {
+            table: Quarantine::new(seed),
+            ends: BTreeSet::new(),
+            entries_max: limits.quarantines_max,
+            texts: BTreeSet::new(),
+            conditions_max: limits.quarantine_conditions_max,
+            stale: false,
+            seed,
+        }
+    }
+
+    /// The conditions in force as they are with this policy, and perhaps one more.
+    ///
+    /// # Errors
+    /// The first that the policy cannot compile.
+    pub fn compiled(&self, policy: &Policy, more: Option<&str>, limits: &Limits) -> Result<Conditions, Diagnostic> {
+        Conditions::compile(policy, self.texts.iter().map(|text| &**text).chain(more), limits)
+    }
+
+    /// Says that another policy is active.
+    pub const fn outdate(&mut self) {
+        self.stale = true;
+    }
+
+    /// Compiles the conditions anew, where they or the policy have changed.
+    pub fn refresh(&mut self, policy: &Policy, limits: &Limits) {
+        if std::mem::take(&mut self.stale) {
+            let compiled = || self.compiled(policy, None, limits).unwrap_or_else(|_| Conditions::of_everything());
+            self.table.conditions = (!self.texts.is_empty()).then(|| Arc::new(compiled()));
+            let entry = |text: &Box<str>| self.table.entries.get(&Selector::When(text).key());
+            let is_absolute = |text| entry(text).is_some_and(|entry| entry.absolute);
+            self.table.absolute_conditions = self.texts.iter().map(is_absolute).collect();
+        }
     }
 
     /// What a snapshot shares.
@@ -222,11 +299,19 @@ impl Quarantines {
         self.table.clone()
     }
 
+    /// How often it has changed.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.table.changes
+    }
+
     /// Begins a quarantine, or lengthens it: it never ends earlier for being begun again. What is in force then: where
     /// there is no room for one more, everything is quarantined without an end.
     pub fn begin<'s>(&mut self, selector: &Selector<'s>, until: Option<Monotonic>, absolute: bool) -> Selector<'s> {
         let known = self.table.entries.contains_key(&selector.key());
-        let room = self.table.entries.size() < self.entries_max;
+        let is_condition = matches!(selector, Selector::When(_));
+        let room =
+            self.table.entries.size() < self.entries_max && (!is_condition || self.texts.len() < self.conditions_max);
         let (selector, until) = if known || room { (*selector, until) } else { (Selector::Everything, None) };
         let key = selector.key();
         let before = self.table.entries.get(&key).cloned();
@@ -234,6 +319,10 @@ impl Quarantines {
             let kind = scope.split(':').next().unwrap_or_default();
             let count = self.table.scopes.entry(kind.into()).or_default();
             *count = count.saturating_add(1);
+        }
+        if let Selector::When(text) = selector {
+            self.texts.insert(text.into());
+            self.stale = true;
         }
         let (until, absolute) = match &before {
             Some(before) => (before.until.zip(until).map(|(a, b)| a.max(b)), absolute || before.absolute),
@@ -294,11 +383,14 @@ impl Quarantines {
         if let Some(end) = entry.until {
             self.ends.remove(&(end, key.clone()));
         }
+        let length = key.get(1..9).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
+        let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(9);
+        let first = key.get(9..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        if key.first() == Some(&6) {
+            self.stale |= self.texts.remove(first);
+        }
         if key.first() == Some(&4) {
-            let length = key.get(1..9).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
-            let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(9);
-            let kind = key.get(9..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-            if let Some(count) = self.table.scopes.get_mut(kind) {
+            if let Some(count) = self.table.scopes.get_mut(first) {
                 *count = count.saturating_sub(1);
             }
             self.table.scopes.retain(|_, count| *count > 0);

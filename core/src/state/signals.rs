@@ -5,7 +5,8 @@
 //! alone never loosens anything.
 
 use crate::condition::{SignalView, Status};
-use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, Recovery, SignalSpec, Source};
+use crate::policy::signal::{BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
+use crate::state::guards::Guards;
 use crate::time::{Monotonic, Ttl};
 
 /// A report about a signal by the host.
@@ -64,7 +65,7 @@ pub enum Observed {
     Future,
     /// No such signal is declared.
     UnknownSignal,
-    /// The signal is built in, or follows others.
+    /// The signal is built in, follows others, or is a guard.
     NotObservable,
 }
 
@@ -148,6 +149,17 @@ impl Held {
         (status, Some(fresh_until))
     }
 
+    /// Whether it failed and has not recovered.
+    #[must_use]
+    pub const fn is_recovering(&self) -> bool {
+        self.recovering
+    }
+
+    /// Takes over from another engine that it failed and has not recovered: it has to recover here, from the start.
+    pub const fn failed_elsewhere(&mut self) {
+        (self.recovering, self.oks, self.ok_since) = (true, 0, None);
+    }
+
     /// When the signal was last observed.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {
@@ -174,6 +186,8 @@ pub struct BuiltIn {
     pub engine: bool,
     /// Whether the active bundle is inside its validity.
     pub bundle: bool,
+    /// Whether no other engine is known to be active beside this one.
+    pub epoch: bool,
 }
 
 /// What a signal is at a time: what conditions see, and until when, inclusive, it can be said.
@@ -187,7 +201,13 @@ pub struct Standing {
 
 /// What every signal is at `now`, by number.
 #[must_use]
-pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Monotonic) -> Vec<Standing> {
+pub fn standings(
+    specs: &[SignalSpec],
+    held: &[Held],
+    guards: &Guards,
+    built_in: BuiltIn,
+    now: Monotonic,
+) -> Vec<Standing> {
     let mut standings: Vec<Standing> = Vec::with_capacity(specs.len());
     for (number, spec) in (0_u16..).zip(specs) {
         let standing = match &spec.source {
@@ -196,6 +216,7 @@ pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Mo
                     CLOCK => built_in.clock,
                     ENGINE => built_in.engine,
                     BUNDLE => built_in.bundle,
+                    EPOCH => built_in.epoch,
                     _ => false,
                 };
                 let status = if ok { Status::Ok } else { Status::Failed };
@@ -206,6 +227,7 @@ pub fn standings(specs: &[SignalSpec], held: &[Held], built_in: BuiltIn, now: Mo
                 let (status, until) = held.status(now, *ttl);
                 Standing { view: SignalView { status, observed_at: held.observed_at() }, until }
             }
+            Source::Guard { .. } => guards.standing(number, now),
             Source::Quorum { members, need } => {
                 let members = members.iter().filter_map(|member| standings.get(usize::from(*member)).copied());
                 quorum(members, *need)

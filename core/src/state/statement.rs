@@ -5,7 +5,7 @@
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signature, VerifyingKey};
 
-use crate::policy::trust::envelope::encoding;
+use crate::policy::trust::envelope;
 
 /// What a statement says of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Purpose {
     /// The bytes that are signed for this purpose: DSSE's encoding of the type and the payload.
     #[must_use]
     pub fn encoding(self, payload: &[u8]) -> Vec<u8> {
-        encoding(self.payload_type(), payload)
+        envelope::encoding(self.payload_type(), payload)
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Tries {
 #[derive(Clone, Debug, Default)]
 pub struct CodeBook {
     by_secret: BTreeMap<Fingerprint, Tries>,
+    /// The step in which the book was begun: nobody knows which codes of it, or before, were used.
+    began: Option<u64>,
     secrets_max: usize,
 }
 
@@ -54,7 +56,12 @@ impl CodeBook {
     /// Nothing used, of at most `secrets_max` secrets.
     #[must_use]
     pub const fn new(secrets_max: usize) -> Self {
-        Self { by_secret: BTreeMap::new(), secrets_max }
+        Self { by_secret: BTreeMap::new(), began: None, secrets_max }
+    }
+
+    /// Lets no code of the step at that time, or of an earlier one, count; nothing for every code.
+    pub fn begin(&mut self, at: Option<Wall>) {
+        self.began = at.and_then(step);
     }
 
     /// Takes a code: it counts where it is of the current step or the one before, and of a later one than any before it.
@@ -73,8 +80,9 @@ impl CodeBook {
             return Err(CodeError::TooManyTries);
         }
         let step = step(now.wall).and_then(|current| step_of(secret, code, current));
+        let used = tries.used.max(self.began);
         let refused = match step {
-            Some(step) if tries.used.is_none_or(|used| used < step) => {
+            Some(step) if used.is_none_or(|used| used < step) => {
                 tries.used = Some(step);
                 return Ok(());
             }
@@ -93,8 +101,12 @@ impl CodeBook {
         self.by_secret.iter()
     }
 
-    /// Remembers this of a secret besides what is remembered already: of two, the stricter.
+    /// Remembers this of a secret besides what is remembered already: of two, the stricter. Where there is no room, no code
+    /// of the secret is taken anyway.
     pub fn remember(&mut self, of: Fingerprint, tries: Tries) {
+        if !self.by_secret.contains_key(&of) && self.by_secret.len() >= self.secrets_max {
+            return;
+        }
         let known = self.by_secret.entry(of).or_insert(tries);
         known.used = known.used.max(tries.used);
         (known.since, known.wrong) = (known.since.max(tries.since), known.wrong.max(tries.wrong));

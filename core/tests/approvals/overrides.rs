@@ -16,6 +16,15 @@ fn an_override_allows_what_it_covers_and_no_more() {
     let used = events(&engine).into_iter().find(|event| event["event"] == "override_used").unwrap();
     assert_eq!((&used["overrode"], &used["uses_left"]), (&json!("posture"), &json!(2)));
     assert_eq!(used["decision"], decision.id().to_string());
+    let asked = |subject: &str| {
+        let request = json!({
+            "subject": {"type": "user", "id": subject, "properties": {"suspended": false}},
+            "action": {"name": "order:pay"}, "resource": {"type": "order", "id": "o-1"},
+        });
+        fallgate::Request::from_json(request.to_string().as_bytes(), &Limits::DEFAULT).unwrap()
+    };
+    assert_eq!(engine.explain(&asked("ann"), at(2_000)).overrides, [id.to_string()]);
+    assert!(engine.explain(&asked("bob"), at(2_000)).overrides.is_empty());
     // Another subject, action or resource, and a subject of another type.
     assert!(!ask(&engine, "bob", "order:pay", 2_000).is_allow());
     assert!(!ask(&engine, "ann", "book:pay", 2_000).is_allow());
@@ -64,6 +73,22 @@ fn an_override_gets_past_gates_4_to_8_and_no_other() {
     });
     assert_eq!(engine.decide_json(newer.to_string().as_bytes(), at(4_000)).reason(), Reason::RevisionTooOld);
     assert_eq!(engine.overrides()[0].uses_left, 2);
+}
+
+#[test]
+fn a_quarantine_by_a_condition_is_as_absolute_as_any_other() {
+    let engine = engine();
+    granted(&engine, &for_ann("10m", 5), 0).unwrap();
+    let terms = |absolute| fallgate::engine::QuarantineTerms { reason: "", until: None, absolute };
+    let (hers, others) = (Selector::When("subject.id == 'ann'"), Selector::When("resource.id == 'o-9'"));
+    // Another condition that is absolute says nothing of her request.
+    engine.quarantine(&others, &terms(true), at(1_000)).unwrap();
+    engine.quarantine(&hers, &terms(false), at(1_000)).unwrap();
+    assert_eq!(ask(&engine, "ann", "order:read", 1_000).reason(), Reason::AllowedByOverride);
+    engine.quarantine(&hers, &terms(true), at(2_000)).unwrap();
+    assert_eq!(ask(&engine, "ann", "order:read", 2_000).reason(), Reason::Quarantined);
+    engine.lift_quarantine(&hers, at(3_000)).unwrap();
+    assert!(ask(&engine, "ann", "order:read", 3_000).is_allow());
 }
 
 #[test]

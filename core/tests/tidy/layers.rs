@@ -21,11 +21,19 @@ const LAYERS: &[Layer] = &[
     },
     Layer { name: "resilience", modules: &["resilience"], uses: &["words"] },
     Layer { name: "condition", modules: &["condition"], uses: &["words"] },
-    Layer { name: "policy", modules: &["policy"], uses: &["words", "condition"] },
+    Layer { name: "policy", modules: &["policy"], uses: &["words", "resilience", "condition"] },
     Layer { name: "combine", modules: &["combine"], uses: &["words", "condition", "policy"] },
     Layer { name: "decision", modules: &["decision"], uses: &["words", "condition", "policy", "combine"] },
-    Layer { name: "state", modules: &["state"], uses: &["words", "condition", "policy", "combine", "decision"] },
-    Layer { name: "operation", modules: &["operation"], uses: &["words", "condition", "policy", "state"] },
+    Layer {
+        name: "state",
+        modules: &["state"],
+        uses: &["words", "resilience", "condition", "policy", "combine", "decision"],
+    },
+    Layer {
+        name: "operation",
+        modules: &["operation"],
+        uses: &["words", "resilience", "condition", "policy", "state"],
+    },
     Layer {
         name: "engine",
         modules: &["engine"],
@@ -34,7 +42,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "drill",
         modules: &["drill"],
-        uses: &["words", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
+        uses: &["words", "resilience", "condition", "policy", "combine", "decision", "state", "operation", "engine"],
     },
     Layer {
         name: "authzen",

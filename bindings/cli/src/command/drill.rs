@@ -135,7 +135,12 @@ fn shown(decision: &Decision, coloured: bool) -> String {
 /// What changed, for the events that a reader of the timeline looks for.
 fn changed(event: &EventKind) -> Option<String> {
     match event {
-        EventKind::SignalChanged { signal, from, to } => Some(format!("{signal}: {} → {}", from.name(), to.name())),
+        EventKind::SignalChanged { signal, from, to, guard } => {
+            let guard = guard.map(|guard| format!(" ({guard})")).unwrap_or_default();
+            Some(format!("{signal}: {} → {}{guard}", from.name(), to.name()))
+        }
+        EventKind::GuardForcedOpen { signal } => Some(format!("{signal}: forced open")),
+        EventKind::GuardReleased { signal } => Some(format!("{signal}: released")),
         EventKind::PostureEntered { posture, scope, cause } => {
             Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
         }

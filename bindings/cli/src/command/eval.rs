@@ -9,8 +9,10 @@ use fallgate::drill::parse_status;
 use fallgate::error::{nearest, quoted};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::Bundle;
+use fallgate::policy::guard::GuardSpec;
 use fallgate::policy::signal::Source;
 use fallgate::request::parse_strict;
+use fallgate::resilience::breaker::CallOutcome;
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::value::Timestamp;
 use fallgate::{Config, Decision, Engine, Observation, Request};
@@ -49,6 +51,7 @@ fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours)
         for signal in observed(bundle) {
             engine.observe(&Observation::ok(signal), now);
         }
+        call_well(&engine, bundle, now);
     }
     for (name, status) in &eval.signals {
         for member in members(bundle, name)? {
@@ -108,6 +111,18 @@ fn observed(bundle: &Bundle) -> Vec<&str> {
     observed.map(|spec| spec.name.as_str()).collect()
 }
 
+/// Makes one call through every guard, which comes back well: then each is ok.
+fn call_well(engine: &Engine, bundle: &Bundle, now: Now) {
+    for signal in &bundle.policy().signals {
+        let Source::Guard { spec, .. } = &signal.source else { continue };
+        let key = matches!(**spec, GuardSpec::Limiter(_) | GuardSpec::ReplayGuard(_)).then_some("eval");
+        if let Ok(permit) = engine.acquire(&signal.name, key, now) {
+            // A fresh guard takes it; a limiter and a guard against replays need none.
+            let _taken = engine.report(&signal.name, permit, CallOutcome::Success, None, now);
+        }
+    }
+}
+
 /// The signals to observe for a name: itself, or all members of a quorum.
 pub(super) fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>, Failure> {
     let policy = bundle.policy();
@@ -118,6 +133,10 @@ pub(super) fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>
             Ok(specs.map(|spec| spec.name.as_str()).collect())
         }
         Some((spec, Source::Observed { .. })) => Ok(vec![spec.name.as_str()]),
+        Some((_, Source::Guard { .. })) => Err(Failure::Usage(format!(
+            "{} is a guard, whose status comes from the calls of its host; try it in a case or a drill",
+            quoted(name)
+        ))),
         Some((_, Source::BuiltIn)) => Err(Failure::Usage(format!("the engine itself observes {}", quoted(name)))),
         None => {
             let near = nearest(name, observed(bundle)).map(|near| format!("; did you mean `{near}`?"));

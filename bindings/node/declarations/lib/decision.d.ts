@@ -21,6 +21,8 @@ export type Fields = {
     rule: string | null;
     bundle: string;
     revision: number;
+    posture: string;
+    override: string | null;
     obligations: readonly Obligation[];
     messages: readonly string[];
     degraded: readonly string[];
@@ -50,6 +52,10 @@ declare class Decision {
     readonly bundle: string;
     /** The bundle's revision. @readonly @type {number} */
     readonly revision: number;
+    /** The posture that the request was under; empty if there was no bundle. @readonly @type {string} */
+    readonly posture: string;
+    /** The override that allowed it, by the id of its proposal. @readonly @type {string | null} */
+    readonly override: string | null;
     /** What the host has to do along with it. @readonly @type {readonly Obligation[]} */
     readonly obligations: readonly Obligation[];
     /** What the rule that denied says against the request: the members of a Rego deny set. @readonly @type {readonly string[]} */

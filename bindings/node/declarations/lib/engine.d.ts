@@ -19,6 +19,14 @@ export type DrillReport = import('./words.js').DrillReport;
 export type ObligationHandler = import('./words.js').ObligationHandler;
 export type EnforceOptions = import('./words.js').EnforceOptions;
 export type Answer = import('./words.js').Answer;
+export type Operation = import('./words.js').Operation;
+export type Quarry = import('./words.js').Quarry;
+export type QuarantineTerms = import('./words.js').QuarantineTerms;
+export type InScope = import('./words.js').InScope;
+export type Proof = import('./words.js').Proof;
+export type Approved = import('./words.js').Approved;
+export type Overview = import('./words.js').Overview;
+export type Restored = import('./words.js').Restored;
 /** @typedef {import('./decision.js').Obligation} Obligation */
 /** @typedef {import('./words.js').Request} Request */
 /** @typedef {import('./words.js').Now} Now */
@@ -34,6 +42,14 @@ export type Answer = import('./words.js').Answer;
 /** @typedef {import('./words.js').ObligationHandler} ObligationHandler */
 /** @typedef {import('./words.js').EnforceOptions} EnforceOptions */
 /** @typedef {import('./words.js').Answer} Answer */
+/** @typedef {import('./words.js').Operation} Operation */
+/** @typedef {import('./words.js').Quarry} Quarry */
+/** @typedef {import('./words.js').QuarantineTerms} QuarantineTerms */
+/** @typedef {import('./words.js').InScope} InScope */
+/** @typedef {import('./words.js').Proof} Proof */
+/** @typedef {import('./words.js').Approved} Approved */
+/** @typedef {import('./words.js').Overview} Overview */
+/** @typedef {import('./words.js').Restored} Restored */
 /** A policy decision point inside this process, and of this thread: a worker opens its own. */
 declare class Engine {
     #private;
@@ -157,6 +173,196 @@ declare class Engine {
      * @returns {Explanation}
      */
     explain(request: Request, options?: Timed): Explanation;
+    /**
+     * Does an operation, and says what it came to. The methods that are named after operations call it.
+     *
+     * @param {Operation | string | Uint8Array} operation An object with one member, named after what is done; or its JSON.
+     * @param {Timed} [options]
+     * @returns {Readonly<Record<string, any>>} Empty where there is nothing to say but that it was done.
+     * @throws {FallgateError} where it was not done, with the code that says why: `malformed_operation` for what is none.
+     */
+    operate(operation: Operation | string | Uint8Array, options?: Timed): Readonly<Record<string, any>>;
+    /**
+     * The posture that is in force, everywhere or in a scope such as `tenant:acme`, as of the last call that told the engine
+     * the time; null where no bundle is active.
+     *
+     * @param {string} [scope]
+     * @returns {string | null}
+     */
+    posture(scope?: string): string | null;
+    /**
+     * Enters a posture. One that is entered already stays so.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} where the pack has no such posture or scope.
+     */
+    enterPosture(posture: string, options?: InScope): void;
+    /**
+     * Leaves a posture, where all that its pack demands for that holds.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} with the code of the first demand that is not met.
+     */
+    leavePosture(posture: string, options?: InScope): void;
+    /**
+     * Acknowledges a posture: it escalates no more until it is entered again.
+     *
+     * @param {string} posture
+     * @param {InScope} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not entered there.
+     */
+    acknowledgePosture(posture: string, options?: InScope): void;
+    /**
+     * Denies whatever is selected, whatever the rules say, until it is lifted or over.
+     *
+     * @param {Quarry} what
+     * @param {Timed & QuarantineTerms} [options]
+     * @returns {Quarry} What is quarantined then: everything, where there was no room for one more.
+     * @throws {FallgateError}
+     */
+    quarantine(what: Quarry, options?: Timed & QuarantineTerms): Quarry;
+    /**
+     * Lifts a quarantine before its end.
+     *
+     * @param {Quarry} what
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not quarantined.
+     */
+    liftQuarantine(what: Quarry, options?: Timed): void;
+    /**
+     * Voids what was decided for a subject: after a password that was stolen, a role that was taken away. The next request is
+     * evaluated anew.
+     *
+     * @param {{ readonly type: string, readonly id: string }} subject
+     * @param {Timed & { before?: bigint }} [options] `before`: until when, inclusive, on the monotonic clock; left out, now.
+     * @returns {void}
+     */
+    revoke(subject: {
+        readonly type: string;
+        readonly id: string;
+    }, options?: Timed & {
+        before?: bigint;
+    }): void;
+    /**
+     * Proposes what takes approvals. It waits until it expires.
+     *
+     * @param {{ readonly [name: string]: import('./words.js').Value }} proposal The document that was signed.
+     * @param {Timed & Proof} [options]
+     * @returns {string} The proposal's id.
+     * @throws {FallgateError}
+     */
+    propose(proposal: {
+        readonly [name: string]: import('./words.js').Value;
+    }, options?: Timed & Proof): string;
+    /**
+     * Approves a proposal. With the last approval that it takes, what was proposed is done.
+     *
+     * @param {string} proposal Its id.
+     * @param {string} by Which approver it is.
+     * @param {Timed & Proof} [options]
+     * @returns {Readonly<Approved>}
+     * @throws {FallgateError}
+     */
+    approve(proposal: string, by: string, options?: Timed & Proof): Readonly<Approved>;
+    /**
+     * Withdraws a proposal that waits: any approver may.
+     *
+     * @param {string} proposal Its id.
+     * @param {string} by Which approver it is.
+     * @param {Timed & Proof} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    withdraw(proposal: string, by: string, options?: Timed & Proof): void;
+    /**
+     * Ends an override before its time.
+     *
+     * @param {string} override The id of the proposal that granted it.
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where no such override is in force.
+     */
+    revokeOverride(override: string, options?: Timed): void;
+    /**
+     * Sets a flag: its posture is entered, and stays until the flag is cleared. After a time a flag that is still set is
+     * reported.
+     *
+     * @param {string} flag
+     * @param {Timed & { for?: string }} [options] `for`: after what time it is reported, as in `2h`; left out, the most that
+     *   the pack admits.
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    setFlag(flag: string, options?: Timed & {
+        for?: string;
+    }): void;
+    /**
+     * Clears a flag. Its posture stays until somebody leaves it.
+     *
+     * @param {string} flag
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    clearFlag(flag: string, options?: Timed): void;
+    /**
+     * Exports what has to outlive the engine, sealed with its `stateKey`.
+     *
+     * @param {Timed} [options]
+     * @returns {string} To be kept to the byte.
+     * @throws {FallgateError} where the engine has no key.
+     */
+    exportState(options?: Timed): string;
+    /**
+     * Restores what was exported. What does not verify throws, and puts the strictest posture in force.
+     *
+     * @param {string | Uint8Array} state What `exportState` gave; empty where there is none.
+     * @param {Timed & { leastSequence?: bigint }} [options] `leastSequence`: the lowest that is taken, for a host that
+     *   remembers it.
+     * @returns {Readonly<Restored>}
+     * @throws {FallgateError}
+     */
+    restoreState(state: string | Uint8Array, options?: Timed & {
+        leastSequence?: bigint;
+    }): Readonly<Restored>;
+    /**
+     * Makes this engine the active one.
+     *
+     * @param {Timed} [options]
+     * @returns {bigint} The epoch that it claims, to be published to the others.
+     * @throws {FallgateError} where it has no `instance`.
+     */
+    takeOver(options?: Timed): bigint;
+    /**
+     * Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it.
+     *
+     * @param {bigint} epoch
+     * @param {string} instance
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    witnessEpoch(epoch: bigint, instance: string, options?: Timed): void;
+    /**
+     * Gives up being the active one. The posture stays what it is.
+     *
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} where it is not active.
+     */
+    resign(options?: Timed): void;
+    /**
+     * How things stand, for people who have to act. What is due is done first.
+     *
+     * @param {Timed} [options]
+     * @returns {Readonly<Overview>}
+     */
+    overview(options?: Timed): Readonly<Overview>;
     /**
      * Lets time alone do what is due: signals expire, a validity ends. Due at `nextDeadline` at the latest, so that events
      * come in time even when nobody asks.

@@ -1,5 +1,6 @@
 export { Unreadable };
 export { documentText };
+export { operationText };
 export { requestText };
 /** Why a request cannot be put into text, and where: its path is put together on the way out. */
 declare class Unreadable extends Error {
@@ -41,6 +42,18 @@ declare function requestText(request: any, reading: Reading): string;
  * @returns {string}
  */
 declare function documentText(document: unknown, limits: {
+    bytes: number;
+    depth: number;
+}): string;
+/**
+ * The text of an operation; the message of an error says what no operation can hold.
+ *
+ * @param {object} operation
+ * @param {{ bytes: number, depth: number }} limits
+ * @returns {string}
+ * @throws {Unreadable} with a `detail`.
+ */
+declare function operationText(operation: object, limits: {
     bytes: number;
     depth: number;
 }): string;

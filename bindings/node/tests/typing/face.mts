@@ -2,7 +2,7 @@
 import express from 'express'
 import Fastify from 'fastify'
 import { Decision, Denied, Engine, FallgateError } from 'fallgate'
-import type { Counters, DrillReport, Event, Explanation, Finding, Now, Obligation, Observed, Request, Status, Value } from 'fallgate'
+import type { Approved, Counters, DrillReport, Event, Explanation, Finding, Now, Obligation, Observed, Operation, Overview, Quarry, Request, Restored, Status, Value } from 'fallgate'
 import { authorize } from 'fallgate/express'
 import { authorize as hook, fallgate } from 'fallgate/fastify'
 
@@ -37,6 +37,32 @@ const counters: Readonly<Counters> = engine.counters()
 const status: Status | null = engine.signal('idp')
 const due: bigint | null = engine.nextDeadline()
 const bundle: Buffer | null = engine.bundleBytes()
+const operation: Operation = { enter_posture: { posture: 'shut' } }
+const outcome: Readonly<Record<string, unknown>> = engine.operate(operation, { now })
+engine.operate('{}')
+engine.operate(Buffer.alloc(0))
+engine.enterPosture('shut', { scope: 'tenant:acme', now })
+engine.leavePosture('shut')
+engine.acknowledgePosture('shut', { now })
+const posture: string | null = engine.posture('tenant:acme')
+const under: string = decision.posture
+const quarry: Quarry = engine.quarantine({ subject: { type: 'user' } }, { reason: 'theft', for: '5m', absolute: true, now })
+engine.liftQuarantine('everything')
+engine.revoke({ type: 'user', id: 'ann' }, { before: 1n, now })
+const proposed: string = engine.propose({ fallgate: 'proposal/1' }, { signature: new Uint8Array(64), now })
+const approved: Readonly<Approved> = engine.approve(proposed, 'sre-1', { code: '123456' })
+engine.withdraw(proposed, 'sre-1', { signature: 'text' })
+engine.revokeOverride(proposed)
+engine.setFlag('emergency', { for: '2h' })
+engine.clearFlag('emergency')
+const overview: Readonly<Overview> = engine.overview({ now })
+const waiting: readonly string[] = overview.overrides.map((granted) => granted.override)
+const override: string | null = decision.override
+const standby: Engine = new Engine({ stateKey: new Uint8Array(32), instance: 'b' })
+const restored: Readonly<Restored> = standby.restoreState(engine.exportState(), { leastSequence: 1n })
+const epoch: bigint = engine.takeOver()
+standby.witnessEpoch(epoch, 'a')
+engine.resign()
 const value: Value = { list: [1, 2n, 'x'] }
 const clocks: Readonly<Now> = Engine.now()
 {
@@ -69,6 +95,14 @@ engine.decide({ subject: { type: 'user', id: 'ann' }, action: 'x' })
 engine.decide({ ...request, context: { map: new Map() } })
 // @ts-expect-error no such limit
 new Engine({ limits: { nonsense: 1 } })
+// @ts-expect-error no such option: it would mean everywhere
+engine.leavePosture('shut', { scop: 'tenant:acme' })
+// @ts-expect-error not what a quarantine selects
+engine.quarantine({ user: 'ann' })
+// @ts-expect-error a time is a bigint
+engine.revoke({ type: 'user', id: 'ann' }, { before: 5 })
+// @ts-expect-error an epoch is a bigint
+engine.witnessEpoch(1, 'a')
 // @ts-expect-error a batch is a promise
 const unawaited: Decision[] = engine.decideManyAsync([request])
 
@@ -88,4 +122,5 @@ await server.register(fallgate, { engine, request: () => request })
 server.get('/doors/:id', { preHandler: hook(engine, { request: async () => request }) }, async () => 'open')
 
 console.log(observed, allowed, messages, rule, obligations, response, many, later, text, bytes, enforced, awaited, explained, report)
-console.log(event, events, counters, status, due, bundle, value, clocks, unawaited)
+console.log(event, events, counters, status, due, bundle, value, clocks, unawaited, outcome, posture, under, quarry)
+console.log(approved, waiting, override, restored)

@@ -31,11 +31,13 @@ from ._fallgate import (
 )
 from .engine import Engine
 from .entity import Entity
-from .errors import ActivateError, BundleError, Denied, DrillError, Error
+from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
+from .operations import Approved, Named, Quarry, Restored
 
 __all__ = [
     "ActivateError",
     "Answer",
+    "Approved",
     "Bundle",
     "BundleError",
     "Counters",
@@ -48,8 +50,12 @@ __all__ = [
     "Entity",
     "Error",
     "Event",
+    "Named",
     "Now",
     "Obligation",
+    "OperationError",
+    "Quarry",
+    "Restored",
     "StepReport",
     "__version__",
     "authzen_metadata",

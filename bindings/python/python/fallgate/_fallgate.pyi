@@ -36,7 +36,14 @@ _Status = Literal["ok", "degraded", "failed", "unknown"]
 class Engine:
     """A policy decision point: what `fallgate.Engine` derives from."""
 
-    def __new__(cls, *, key: bytes | None = None, clock_skew_max: timedelta | None = None) -> Self: ...
+    def __new__(
+        cls,
+        *,
+        key: bytes | None = None,
+        clock_skew_max: timedelta | None = None,
+        state_key: bytes | None = None,
+        instance: str | None = None,
+    ) -> Self: ...
     @property
     def bundle(self) -> Bundle | None:
         """The active bundle."""
@@ -84,6 +91,29 @@ class Engine:
         self, *, subject: object, action: object, resource: object, context: object = None, now: _Now = None
     ) -> dict[str, Any]:
         """Explains what `decide` would say, without an effect on anything: the rules considered and what each came to."""
+
+    def operate(self, operation: Mapping[str, Any] | str | bytes | bytearray, *, now: _Now = None) -> dict[str, Any]:
+        """Does an operation: a mapping with one member, named after what is done, or its JSON. Says what it came to.
+
+        `{"enter_posture": {"posture": "read-only"}}` and its like; the repository has them all in
+        `docs/formats/operation.schema.json`. What it came to is a dict, empty where it was just done. It is what the
+        methods named after operations call. Raises `OperationError` where it was not done, with the code that says why:
+        `malformed_operation` for what is no operation.
+        """
+
+    def posture(self, scope: str | None = None) -> str | None:
+        """The posture that is in force, everywhere or in a scope such as `tenant:acme`; `None` without a bundle.
+
+        It is that of the last call that told the engine the time.
+        """
+
+    def overview(self, *, now: _Now = None) -> dict[str, Any]:
+        """How things stand, for people who have to act.
+
+        `posture`, that of the whole system; `scopes`, those with one of their own; the `proposals` that wait, the
+        `overrides` in force and the `flags` that are set, each with the milliseconds after which it ends. What is due is
+        done first.
+        """
 
     def advance(self, *, now: _Now = None) -> None:
         """Lets time alone do what is due, so that events come even when nobody asks anything."""
@@ -134,6 +164,14 @@ class Decision:
     @property
     def revision(self) -> int:
         """The revision of that bundle; zero if there was none."""
+
+    @property
+    def posture(self) -> str:
+        """The posture that the request was under; empty if there was no bundle."""
+
+    @property
+    def override(self) -> str | None:
+        """The override that allowed it, by the id of its proposal."""
 
     @property
     def obligations(self) -> tuple[Obligation, ...]:

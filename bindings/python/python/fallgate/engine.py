@@ -1,4 +1,4 @@
-"""The engine: the native one, and what Python adds to it: opening, enforcing and guarding."""
+"""The engine: the native one with its operations, and what Python adds to it: opening, enforcing and guarding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import guarding
 from ._fallgate import Decision, Event, Now, Obligation
-from ._fallgate import Engine as _Engine
+from .operations import Operated
 
 __all__ = ["Engine"]
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Engine(_Engine):
+class Engine(Operated):
     """A policy decision point inside this process. Safe to share between threads, tasks and forked processes.
 
     An engine without a bundle denies everything. `key` are 16 secret bytes that hosts which take requests from strangers
     supply, so that nobody can aim at one place of the cache; `clock_skew_max` is how far the two clocks may part before
-    whatever wall time bounds counts as ended. Every method that depends on time takes `now`: a `Now`, or a pair
+    whatever wall time bounds counts as ended. `state_key` are 32 secret bytes that seal exported state, shared by the engines
+    that restore each other's, and `instance` is the name that these know this one by. Every method that depends on time takes `now`: a `Now`, or a pair
     `(monotonic_ns, wall_ns)`; left out, the clocks of this machine are read.
     """
 
@@ -37,13 +38,15 @@ class Engine(_Engine):
         *,
         key: bytes | None = None,
         clock_skew_max: timedelta | None = None,
+        state_key: bytes | None = None,
+        instance: str | None = None,
         now: Now | tuple[int, int] | None = None,
     ) -> Self:
         """An engine with this bundle active: a pack's folder, a bundle's file, its bytes, or a pack as a dict.
 
         Raises `BundleError` for a source with mistakes, `ActivateError` for one that may not decide now.
         """
-        engine = cls(key=key, clock_skew_max=clock_skew_max)
+        engine = cls(key=key, clock_skew_max=clock_skew_max, state_key=state_key, instance=instance)
         engine.activate(source, now=now)
         return engine
 

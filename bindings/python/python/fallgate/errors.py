@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._fallgate import Decision, Diagnostic, Obligation
 
-__all__ = ["ActivateError", "BundleError", "Denied", "DrillError", "Error"]
+__all__ = ["ActivateError", "BundleError", "Denied", "DrillError", "Error", "OperationError"]
 
 
 class Error(Exception):
@@ -43,8 +43,8 @@ class DrillError(_Mistaken):
     """A drill that cannot be read."""
 
 
-class ActivateError(Error):
-    """A bundle that was loaded, but not activated: the active one stays."""
+class _Refused(Error):
+    """What the engine was asked to do, and did not."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -52,6 +52,15 @@ class ActivateError(Error):
 
     def __str__(self) -> str:
         return str(self.args[1])
+
+
+class ActivateError(_Refused):
+    """A bundle that was loaded, but not activated: the active one stays."""
+
+
+class OperationError(_Refused):
+    """An operation that was not done: `code` says why. Nothing has changed, or a state that does not verify was met by the
+    strictest posture."""
 
 
 class Denied(Error):

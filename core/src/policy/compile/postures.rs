@@ -39,6 +39,7 @@ impl Ranked<'_> {
         self.others.iter().map(|(_, name, _)| name.as_str())
     }
 
+    /// The number of the posture of that name, if it is not the normal one.
     pub(super) fn number(&self, name: &str) -> Option<u16> {
         let at = self.others.iter().position(|(_, known, _)| known.as_str() == name)?;
         u16::try_from(at.saturating_add(1)).ok()
@@ -281,20 +282,7 @@ impl Compiler<'_> {
             let message = "`stable` is about the condition of `enter`, and there is none";
             self.fault(Code::InvalidValue, format!("{pointer}/stable"), message, "use `dwell`, or leave it out");
         }
-        let mut checks = Vec::new();
-        for (at, name) in leave.checks.iter().enumerate() {
-            match signals.get(name.as_str()) {
-                Some(number) => checks.push(*number),
-                None => {
-                    let help = nearest(name, signals.keys().map(|name| &**name)).map_or_else(
-                        || "declare it under `signals`".to_owned(),
-                        |meant| format!("did you mean `{meant}`?"),
-                    );
-                    let message = format!("no signal is named {}", quoted(name));
-                    self.fault(Code::UnknownSignal, format!("{pointer}/checks/{at}"), message, help);
-                }
-            }
-        }
+        let checks = self.checks(&pointer, &leave.checks, signals);
         let back_off = leave.back_off.as_ref().map(|back_off| (back_off.within, back_off.max));
         if let Some((within, max)) = back_off {
             let pointer = format!("{pointer}/back_off");
@@ -317,10 +305,29 @@ impl Compiler<'_> {
         LeaveSpec {
             stable: leave.stable.unwrap_or_default(),
             dwell: leave.dwell.unwrap_or_default(),
-            checks: checks.into(),
+            checks,
             approvals,
             back_off,
         }
+    }
+
+    /// The numbers of the signals that have to be ok before a posture is left.
+    pub(super) fn checks(&mut self, pointer: &str, names: &[String], signals: &ByName) -> Box<[u16]> {
+        let mut checks = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            match signals.get(name.as_str()) {
+                Some(number) => checks.push(*number),
+                None => {
+                    let help = nearest(name, signals.keys().map(|name| &**name)).map_or_else(
+                        || "declare it under `signals`".to_owned(),
+                        |meant| format!("did you mean `{meant}`?"),
+                    );
+                    let message = format!("no signal is named {}", quoted(name));
+                    self.fault(Code::UnknownSignal, format!("{pointer}/checks/{at}"), message, help);
+                }
+            }
+        }
+        checks.into()
     }
 
     fn escalate(

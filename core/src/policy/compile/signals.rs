@@ -1,6 +1,7 @@
 //! Signals: numbered so that whatever follows others comes after them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{ByName, Compiler, escape};
 use crate::error::{Code, quoted};
@@ -9,7 +10,7 @@ use crate::policy::format::{self, Pack};
 use crate::policy::signal::{BUILT_IN, Recovery, SignalSpec, Source};
 
 impl Compiler<'_> {
-    /// The signals in the order of their numbers: built in, observed, quorums.
+    /// The signals in the order of their numbers: built in, observed, guards, quorums.
     pub(super) fn signals(&mut self, pack: &Pack) -> (Vec<SignalSpec>, ByName) {
         let observed = self.observed(pack);
         let declared = observed.len().saturating_add(pack.signals.len()).saturating_add(BUILT_IN.len());
@@ -19,10 +20,25 @@ impl Compiler<'_> {
         for name in BUILT_IN {
             table.add(name::name(name).unwrap_or_default(), Source::BuiltIn);
         }
+        let mut guards = Vec::new();
+        for (name, signal) in &pack.signals {
+            let pointer = format!("/signals/{}", escape(name));
+            if let Some(spec) = self.guard(signal, &pointer) {
+                guards.push((self.name(&pointer, name, ""), Arc::new(spec), signal.ttl));
+            } else if signal.ttl.is_none() {
+                self.fault(Code::MissingField, &pointer, "the field `ttl` is missing", "add `ttl:`");
+            }
+        }
         for (name, (signal, pointer)) in &observed {
             let recover = self.recovery(signal, pointer);
             if let Some(name) = self.name(pointer, name, "") {
-                table.add(name, Source::Observed { ttl: signal.ttl, recover });
+                // Where there is none, that has been said.
+                table.add(name, Source::Observed { ttl: signal.ttl.unwrap_or_default(), recover });
+            }
+        }
+        for (name, spec, ttl) in guards {
+            if let Some(name) = name {
+                table.add(name, Source::Guard { spec, ttl });
             }
         }
         for (name, signal) in &pack.signals {
@@ -48,7 +64,7 @@ impl Compiler<'_> {
                 let message = format!("the signal {} is built in", quoted(name));
                 self.fault(Code::DuplicateName, &pointer, message, "choose another name");
             }
-            if signal.quorum.is_none() {
+            if signal.quorum.is_none() && !signal.is_guard() {
                 observed.insert(name.as_str(), (signal, pointer));
             }
         }

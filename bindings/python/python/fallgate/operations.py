@@ -1,0 +1,244 @@
+"""What operators and automations do to an engine, one method for each: every one is an operation of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from ._fallgate import Engine as _Engine
+from ._fallgate import Now
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
+__all__ = ["Approved", "Named", "Operated", "Quarry", "Restored"]
+
+
+class Named(TypedDict):
+    """A type of subjects or resources, and which one of it; without an id, every one."""
+
+    type: str
+    id: NotRequired[str]
+
+
+class _Subject(TypedDict):
+    subject: Named
+
+
+class _Resource(TypedDict):
+    resource: Named
+
+
+class _Scope(TypedDict):
+    scope: str
+
+
+class _When(TypedDict):
+    when: str
+
+
+#: What is quarantined: `{"subject": …}`, `{"resource": …}`, `{"scope": "tenant:acme"}`, `{"when": "a CEL condition"}` or
+#: `"everything"`.
+Quarry = _Subject | _Resource | _Scope | _When | Literal["everything"]
+
+class Approved(TypedDict):
+    """How far a proposal is. `waits_for` is `None` once it was carried out; else the code of what it waits for."""
+
+    approvals: int
+    need: int
+    waits_for: str | None
+
+
+class Restored(TypedDict):
+    """What was restored. `elapsed_ms` is how much time has passed since at the most; `None` where the clocks cannot tell."""
+
+    sequence: int
+    epoch: int
+    instance: str
+    elapsed_ms: int | None
+
+
+_Clocks = Now | tuple[int, int] | None
+
+
+class Operated(_Engine):
+    """The operations as methods. Each raises `OperationError` where it was not done: its `code` says why."""
+
+    __slots__ = ()
+
+    def enter_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Enters a posture, everywhere or in a scope such as `tenant:acme`. One that is entered already stays so."""
+        self.operate({"enter_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def leave_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Leaves a posture, where all that its pack demands for that holds."""
+        self.operate({"leave_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def acknowledge_posture(self, posture: str, scope: str | None = None, *, now: _Clocks = None) -> None:
+        """Acknowledges a posture: it escalates no more until it is entered again."""
+        self.operate({"acknowledge_posture": _given(posture=posture, scope=scope)}, now=now)
+
+    def quarantine(
+        self,
+        what: Quarry,
+        *,
+        reason: str | None = None,
+        for_: timedelta | str | None = None,
+        absolute: bool | None = None,
+        now: _Clocks = None,
+    ) -> Quarry:
+        """Denies whatever is selected, whatever the rules say, `for_` a time, or until it is lifted.
+
+        `absolute` says that no override may ever get past it. Gives what is quarantined then: `"everything"`, where there
+        was no room for one more.
+        """
+        begun = self.operate({"quarantine": _given(what=what, reason=reason, for_=for_, absolute=absolute)}, now=now)
+        quarry: Quarry = begun["quarantined"]
+        return quarry
+
+    def lift_quarantine(self, what: Quarry, *, now: _Clocks = None) -> None:
+        """Lifts a quarantine before its end."""
+        self.operate({"lift_quarantine": what}, now=now)
+
+    def revoke(self, type: str, id: str, *, before: Now | int | None = None, now: _Clocks = None) -> None:
+        """Voids what was decided for a subject until `before`, inclusive: a time of the monotonic clock; left out, now.
+
+        After a password that was stolen, a role that was taken away: the next request is evaluated anew.
+        """
+        nanos = before.monotonic_ns if isinstance(before, Now) else before
+        until = None if nanos is None else f"{-(-nanos // 1_000_000)}ms"
+        self.operate({"revoke": _given(type=type, id=id, before=until)}, now=now)
+
+    def propose(
+        self,
+        proposal: Mapping[str, Any],
+        *,
+        signature: str | bytes | None = None,
+        code: str | None = None,
+        now: _Clocks = None,
+    ) -> str:
+        """Proposes what takes approvals, and gives the proposal's id. It waits until it expires.
+
+        The proof is a one-time `code`, or the proposer's Ed25519 `signature` over DSSE's encoding of the canonical proposal
+        (RFC 8785) with the payload type `application/vnd.fallgate.proposal+json`; approvals and withdrawals have `approval`
+        and `withdrawal` in its place.
+        """
+        members = _given(proposal=proposal, signature=_text(signature), code=code)
+        proposed: str = self.operate({"propose": members}, now=now)["proposed"]
+        return proposed
+
+    def approve(
+        self, proposal: str, by: str, *, signature: str | bytes | None = None, code: str | None = None, now: _Clocks = None
+    ) -> Approved:
+        """Approves a proposal, by its id. With the last approval that it takes, what was proposed is done."""
+        members = _given(proposal=proposal, by=by, signature=_text(signature), code=code)
+        approved: Approved = self.operate({"approve": members}, now=now)["approved"]
+        return approved
+
+    def withdraw(
+        self, proposal: str, by: str, *, signature: str | bytes | None = None, code: str | None = None, now: _Clocks = None
+    ) -> None:
+        """Withdraws a proposal that waits: any approver may."""
+        self.operate({"withdraw": _given(proposal=proposal, by=by, signature=_text(signature), code=code)}, now=now)
+
+    def revoke_override(self, override: str, *, now: _Clocks = None) -> None:
+        """Ends an override before its time, by the id of the proposal that granted it."""
+        self.operate({"revoke_override": _given(override=override)}, now=now)
+
+    def set_flag(self, flag: str, *, for_: timedelta | str | None = None, now: _Clocks = None) -> None:
+        """Sets a flag: its posture is entered, and stays until the flag is cleared. After `for_` it is reported."""
+        self.operate({"set_flag": _given(flag=flag, for_=for_)}, now=now)
+
+    def clear_flag(self, flag: str, *, now: _Clocks = None) -> None:
+        """Clears a flag. Its posture stays until somebody leaves it."""
+        self.operate({"clear_flag": _given(flag=flag)}, now=now)
+
+    def export_state(self, *, now: _Clocks = None) -> str:
+        """Exports what has to outlive the engine, sealed with its `state_key`: keep it to the byte."""
+        state: str = self.operate({"export_state": {}}, now=now)["state"]
+        return state
+
+    def restore_state(self, state: str | bytes, *, least_sequence: int | None = None, now: _Clocks = None) -> Restored:
+        """Restores what was exported. What does not verify raises, and puts the strictest posture in force.
+
+        `state` is empty where there is none. `least_sequence` is the lowest that is taken, for a host that remembers it.
+        """
+        # What is no text is no state either, and the core has to see it to put the strictest posture in force.
+        raw = state if isinstance(state, bytes) else state.encode(errors="replace")
+        text = raw.decode(errors="replace")
+        members = _given(state=text, least_sequence=least_sequence)
+        restored: Restored = self.operate({"restore_state": members}, now=now)["restored"]
+        return restored
+
+    def take_over(self, *, now: _Clocks = None) -> int:
+        """Makes this engine the active one, and gives the epoch that it claims, to be published to the others."""
+        epoch: int = self.operate({"take_over": {}}, now=now)["epoch"]
+        return epoch
+
+    def witness_epoch(self, epoch: int, instance: str, *, now: _Clocks = None) -> None:
+        """Takes in that an engine claims to be the active one. Two that do are found out, and are both the stricter for it."""
+        self.operate({"witness_epoch": _given(epoch=epoch, instance=instance)}, now=now)
+
+    def resign(self, *, now: _Clocks = None) -> None:
+        """Gives up being the active one. The posture stays what it is."""
+        self.operate({"resign": {}}, now=now)
+
+    def acquire(self, signal: str, *, key: str | None = None, now: _Clocks = None) -> int:
+        """Asks a guard, by the name of its signal, whether a call may be made, and gives the permit to report.
+
+        `key` is what a limiter tells calls apart by. Raises `OperationError` where the call is not to be made: its `code`
+        says why, as `open`, `full` or `used_up`.
+        """
+        permit: int = self.operate({"acquire": _given(signal=signal, key=key)}, now=now)["permit"]
+        return permit
+
+    def report(
+        self,
+        signal: str,
+        permit: int,
+        outcome: Literal["success", "failure", "ignored"],
+        *,
+        took: timedelta | str | None = None,
+        now: _Clocks = None,
+    ) -> str:
+        """Tells a guard what a call came to: `taken`; `ignored`, where the permit is none of its own any more."""
+        members = _given(signal=signal, permit=permit, outcome=outcome, took=took)
+        taken: str = self.operate({"report": members}, now=now)["report"]
+        return taken
+
+    def retry(self, signal: str, permit: int, outcome: str, *, now: _Clocks = None) -> timedelta:
+        """Asks for how long to wait before a call is tried again; `outcome` is the host's word for what it came to.
+
+        Raises `OperationError` where it must not be tried again.
+        """
+        members = _given(signal=signal, permit=permit, outcome=outcome)
+        return timedelta(milliseconds=self.operate({"retry": members}, now=now)["retry_in_ms"])
+
+    def first_seen(self, signal: str, key: str, made_at: datetime | str, *, now: _Clocks = None) -> None:
+        """Takes something once, by its key and when it was made. Raises `OperationError` for a repeat, and beyond the window."""
+        self.operate({"first_seen": _given(signal=signal, key=key, made_at=made_at)}, now=now)
+
+    def force_open(self, signal: str, *, now: _Clocks = None) -> None:
+        """Keeps every call away from the dependency of a breaker, until it is released."""
+        self.operate({"force_open": _given(signal=signal)}, now=now)
+
+    def release(self, signal: str, *, now: _Clocks = None) -> None:
+        """Lets go of a breaker that was forced open: it is half-open then."""
+        self.operate({"release": _given(signal=signal)}, now=now)
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    """The members that were given, by the names of the core: a word that Python keeps for itself has a `_` behind it."""
+    return {name.rstrip("_"): _span(value) for name, value in members.items() if value is not None}
+
+
+def _text(signature: str | bytes | None) -> str | None:
+    return signature.hex() if isinstance(signature, bytes) else signature
+
+
+def _span(value: Any) -> Any:
+    """A span as the core reads it: in whole milliseconds, rounded up."""
+    if isinstance(value, timedelta):
+        return f"{-(-value // timedelta(milliseconds=1))}ms"
+    return value
