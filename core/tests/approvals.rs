@@ -16,6 +16,8 @@ mod flags;
 mod loading;
 #[path = "approvals/overrides.rs"]
 mod overrides;
+#[path = "approvals/restart.rs"]
+mod restart;
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use ed25519_dalek::{Signer, SigningKey};

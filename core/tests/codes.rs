@@ -9,7 +9,7 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 14] = [
+const OTHERS: [(&str, &str, &str); 16] = [
     ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
@@ -20,6 +20,8 @@ const OTHERS: [(&str, &str, &str); 14] = [
     ("Quarantine", "QuarantineError", include_str!("../src/state/quarantine.rs")),
     ("Guards", "GuardError", include_str!("../src/state/guards.rs")),
     ("Calls", "Reported", include_str!("../src/state/guards.rs")),
+    ("State", "StateError", include_str!("../src/state/document.rs")),
+    ("Failover", "FailoverError", include_str!("../src/state/epochs.rs")),
     ("Entries", "Cause", include_str!("../src/state/postures.rs")),
     ("Reports", "Observed", include_str!("../src/state/signals.rs")),
     ("Events", "EventKind", include_str!("../src/state/events.rs")),

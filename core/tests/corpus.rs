@@ -108,6 +108,8 @@ fn corpus() -> Vec<u8> {
 /// What a replay came to.
 #[derive(Default)]
 struct Replayed {
+    /// The decisions of standbys, and how many of them are those of the active engine to the byte.
+    on_standbys: (usize, usize),
     calls: usize,
     on_views: usize,
     decisions: Sha256,
@@ -125,10 +127,12 @@ fn configured(config: &Json, instance: &Json) -> Engine {
 /// Makes the calls of a timeline on an engine of its own, deciding on views where the request has the form of one.
 fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
     let mut engine = configured(&timeline["config"], &timeline["config"]["instance"]);
+    let mut last = Now::default();
     for call in timeline["operations"].as_array().unwrap() {
         replayed.calls += 1;
         let (monotonic, wall) = (nanos(&call["at"]["monotonic_ns"]), nanos(&call["at"]["wall_ns"]));
         let now = Now::new(Monotonic::from_nanos(monotonic), Wall::from_nanos(wall));
+        last = now;
         if let Some(restart) = call.get("restart") {
             engine = configured(&timeline["config"], &restart["instance"]);
         } else if call.get("activate").is_some() {
@@ -168,6 +172,30 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
             replayed.decisions.update(b"\n");
         }
     }
+    stand_by(timeline, bundle, &engine, last, replayed);
+}
+
+/// Restores the state that an engine ends with into another one, tells it of the signals, and asks both all that was asked:
+/// what the standby allows, the engine allows too.
+fn stand_by(timeline: &Json, bundle: &Bundle, engine: &Engine, now: Now, replayed: &mut Replayed) {
+    let standby = configured(&timeline["config"], &json!("standby"));
+    standby.activate(bundle.clone(), now).unwrap();
+    let state = engine.export_state(now).unwrap();
+    standby.restore_state(&state, None, now).unwrap();
+    for spec in &bundle.policy().signals {
+        if let Some(status) = engine.signal(&spec.name) {
+            standby.observe(&Observation::new(&spec.name, status), now);
+        }
+    }
+    for request in timeline["operations"].as_array().unwrap().iter().filter_map(|call| call.get("decide")) {
+        let text = request.as_str().map_or_else(|| request.to_string(), str::to_owned);
+        let [active, standby] = [engine, &standby].map(|engine| engine.decide_json(text.as_bytes(), now));
+        // An earlier answer that stands in, and what is declared to stay open, are the declared exceptions.
+        let declared = matches!(standby.reason(), Reason::AllowedStale | Reason::AllowedFailOpen);
+        assert!(active.is_allow() || !standby.is_allow() || declared, "{}: {active:?} {standby:?}", timeline["name"]);
+        replayed.on_standbys.0 += 1;
+        replayed.on_standbys.1 += usize::from(active.to_json() == standby.to_json());
+    }
 }
 
 /// The line that every language prints; `FALLGATE_CORPUS_SUMMARY` names a file that it goes to as well.
@@ -184,6 +212,9 @@ fn the_corpus_is_decided_alike_on_views() {
         }
     }
     assert!(replayed.on_views > 300, "only {} requests have the form of one", replayed.on_views);
+    let (asked, alike) = replayed.on_standbys;
+    println!("of {asked} decisions of standbys {alike} are those of the active engine to the byte");
+    assert!(asked > 300 && alike > asked / 2);
     let (corpus, decisions) = (hexadecimal(&Sha256::digest(&bytes)), hexadecimal(&replayed.decisions.finalize()));
     let line = format!("steps {} corpus {corpus} decisions {decisions}\n", replayed.calls);
     print!("{line}");

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+use fallgate::condition::Status;
 use fallgate::engine::QuarantineTerms;
 use fallgate::limits::Limits;
 use fallgate::name::name;
@@ -191,6 +192,18 @@ fn a_clock_that_cannot_tell_the_time_credits_nothing() {
         engine.restore_state(&state, None, now).unwrap();
         engine.advance(now);
         assert_eq!(engine.posture(Some("tenant:acme")).unwrap().as_str(), posture, "{back}");
+    }
+    // A restart cures no clock: one that failed, or that was put back, waits for an operator's word.
+    let failing = engine(at(0));
+    failing.advance(Now::new(Monotonic::from_millis(1_000), wall(3_600_000)));
+    let failed = failing.export_state(Now::new(Monotonic::from_millis(2_000), wall(3_601_000))).unwrap();
+    for (state, now) in [(&failed, wall(3_602_000)), (&state, wall(-3_001))] {
+        let now = Now::new(Monotonic::from_millis(3_000), now);
+        let engine = engine(now);
+        assert_eq!(engine.restore_state(state, None, now).unwrap().elapsed, None);
+        assert_eq!(engine.signal("clock"), Some(Status::Failed));
+        engine.anchor_clocks(now);
+        assert_eq!(engine.signal("clock"), Some(Status::Ok));
     }
     let engine = engine(at(0));
     // The clocks part by an hour, and the signal `clock` fails.
@@ -387,11 +400,11 @@ fn a_signal_that_failed_recovers_after_a_restart_as_it_would_have() {
     let standby = Engine::new(config(7));
     standby.activate(pack(|_| {}), at(3)).unwrap();
     standby.restore_state(&state, None, at(3)).unwrap();
-    assert_eq!(standby.signal("a"), Some(fallgate::condition::Status::Unknown), "what it is has to be seen");
+    assert_eq!(standby.signal("a"), Some(Status::Unknown), "what it is has to be seen");
     standby.observe(&Observation::ok("a"), at(4));
-    assert_eq!(standby.signal("a"), Some(fallgate::condition::Status::Failed), "one ok of two");
+    assert_eq!(standby.signal("a"), Some(Status::Failed), "one ok of two");
     standby.observe(&Observation::ok("a"), at(5));
-    assert_eq!(standby.signal("a"), Some(fallgate::condition::Status::Ok));
+    assert_eq!(standby.signal("a"), Some(Status::Ok));
 }
 
 #[test]
@@ -492,10 +505,10 @@ fn clocks_that_begin_anew_keep_nothing_cached() {
     assert_eq!(reason_of(&engine, "ann", "read", "x", at(100_000)), Reason::AllowedByRule);
     let back = Now::new(Monotonic::from_millis(40_000), at(100_000).wall);
     engine.advance(back);
-    assert_eq!(engine.signal("clock"), Some(fallgate::condition::Status::Failed));
+    assert_eq!(engine.signal("clock"), Some(Status::Failed));
     assert_eq!(engine.counters().clock_went_back, 1);
     // And the wall clock by a minute, the monotonic one not.
     let engine = self::engine(at(100_000));
     engine.advance(Now::new(at(100_000).monotonic, at(40_000).wall));
-    assert_eq!(engine.signal("clock"), Some(fallgate::condition::Status::Failed));
+    assert_eq!(engine.signal("clock"), Some(Status::Failed));
 }

@@ -18,6 +18,14 @@ use crate::status::fallgate_status;
 pub struct fallgate_limits {
     /// Bytes of a bundle.
     pub bundle_bytes_max: u64,
+    /// Signatures of one envelope.
+    pub signatures_max: u64,
+    /// Bytes of a trust root.
+    pub trust_bytes_max: u64,
+    /// Keys of a trust root.
+    pub trust_keys_max: u64,
+    /// Keys and bundles that a trust root revokes, together.
+    pub revocations_max: u64,
     /// Rules of a bundle.
     pub rules_max: u64,
     /// Actions that a bundle declares.
@@ -42,6 +50,10 @@ pub struct fallgate_limits {
     pub proposals_max: u64,
     /// Overrides that are remembered; beyond, none is granted.
     pub overrides_max: u64,
+    /// Quarantines by a condition at a time; beyond, all is quarantined.
+    pub quarantine_conditions_max: u64,
+    /// Calls under way that one guard remembers; beyond, the oldest counts as failed.
+    pub permits_max: u64,
     /// Attributes that a bundle reads.
     pub slots_max: u64,
     /// Bytes of one condition.
@@ -123,6 +135,10 @@ macro_rules! for_each_limit {
     ($each:ident) => {
         $each!(
             bundle_bytes_max,
+            signatures_max,
+            trust_bytes_max,
+            trust_keys_max,
+            revocations_max,
             rules_max,
             actions_max,
             signals_max,
@@ -135,6 +151,8 @@ macro_rules! for_each_limit {
             flags_max,
             proposals_max,
             overrides_max,
+            quarantine_conditions_max,
+            permits_max,
             slots_max,
             condition_bytes_max,
             condition_nodes_max,

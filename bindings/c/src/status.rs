@@ -166,6 +166,10 @@ pub enum fallgate_status {
     FALLGATE_STATUS_LOSES_POSTURE = 43,
     /// A flag is set that the bundle has not.
     FALLGATE_STATUS_LOSES_FLAG = 44,
+    /// Another bundle of this name and revision was active.
+    FALLGATE_STATUS_SAME_REVISION = 45,
+    /// Something is quarantined by a condition, or in a scope, that the bundle could not keep.
+    FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     /// An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     /// A policy is refused for a cause that this header has no number for; the message has the code.
@@ -206,6 +210,22 @@ pub enum fallgate_status {
     FALLGATE_STATUS_INVALID_KEY = 133,
     FALLGATE_STATUS_DUPLICATE_APPROVER = 134,
     FALLGATE_STATUS_UNKNOWN_GROUP = 135,
+    FALLGATE_STATUS_TRAILING_DATA = 136,
+    FALLGATE_STATUS_UNSIGNED = 137,
+    FALLGATE_STATUS_STRIPPED = 138,
+    FALLGATE_STATUS_UNDER_SIGNED = 139,
+    FALLGATE_STATUS_SIGNED_TWICE = 140,
+    FALLGATE_STATUS_ALTERED = 141,
+    FALLGATE_STATUS_WRONG_PAYLOAD_TYPE = 142,
+    FALLGATE_STATUS_UNKNOWN_KEY = 143,
+    FALLGATE_STATUS_REVOKED_KEY = 144,
+    FALLGATE_STATUS_KEY_EXPIRED = 145,
+    FALLGATE_STATUS_KEY_NOT_YET_VALID = 146,
+    FALLGATE_STATUS_UNKNOWN_ALGORITHM = 147,
+    FALLGATE_STATUS_WEAK_KEY = 148,
+    FALLGATE_STATUS_WRONG_KEY_ID = 149,
+    FALLGATE_STATUS_BUNDLE_REVOKED = 150,
+    FALLGATE_STATUS_OLDER_TRUST = 151,
 }
 
 const STATUSES: &[(fallgate_status, &CStr)] = &[
@@ -227,6 +247,8 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_OUTSIDE_VALIDITY, c"outside_validity"),
     (fallgate_status::FALLGATE_STATUS_LOSES_POSTURE, c"loses_posture"),
     (fallgate_status::FALLGATE_STATUS_LOSES_FLAG, c"loses_flag"),
+    (fallgate_status::FALLGATE_STATUS_SAME_REVISION, c"same_revision"),
+    (fallgate_status::FALLGATE_STATUS_LOSES_QUARANTINE, c"loses_quarantine"),
     (fallgate_status::FALLGATE_STATUS_OPERATION_REFUSED, c"operation_refused"),
     (fallgate_status::FALLGATE_STATUS_REFUSED, c"refused"),
     (fallgate_status::FALLGATE_STATUS_SYNTAX, c"syntax"),
@@ -265,6 +287,22 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_INVALID_KEY, c"invalid_key"),
     (fallgate_status::FALLGATE_STATUS_DUPLICATE_APPROVER, c"duplicate_approver"),
     (fallgate_status::FALLGATE_STATUS_UNKNOWN_GROUP, c"unknown_group"),
+    (fallgate_status::FALLGATE_STATUS_TRAILING_DATA, c"trailing_data"),
+    (fallgate_status::FALLGATE_STATUS_UNSIGNED, c"unsigned"),
+    (fallgate_status::FALLGATE_STATUS_STRIPPED, c"stripped"),
+    (fallgate_status::FALLGATE_STATUS_UNDER_SIGNED, c"under_signed"),
+    (fallgate_status::FALLGATE_STATUS_SIGNED_TWICE, c"signed_twice"),
+    (fallgate_status::FALLGATE_STATUS_ALTERED, c"altered"),
+    (fallgate_status::FALLGATE_STATUS_WRONG_PAYLOAD_TYPE, c"wrong_payload_type"),
+    (fallgate_status::FALLGATE_STATUS_UNKNOWN_KEY, c"unknown_key"),
+    (fallgate_status::FALLGATE_STATUS_REVOKED_KEY, c"revoked_key"),
+    (fallgate_status::FALLGATE_STATUS_KEY_EXPIRED, c"key_expired"),
+    (fallgate_status::FALLGATE_STATUS_KEY_NOT_YET_VALID, c"key_not_yet_valid"),
+    (fallgate_status::FALLGATE_STATUS_UNKNOWN_ALGORITHM, c"unknown_algorithm"),
+    (fallgate_status::FALLGATE_STATUS_WEAK_KEY, c"weak_key"),
+    (fallgate_status::FALLGATE_STATUS_WRONG_KEY_ID, c"wrong_key_id"),
+    (fallgate_status::FALLGATE_STATUS_BUNDLE_REVOKED, c"bundle_revoked"),
+    (fallgate_status::FALLGATE_STATUS_OLDER_TRUST, c"older_trust"),
 ];
 
 impl fallgate_status {

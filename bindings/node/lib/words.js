@@ -52,9 +52,10 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax'
+ *   | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax'
  *   | 'scopeInstancesMax' | 'quarantinesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax'
- *   | 'stateBytesMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
+ *   | 'stateBytesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax'
  *   | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax'
  *   | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax'
  *   | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax'
@@ -87,6 +88,7 @@
  * @property {Status} [from] Of a signal that changed: what it was.
  * @property {Status} [to] Of a signal that changed: what it is.
  * @property {Observed} [outcome] Of an observation that was not taken: why.
+ * @property {string} [guard] Of a signal that is a guard: where that stands.
  * @property {string} [posture] Of a posture: its name.
  * @property {string} [scope] Of a posture: where, unless it is everywhere.
  * @property {string} [selector] Of a quarantine or a revocation: what it selects.
@@ -158,6 +160,7 @@
  * @property {readonly Readonly<Record<string, any>>[]} proposals Those that wait: `proposal` (the id), `operation`, `by`, `reason`, `approvals`, `need`, `from`, `expires_in_ms`.
  * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
+ * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
  */
 
 /**

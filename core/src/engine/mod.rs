@@ -78,14 +78,14 @@ pub struct Config {
     /// drawn: two processes with one key wait alike. Default zero: hosts that take
     /// requests from strangers supply one, so that nobody can aim at one place of the cache.
     pub key: [u8; 16],
-    /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
-    /// development. A production host gives [`Trust::keys`].
-    pub trust: Trust,
     /// A secret that seals exported state, shared by the engines that restore each other's. Default none: then nothing is
     /// exported or restored.
     pub state_key: Option<StateKey>,
     /// The name that other engines know this one by; no two have the same. Default empty: it takes no part in failovers.
     pub instance: Name,
+    /// Whose bundles the engine takes at first; [`Engine::rotate_trust`] changes it. Default: those of anybody, for
+    /// development. A production host gives [`Trust::keys`].
+    pub trust: Trust,
 }
 
 impl Default for Config {

@@ -6,20 +6,22 @@ use super::snapshot::Snapshot;
 use super::{Engine, posture_name};
 use crate::policy::compile::Policy;
 use crate::state::approvals::Pending;
+use crate::state::guards::GuardReport;
 use crate::time::{Monotonic, Now, Wall};
 
 impl Engine {
     /// How things stand, as JSON, for people who have to act: `posture`, that of the whole system, null where no bundle is
     /// active; `scopes`, those with a posture of their own, and which; `proposals` that wait, `overrides` in force and `flags`
-    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported). What is due by
-    /// now is done first, as in [`Engine::advance`].
+    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); and `guards`, how
+    /// it stands with each. What is due by now is done first, as in [`Engine::advance`].
     #[must_use]
     pub fn overview(&self, now: Now) -> Value {
         let flags = self.flags(now);
+        let guards: Vec<Value> = self.guards().iter().map(GuardReport::to_json).collect();
         let (told, now) = self.follow(now);
         let snapshot = self.snapshot.load();
         let Some(active) = &told.active else {
-            return json!({ "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [] });
+            return json!({ "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [] });
         };
         let policy = active.bundle.policy();
         let proposals = told.approvals.pending().map(|pending| waiting(pending, policy, now));
@@ -39,6 +41,7 @@ impl Engine {
             "proposals": proposals.collect::<Vec<_>>(),
             "overrides": overrides.collect::<Vec<_>>(),
             "flags": flags.collect::<Vec<_>>(),
+            "guards": guards,
         })
     }
 }

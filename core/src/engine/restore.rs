@@ -86,6 +86,11 @@ impl Engine {
             rival = self.rival(&state);
             told.join(&state, &self.config, now)
         });
+        if told.clock_ok && done.as_ref().is_ok_and(|restored| restored.elapsed.is_none()) {
+            // A restart does not cure a clock that failed, or that says that it is earlier than it was.
+            told.clock_ok = false;
+            self.events().push(now, EventKind::ClockFailed);
+        }
         match &done {
             Ok(restored) => {
                 let (sequence, epoch) = (restored.sequence, restored.epoch);

@@ -287,9 +287,9 @@ impl Quarantines {
         if std::mem::take(&mut self.stale) {
             let compiled = || self.compiled(policy, None, limits).unwrap_or_else(|_| Conditions::of_everything());
             self.table.conditions = (!self.texts.is_empty()).then(|| Arc::new(compiled()));
-            let entry = |text: &Box<str>| self.table.entries.get(&Selector::When(text).key());
-            let is_absolute = |text| entry(text).is_some_and(|entry| entry.absolute);
-            self.table.absolute_conditions = self.texts.iter().map(is_absolute).collect();
+            let entry = |text: &str| self.table.entries.get(&Selector::When(text).key());
+            let is_absolute = |text: &str| entry(text).is_some_and(|entry| entry.absolute);
+            self.table.absolute_conditions = self.texts.iter().map(|text| is_absolute(text.as_ref())).collect();
         }
     }
 

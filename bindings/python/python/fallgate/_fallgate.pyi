@@ -111,8 +111,8 @@ class Engine:
         """How things stand, for people who have to act.
 
         `posture`, that of the whole system; `scopes`, those with one of their own; the `proposals` that wait, the
-        `overrides` in force and the `flags` that are set, each with the milliseconds after which it ends. What is due is
-        done first.
+        `overrides` in force and the `flags` that are set, each with the milliseconds after which it ends; and how it stands
+        with each of the `guards`. What is due is done first.
         """
 
     def advance(self, *, now: _Now = None) -> None:
