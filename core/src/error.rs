@@ -187,6 +187,8 @@ codes! {
     BundleRevoked = "bundle_revoked",
     /// A trust root that is not newer than the one that is held.
     OlderTrust = "older_trust",
+    /// A trust root that no longer revokes what the one before it did.
+    RevocationLost = "revocation_lost",
 }
 
 /// Everything that is wrong with a bundle; at least one mistake, at most [`BundleError::DIAGNOSTICS_MAX`].

@@ -99,3 +99,8 @@ pub use state::signals::Observation;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The example of the page on signing.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/signing.md")]
+struct Signing;

@@ -378,6 +378,23 @@ fn a_trust_root_is_followed_by_one_that_it_has_signed() {
     assert_eq!(rotate(&second, &[4]).unwrap_err(), Code::UnknownKey);
     assert_eq!(rotate(&root_form(1, 1, &[entry(4)]), &[1, 2]).unwrap_err(), Code::OlderTrust);
     assert_eq!(rotate(&root_form(2, 2, &[entry(4)]), &[1, 2]).unwrap_err(), Code::InvalidValue);
+    // What is revoked stays so.
+    let mut revoking = root_form(2, 1, &[entry(2), entry(3)]);
+    revoking["revoked"] = json!({ "keys": [id(1)], "bundles": [id(9)] });
+    let revoking_root = read_root(&revoking).unwrap();
+    revoking["version"] = json!(3);
+    let mut more = revoking.clone();
+    more["revoked"]["keys"] = json!([id(1), id(8)]);
+    for form in [&revoking, &more] {
+        assert!(revoking_root.rotate(&rotation(form, &[2]), &Limits::DEFAULT, wall(0)).is_ok());
+    }
+    for lost in
+        [json!({ "keys": [id(1)] }), json!({ "bundles": [id(9)] }), json!({ "keys": [id(8)], "bundles": [id(9)] })]
+    {
+        revoking["revoked"] = lost;
+        let error = revoking_root.rotate(&rotation(&revoking, &[2]), &Limits::DEFAULT, wall(0)).unwrap_err();
+        assert_eq!(error.code, Code::RevocationLost);
+    }
     // A bundle is no root, and a root no bundle.
     let as_bundle = signed_as(envelope::BUNDLE, &second, &[1, 2]);
     let refused = first.rotate(&as_bundle, &Limits::DEFAULT, wall(0)).unwrap_err();
@@ -546,6 +563,7 @@ fn a_clock_that_is_not_to_be_trusted_ends_the_keys_that_it_bounds() {
     engine.activate_signed(&signed(1, &[1]), now()).unwrap();
     // The wall clock jumps ten days while the other stands still.
     let parted = Now::new(Monotonic::from_millis(1_000), wall(10));
+    assert_eq!(engine.activate_signed(&signed(2, &[1]), parted).unwrap_err().code(), "key_expired");
     engine.advance(parted);
     assert_eq!(engine.activate_signed(&signed(2, &[1]), parted).unwrap_err().code(), "key_expired");
     let next = rotation(&root_form(2, 1, &[entry(2)]), &[2]);

@@ -226,6 +226,7 @@ pub enum fallgate_status {
     FALLGATE_STATUS_WRONG_KEY_ID = 149,
     FALLGATE_STATUS_BUNDLE_REVOKED = 150,
     FALLGATE_STATUS_OLDER_TRUST = 151,
+    FALLGATE_STATUS_REVOCATION_LOST = 152,
 }
 
 const STATUSES: &[(fallgate_status, &CStr)] = &[
@@ -303,6 +304,7 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_WRONG_KEY_ID, c"wrong_key_id"),
     (fallgate_status::FALLGATE_STATUS_BUNDLE_REVOKED, c"bundle_revoked"),
     (fallgate_status::FALLGATE_STATUS_OLDER_TRUST, c"older_trust"),
+    (fallgate_status::FALLGATE_STATUS_REVOCATION_LOST, c"revocation_lost"),
 ];
 
 impl fallgate_status {

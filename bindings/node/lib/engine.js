@@ -328,6 +328,12 @@ class Engine extends Operator {
       bytes = operationBytes(operation, this.#operationBytes)
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
+      // A state that cannot be read is one that does not verify: the core has to hear of it.
+      if (restores(operation)) {
+        try {
+          addon.operate(handle, UNREADABLE_STATE, monotonic, wall)
+        } catch {} // It says that this is no operation, which is what it is for.
+      }
       const message = error.detail.replace('the request', 'the operation')
       native(() => addon.refuseOperation(handle, message))
       throw error
@@ -638,6 +644,22 @@ function exactly(text) {
     const whole = BigInt(digits)
     return BigInt.asIntN(54, whole) === whole ? Number(whole) : whole
   })
+}
+
+/** What the core hears of a state that could not be read here: it puts the strictest posture in force. */
+const UNREADABLE_STATE = Buffer.from('{"restore_state"')
+
+/**
+ * Whether an object would restore a state; one that cannot be asked may.
+ *
+ * @param {unknown} operation
+ */
+function restores(operation) {
+  try {
+    return typeof operation === 'object' && operation !== null && 'restore_state' in operation
+  } catch {
+    return true
+  }
 }
 
 /**

@@ -423,3 +423,24 @@ test('what a condition selects is quarantined', () => {
   assert.equal(engine.decide(asking(), at(4)).reason, 'allowed_by_rule')
   assert.throws(() => engine.quarantine({ when: 'subject.id ==' }, at(5)), FallgateError)
 })
+
+test('a state that cannot be read puts the strictest posture in force, and nothing else does', () => {
+  const long = 'x'.repeat(33 << 20)
+  for (const operation of [
+    { restore_state: { state: long } },
+    { restore_state: { state: '\ud800' } },
+    { restore_state: { state: NaN } },
+    JSON.stringify({ restore_state: { state: long } }),
+    Buffer.from(JSON.stringify({ restore_state: { state: long } })),
+  ]) {
+    const engine = desk()
+    assert.throws(() => engine.operate(operation, at(1)))
+    assert.equal(engine.posture(), 'shut')
+  }
+  const engine = desk()
+  assert.throws(() => engine.restoreState(long, at(1)))
+  assert.equal(engine.posture(), 'shut')
+  const other = desk()
+  assert.throws(() => other.operate({ enter_posture: { posture: long } }, at(1)))
+  assert.equal(other.posture(), 'normal')
+})

@@ -199,8 +199,14 @@ impl PyEngine {
     #[pyo3(signature = (operation, *, now=None))]
     fn operate<'py>(&self, operation: &Bound<'py, PyAny>, now: Option<At>) -> PyResult<Bound<'py, PyDict>> {
         let py = operation.py();
-        let done = match operation::bytes_of(operation, &self.limits)? {
-            Ok(bytes) => self.engine.operate_json(&bytes, when(now)),
+        let now = when(now);
+        let read = operation::bytes_of(operation, &self.limits);
+        if !matches!(read, Ok(Ok(_))) && operation::restores(operation) {
+            // A state that cannot be read is one that does not verify: the core has to hear of it.
+            let _ = self.engine.operate_json(operation::UNREADABLE_STATE, now);
+        }
+        let done = match read? {
+            Ok(bytes) => self.engine.operate_json(&bytes, now),
             Err(error) => Err(error),
         };
         match done {

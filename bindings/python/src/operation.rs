@@ -39,6 +39,14 @@ pub(crate) fn bytes_of(operation: &Bound<'_, PyAny>, limits: &Limits) -> PyResul
     }
 }
 
+/// What the core hears of a state that could not be read here: it puts the strictest posture in force.
+pub(crate) const UNREADABLE_STATE: &[u8] = br#"{"restore_state""#;
+
+/// Whether a mapping would restore a state; one that cannot be asked may.
+pub(crate) fn restores(operation: &Bound<'_, PyAny>) -> bool {
+    operation.cast::<PyMapping>().is_ok_and(|mapping| mapping.contains("restore_state").unwrap_or(true))
+}
+
 fn malformed<T>(fault: Fault) -> PyResult<Result<T, OperationError>> {
     let message = fault.into_request_error()?.to_string().replacen("the request", "the operation", 1);
     Ok(Err(OperationError::Malformed { message }))

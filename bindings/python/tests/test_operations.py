@@ -493,3 +493,28 @@ def test_what_a_condition_selects_is_quarantined(desk: fallgate.Engine) -> None:
     desk.lift_quarantine(evil, now=at(3))
     assert ask(desk, 4).allowed
     refused(desk.quarantine, {"when": "subject.id =="}, now=at(5))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"restore_state": {"state": "x" * (33 << 20)}},
+        {"restore_state": {"state": "\ud800"}},
+        json.dumps({"restore_state": {"state": "x" * (33 << 20)}}),
+        json.dumps({"restore_state": {"state": "x" * (33 << 20)}}).encode(),
+        {"restore_state": {"state": float("nan")}},
+    ],
+    ids=["mapping", "surrogate", "text", "bytes", "nan"],
+)
+def test_a_state_that_cannot_be_read_puts_the_strictest_posture_in_force(operation: Any) -> None:
+    engine = fallgate.Engine.open(DESK, now=START)
+    with pytest.raises(fallgate.OperationError):
+        engine.operate(operation, now=at(1))
+    assert engine.posture() == "shut"
+
+
+def test_another_operation_that_cannot_be_read_changes_nothing() -> None:
+    engine = fallgate.Engine.open(DESK, now=START)
+    with pytest.raises(fallgate.OperationError):
+        engine.operate({"enter_posture": {"posture": "x" * (33 << 20)}}, now=at(1))
+    assert engine.posture() == "normal"

@@ -76,7 +76,7 @@ use measure::{Measures, Telling};
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, carried, earlier};
 
-/// How an engine is set up. The defaults are safe; none of them loosens anything.
+/// How an engine is set up. The defaults loosen nothing; but a production host sets [`Config::trust`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
@@ -254,6 +254,7 @@ impl Engine {
     /// # Errors
     /// [`ActivateError`], with everything as it was.
     pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        let reading = now;
         let now = self.held(now);
         let mut told = self.told();
         told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
@@ -262,7 +263,7 @@ impl Engine {
         let revision = bundle.revision();
         self.publish(&mut told, now);
         let admitted = told
-            .admits(&bundle, now)
+            .admits(&bundle, reading, now)
             .and_then(|()| told.keeps_postures(&bundle))
             .and_then(|()| told.keeps_flags(&bundle))
             .and_then(|()| told.keeps_quarantine(&bundle));

@@ -215,10 +215,12 @@ impl Told {
         self.settled = Some(last);
     }
 
-    /// Whether a bundle may take the place of the active one.
-    pub(super) fn admits(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+    /// Whether a bundle may take the place of the active one; `reading` is the clocks as the host read them, `now` as they
+    /// are held.
+    pub(super) fn admits(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
         if let Trust::Keys(root) = &self.trust {
-            root.admit(bundle, self.clock_ok.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
+            let agree = self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(reading));
+            root.admit(bundle, agree.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
         }
         let Some(active) = &self.active else { return Ok(()) };
         if active.bundle.name() != bundle.name() {

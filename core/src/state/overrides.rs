@@ -229,12 +229,6 @@ impl Grant {
         Self { id, scope, from, until, until_wall, uses, approvers, left: AtomicU32::new(uses) }
     }
 
-    /// The same, with so many uses left: as it was when it was written down.
-    #[must_use]
-    pub fn with_uses_left(self, left: u32) -> Self {
-        Self { left: AtomicU32::new(left.min(self.uses)), ..self }
-    }
-
     /// Whether it covers the request now, and has a use left.
     #[must_use]
     pub fn covers(&self, request: &RequestView<'_>, now: Now) -> bool {
@@ -286,36 +280,6 @@ impl Overrides {
     #[must_use]
     pub fn in_force(&self) -> Arc<[Arc<Grant>]> {
         Arc::clone(&self.in_force)
-    }
-
-    /// Those that count against another.
-    #[must_use]
-    pub fn past(&self) -> &[Past] {
-        &self.past
-    }
-
-    /// Those in force, each with since when what it belongs to is covered.
-    pub fn active(&self) -> impl Iterator<Item = (Monotonic, &Arc<Grant>)> {
-        self.active.iter().map(|(covered_from, grant)| (*covered_from, grant))
-    }
-
-    /// The longest window of any bundle so far.
-    #[must_use]
-    pub const fn window_max(&self) -> Ttl {
-        self.window_max
-    }
-
-    /// Goes on from what another has granted.
-    pub fn restore(
-        &mut self,
-        active: impl IntoIterator<Item = (Monotonic, Grant)>,
-        past: impl IntoIterator<Item = Past>,
-        window_max: Ttl,
-    ) {
-        self.active.extend(active.into_iter().map(|(covered_from, grant)| (covered_from, Arc::new(grant))));
-        self.past.extend(past);
-        self.window_max = self.window_max.max(window_max);
-        self.reckon();
     }
 
     /// Grants an override from now on; how it was granted. It is shortened where what it covers would be covered for

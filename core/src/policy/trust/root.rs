@@ -187,7 +187,8 @@ impl TrustRoot {
     /// The next root, from an envelope that a threshold of this one has signed.
     ///
     /// # Errors
-    /// As [`TrustRoot::verify`] and [`TrustRoot::from_json`]; `older_trust` where its version is not higher.
+    /// As [`TrustRoot::verify`] and [`TrustRoot::from_json`]; `older_trust` where its version is not higher, and
+    /// `revocation_lost` where it would take back what this one revokes.
     pub fn rotate(&self, bytes: &[u8], limits: &Limits, now: Wall) -> Result<Self, Diagnostic> {
         let envelope = Envelope::from_json(bytes, limits)?;
         self.verify(&envelope, envelope::TRUST, now)?;
@@ -196,6 +197,12 @@ impl TrustRoot {
             let message = format!("version {} of the trust root, where version {} is held", next.version, self.version);
             let help = "a new root has a higher version than the one that it takes the place of";
             return Err(Diagnostic::new(Code::OlderTrust, "/version", message).with_help(help));
+        }
+        // Else a root that was made from an old copy would quietly bring a stolen key back.
+        if !self.revoked_keys.is_subset(&next.revoked_keys) || !self.revoked_bundles.is_subset(&next.revoked_bundles) {
+            let message = "the trust root no longer revokes what the one before it did";
+            return Err(Diagnostic::new(Code::RevocationLost, "/revoked", message)
+                .with_help("what is revoked stays so: list it again, as `fallgate keys trust --follow` does"));
         }
         Ok(next)
     }
