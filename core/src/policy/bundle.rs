@@ -182,6 +182,13 @@ impl Bundle {
         &self.tests
     }
 
+    /// The same bundle for a tool that looks at what it decides, whatever its own cases come to. No host that enforces what
+    /// is decided has a use for it.
+    #[must_use]
+    pub fn without_tests(self) -> Self {
+        Self { tests: Arc::new([]), failed_tests: Arc::default(), ..self }
+    }
+
     /// What of the bundle's own cases fails, as `ask` finds it out: once, since it depends on the bundle alone.
     pub(crate) fn failed_tests(&self, ask: impl FnOnce(&[Case]) -> Option<FailedTests>) -> Option<FailedTests> {
         self.failed_tests.get_or_init(|| ask(&self.tests)).clone()
