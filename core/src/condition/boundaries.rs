@@ -41,6 +41,8 @@ pub struct Boundaries<'p> {
     pub cuts: Vec<(Leaf<'p>, Cut<'p>)>,
     /// What is held against one another, and whether by their order.
     pub pairs: Vec<(Leaf<'p>, Leaf<'p>, bool)>,
+    /// What is looked for in a list, and the list.
+    pub members: Vec<(Leaf<'p>, Leaf<'p>)>,
     /// What is compared with `now`.
     pub with_now: Vec<Leaf<'p>>,
     /// What is read in a way that this analysis cannot follow.
@@ -151,6 +153,10 @@ impl<'p> Search<'p> {
     fn membership(&mut self, needle: NodeId, haystack: NodeId) {
         match (self.leaf(needle), self.leaf(haystack), self.constant(needle), self.constant(haystack)) {
             (_, Some(list), Some(value), _) => self.cut(list, Cut::Holds(value)),
+            (Some(leaf), Some(list), ..) => {
+                self.found.leaves.extend([leaf.clone(), list.clone()]);
+                self.found.members.push((leaf, list));
+            }
             (Some(leaf), _, _, Some(constant)) => {
                 let values: Vec<View<'p>> = match constant {
                     View::List(items) => items.iter().map(View::from).collect(),

@@ -670,6 +670,7 @@ fn boundaries(text: &str) -> String {
     };
     let mut said: Vec<String> = found.cuts.iter().map(|(leaf, cut)| format!("{} {cut:?}", name(leaf))).collect();
     said.extend(found.pairs.iter().map(|(one, other, by)| format!("{} with {} {by}", name(one), name(other))));
+    said.extend(found.members.iter().map(|(leaf, list)| format!("{} in {}", name(leaf), name(list))));
     said.extend(found.with_now.iter().map(|leaf| format!("{} with now", name(leaf))));
     said.extend(found.loose.iter().map(|leaf| format!("{} loose", name(leaf))));
     said.extend(found.reads_age.then(|| "age".to_owned()));
@@ -691,6 +692,7 @@ fn what_a_condition_compares_with_constants_is_where_it_can_change() {
         ("has(subject.missing)", ""),
         ("resource.owner.name == subject.id", "resource.owner.name with subject.id false"),
         ("resource.amount < subject.refund_limit", "resource.amount with subject.refund_limit true"),
+        ("subject.id in subject.roles", "subject.id in subject.roles"),
         ("context.time > now", "context.time with now"),
         ("signals.idp.ok || signals.geo.failed", ""),
         // Both sides are followed where both are truths.
@@ -702,7 +704,7 @@ fn what_a_condition_compares_with_constants_is_where_it_can_change() {
         ("resource.amount * 2 < 100", "resource.amount loose"),
         ("size(subject.roles) > 1", "subject.roles loose"),
         ("subject.roles.exists(r, r == subject.id)", "subject.id loose; subject.roles loose"),
-        ("subject.id in subject.roles", "subject.id loose; subject.roles loose"),
+        ("subject.id in [resource.owner.name]", "resource.owner.name loose; subject.id loose"),
         ("subject.id.matches('^a+$')", "subject.id loose"),
         ("signals.idp.age < duration('5s')", "age"),
         ("[subject.id] == ['a']", "subject.id loose"),

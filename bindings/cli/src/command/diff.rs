@@ -290,7 +290,11 @@ fn show(report: &Report, console: &mut Console<'_>, coloured: bool) -> std::io::
         };
         writeln!(out, "\n{}", painted(words, paint, coloured))?;
         for group in groups {
-            writeln!(out, "  {}: {} -> {}", group.action, group.old.shown(), group.new.shown())?;
+            writeln!(out, "  {}: {}", group.action, group.shown())?;
+            // Of what is still allowed or still denied the line says enough.
+            if kind == Kind::ReasonOnly {
+                continue;
+            }
             if let Some(witness) = group.witnesses.first() {
                 writeln!(out, "    {}", witness.request)?;
                 let from = if witness.from == "search" { String::new() } else { format!(", from {}", witness.from) };
@@ -368,8 +372,7 @@ fn to_sarif(report: &Report, new: &Compiled) -> Value {
                 Kind::NewlyDenied => (Severity::Warning, "newly denied"),
                 Kind::ReasonOnly => (Severity::Note, "decided otherwise"),
             };
-            let (old, now) = (group.old.shown(), group.new.shown());
-            let message = format!("`{}` is {words}: {old} -> {now}: {request}, with {world}", group.action);
+            let message = format!("`{}` is {words}: {}: {request}, with {world}", group.action, group.shown());
             let mut finding = Finding::with_code(group.kind.code(), message).at(place(group));
             finding.severity = severity;
             Reported { finding, files: new.sources.files(), related: Vec::new() }

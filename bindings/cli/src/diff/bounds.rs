@@ -29,13 +29,22 @@ pub struct About<'a> {
     pub resource: &'a str,
 }
 
+/// How two attributes are held against one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Equality,
+    Order,
+    /// The first is looked for in the second, a list.
+    Member,
+}
+
 /// What attributes are held against.
 #[derive(Clone, Debug, Default)]
 pub struct Bounds {
     /// By attribute.
     held: BTreeMap<Place, Held>,
     /// Which attributes are held against one another.
-    pairs: Vec<(Place, Place, bool)>,
+    pairs: Vec<(Place, Place, Link)>,
     /// Which are held against the time.
     with_now: BTreeSet<Place>,
     /// Why not everything that is read can be followed.
@@ -189,7 +198,7 @@ impl Bounds {
     }
 
     fn program(&mut self, side: &Side<'_>, program: &Program) {
-        let Boundaries { leaves, cuts, pairs, with_now, loose, hints, reads_age } = program.boundaries();
+        let Boundaries { leaves, cuts, pairs, members, with_now, loose, hints, reads_age } = program.boundaries();
         for leaf in &leaves {
             self.at(side, leaf, |_| {});
         }
@@ -213,9 +222,17 @@ impl Bounds {
             self.at(side, leaf, |held| held.is_loose = true);
         }
         self.with_now.extend(with_now.iter().filter_map(|leaf| side.place(leaf)));
-        let places =
-            |(one, other, ordered): &(Leaf<'_>, Leaf<'_>, bool)| Some((side.place(one)?, side.place(other)?, *ordered));
-        self.pairs.extend(pairs.iter().filter_map(places));
+        let mut link = |one: &Leaf<'_>, other: &Leaf<'_>, link: Link| {
+            if let (Some(one), Some(other)) = (side.place(one), side.place(other)) {
+                self.pairs.push((one, other, link));
+            }
+        };
+        for (one, other, ordered) in &pairs {
+            link(one, other, if *ordered { Link::Order } else { Link::Equality });
+        }
+        for (one, list) in &members {
+            link(one, list, Link::Member);
+        }
         if reads_age {
             self.loose.insert("how long ago a signal was observed is read".to_owned());
         }
@@ -236,21 +253,22 @@ impl Bounds {
                 held.constants.extend(instants.iter().map(|nanos| Constant::Whole(*nanos)));
             }
         }
-        let mut groups: Vec<(BTreeSet<Place>, bool)> = Vec::new();
-        for (one, other, ordered) in std::mem::take(&mut self.pairs) {
-            let joins = |(group, _): &(BTreeSet<Place>, bool)| group.contains(&one) || group.contains(&other);
-            let (joined, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(joins);
-            let mut all = BTreeSet::from([one, other]);
-            let mut any_ordered = ordered;
-            for (group, ordered) in joined {
-                all.extend(group);
-                any_ordered |= ordered;
-            }
+        let pairs = std::mem::take(&mut self.pairs);
+        let mut groups: Vec<BTreeSet<Place>> = Vec::new();
+        for (one, other, _) in &pairs {
+            let joins = |group: &BTreeSet<Place>| group.contains(one) || group.contains(other);
+            let (joined, mut apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(joins);
+            let mut all = BTreeSet::from([one.clone(), other.clone()]);
+            all.extend(joined.into_iter().flatten());
+            apart.push(all);
             groups = apart;
-            groups.push((all, any_ordered));
         }
-        for (group, ordered) in groups {
-            let mut whole = Held { is_ordered: ordered, together: group.len(), ..Held::default() };
+        for (number, group) in (1..).zip(groups) {
+            let within = || pairs.iter().filter(|(one, ..)| group.contains(one));
+            let is_list = |place: &Place| within().any(|(_, list, link)| *link == Link::Member && list == place);
+            let mut whole = Held { group: number, ..Held::default() };
+            whole.together = group.iter().filter(|place| !is_list(place)).count();
+            whole.is_ordered = within().any(|(_, _, link)| *link == Link::Order);
             for held in group.iter().filter_map(|place| self.held.get(place)) {
                 whole.is_read = true;
                 whole.is_loose |= held.is_loose;
@@ -260,8 +278,12 @@ impl Bounds {
                 whole.networks.extend(held.networks.iter().copied());
                 whole.hints.extend(held.hints.iter().cloned());
             }
-            for place in group {
-                self.held.insert(place, whole.clone());
+            for place in &group {
+                let is_one = |(one, other, link): &&(Place, Place, Link)| {
+                    one == place || (other == place && *link != Link::Member)
+                };
+                let is_paired = within().any(|pair| is_one(&pair));
+                self.held.insert(place.clone(), Held { is_paired, ..whole.clone() });
             }
         }
     }

@@ -107,6 +107,20 @@ pub struct Group {
 }
 
 impl Group {
+    /// In words: what each decides by, and what becomes of the obligations.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let (old, new) = (self.old.shown(), self.new.shown());
+        if self.old.obligations == self.new.obligations {
+            return format!("{old} -> {new}");
+        }
+        let ids = |told: &Told| {
+            let ids: Vec<String> = told.obligations.iter().filter_map(|one| obligation_id(one)).collect();
+            if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+        };
+        format!("{old} -> {new}; obligations: {} -> {}", ids(&self.old), ids(&self.new))
+    }
+
     /// For programs.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -122,16 +136,31 @@ impl Group {
     }
 }
 
+fn obligation_id(obligation: &str) -> Option<String> {
+    let obligation: Value = serde_json::from_str(obligation).ok()?;
+    obligation.get("id")?.as_str().map(str::to_owned)
+}
+
 /// What a group is known by.
 type GroupKey = (Kind, String, Told, Told);
-/// By what requests are put in order: how strange the world is, how long the text, the text.
-type Size = (u8, usize, String);
+/// By what requests are put in order: how strange the world is, how much they say, how long the text, the text.
+type Size = (u8, usize, usize, String);
 
 #[derive(Clone, Debug, Default)]
 struct Kept {
     decisions: u64,
     worlds: BTreeSet<World>,
     witnesses: BTreeMap<Size, Witness>,
+}
+
+/// How much a request says: what is true, and what lists hold.
+fn said(value: &Value) -> usize {
+    match value {
+        Value::Bool(true) => 1,
+        Value::Array(items) => items.iter().map(|item| said(item).saturating_add(1)).fold(0, usize::saturating_add),
+        Value::Object(members) => members.values().map(said).fold(0, usize::saturating_add),
+        _ => 0,
+    }
 }
 
 /// Everything that was decided differently.
@@ -160,12 +189,12 @@ impl Differences {
         kept.decisions = kept.decisions.saturating_add(1);
         kept.worlds.insert(world.clone());
         let text = request.to_string();
-        let size = (world.strangeness(), text.len(), text);
+        let size = (world.strangeness(), said(request), text.len(), text);
         let is_smaller = kept.witnesses.last_key_value().is_none_or(|(largest, _)| size < *largest);
         if !is_smaller && kept.witnesses.len() >= WITNESSES_MAX {
             return;
         }
-        let first_seen = kept.witnesses.iter().all(|((_, _, known), _)| *known != size.2);
+        let first_seen = kept.witnesses.iter().all(|((.., known), _)| *known != size.3);
         if first_seen {
             let witness = Witness { request: request.clone(), world: world.clone(), from: from.to_owned() };
             kept.witnesses.insert(size, witness);

@@ -48,8 +48,12 @@ pub struct Held {
     pub prefixes: Vec<String>,
     /// Networks that it is in or not.
     pub networks: Vec<Cidr>,
-    /// How many attributes are held against one another, with this one.
+    /// Which attributes are held against one another: those of one number; 0 for none.
+    pub group: usize,
+    /// How many these are, lists not counted.
     pub together: usize,
+    /// Whether this one itself is held against another, and not only searched for one.
+    pub is_paired: bool,
     /// Values worth trying where it is loose.
     pub hints: Vec<Value>,
 }
@@ -92,7 +96,7 @@ impl Domain {
             // Nothing can be said of these but that they are there.
             _ => {
                 let nothing = held.constants.is_empty() && held.prefixes.is_empty() && held.networks.is_empty();
-                (vec![plain(value_type)], nothing && !held.is_ordered && together == 1)
+                (vec![plain(value_type)], nothing && !held.is_ordered && held.group == 0)
             }
         };
         // Of what has so few values none is missing, however it is read.
@@ -281,7 +285,7 @@ fn fresh<'a>(
 
 /// One address of each part into which networks and single addresses cut the addresses of their family.
 fn addresses(held: &Held) -> (Vec<Value>, bool) {
-    let mut understood = held.prefixes.is_empty() && held.together <= 1 && !held.is_ordered;
+    let mut understood = held.prefixes.is_empty() && held.group == 0 && !held.is_ordered;
     let mut values: Vec<IpAddr> = vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))];
     let mut cut = |first: IpAddr, bits: u8| match first {
         IpAddr::V4(first) => {
@@ -312,28 +316,42 @@ fn addresses(held: &Held) -> (Vec<Value>, bool) {
     (values.into_iter().map(|value| Value::from(value.to_string())).collect(), understood)
 }
 
-/// The subsets of what the list is asked for.
+/// The subsets of what the list is asked for: the constants, and whatever is looked for in it.
 fn lists(item: &ValueType, held: &Held) -> (Vec<Value>, bool) {
-    let mut understood = !held.is_ordered && held.networks.is_empty() && held.together <= 1;
-    let mut items: Vec<Value> = Vec::new();
-    let mut constants = BTreeSet::new();
-    for constant in &held.constants {
-        match (item, constant) {
-            (ValueType::String, Constant::Text(text)) => {
-                constants.insert(text.clone());
-                items.push(Value::from(text.clone()));
+    // What is not held against other attributes does not have to hold what is no constant.
+    let others = if held.group == 0 { 0 } else { held.together };
+    let (mut items, mut understood) = match item {
+        ValueType::String => {
+            let (mut items, understood) = texts(held, others.max(1));
+            if others == 0 {
+                // No text of another kind is asked for.
+                let asked = |item: &Value| {
+                    let text = item.as_str().unwrap_or_default();
+                    let is_constant = held.constants.contains(&Constant::Text(text.to_owned()));
+                    is_constant || held.prefixes.iter().any(|start| text.starts_with(start.as_str()))
+                };
+                items.retain(asked);
             }
-            (ValueType::Int | ValueType::UInt, Constant::Whole(number)) => {
-                items.extend(i64::try_from(*number).ok().map(Value::from));
-            }
-            (ValueType::Bool, Constant::Bool(value)) => items.push(Value::from(*value)),
-            _ => understood = false,
+            (items, understood)
         }
-    }
-    let starts: BTreeSet<&str> = held.prefixes.iter().map(String::as_str).collect();
-    for start in &starts {
-        items.extend(fresh(start, &starts, &constants).take(1).map(Value::from));
-    }
+        ValueType::Int | ValueType::UInt if others > 0 => {
+            let least = if *item == ValueType::UInt { 0 } else { i128::from(i64::MIN) };
+            whole_numbers(held, others, least, i128::from(i64::MAX))
+        }
+        _ => {
+            let of = |constant: &Constant| match (item, constant) {
+                (ValueType::Int | ValueType::UInt, Constant::Whole(number)) => {
+                    i64::try_from(*number).ok().map(Value::from)
+                }
+                (ValueType::Bool, Constant::Bool(value)) => Some(Value::from(*value)),
+                _ => None,
+            };
+            let items: Vec<Value> = held.constants.iter().filter_map(of).collect();
+            let understood = items.len() == held.constants.len() && held.prefixes.is_empty() && others == 0;
+            (items, understood)
+        }
+    };
+    understood &= !held.is_paired && held.networks.is_empty() && (!held.is_ordered || others > 0);
     let mut seen = BTreeSet::new();
     items.retain(|item| seen.insert(item.to_string()));
     if items.len() <= SUBSETS_OF_MAX {

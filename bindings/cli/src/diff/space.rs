@@ -34,6 +34,8 @@ pub struct Space {
     pub axes: Vec<Axis>,
     /// Why they do not stand for all requests; nothing where they do.
     pub gaps: Vec<String>,
+    /// Of which type those are that are held against one another, by the number of their group.
+    grouped: BTreeMap<usize, ValueType>,
 }
 
 /// The attribute in both policies: its type, and whether a request may lack it; nothing where a policy knows none.
@@ -50,6 +52,7 @@ impl Space {
             resource: about.resource.to_owned(),
             axes: Vec::new(),
             gaps: bounds.loose.iter().cloned().collect(),
+            grouped: BTreeMap::new(),
         };
         for entity in [Entity::Subject, Entity::Resource] {
             space.id(entity, &bounds);
@@ -196,7 +199,7 @@ impl Space {
         });
         let is_record = declared.iter().zip(&records).all(|(one, record)| one.is_none() || record.is_some());
         if is_record && !is_plain {
-            if held.is_loose || held.together > 1 || !held.constants.is_empty() {
+            if held.is_loose || held.group > 0 || !held.constants.is_empty() {
                 self.gap(&place);
             }
             let mut values = vec![Some(json!({}))];
@@ -239,7 +242,10 @@ impl Space {
 
     fn domain(&mut self, place: &Place, value_type: &ValueType, held: &Held) -> Vec<Value> {
         let domain = Domain::of(value_type, held);
-        if !domain.is_exact {
+        let one = if let ValueType::List(item) = value_type { item } else { value_type };
+        // Between two numbers of one type may lie one of another.
+        let is_alike = held.group == 0 || self.grouped.entry(held.group).or_insert_with(|| one.clone()) == one;
+        if !domain.is_exact || !is_alike {
             self.gap(place);
         }
         domain.values
