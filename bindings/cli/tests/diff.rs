@@ -270,20 +270,21 @@ actions: { edit: {} }
 
 #[test]
 fn what_cannot_be_followed_is_a_sample_that_begins_with_what_was_written() {
-    let rules = RULES.replace("resource.amount <= 100", "resource.amount * 2 <= 200 && resource.amount % 7 == 3");
-    let (folder, old, new) = packs_of(PACK, &rules, &[("% 7 == 3", "% 7 == 4")]);
+    let rules = RULES.replace("resource.amount <= 100", "resource.amount * 3 == 33");
+    let (folder, old, new) = packs_of(PACK, &rules, &[("* 3 == 33", "* 3 == 36")]);
     let (_, output) = diff(&old, &new, &[]);
     let covered = coverage(&output, "refund");
     assert_eq!(covered["complete"], false);
     assert_eq!(covered["gaps"], json!(["`resource.amount` is not only compared with constants"]));
-    // 11 is 4 more than a multiple of 7, which no constant says; a case does.
+    // Three times 12 is 36, which no constant says; a case does.
+    assert_eq!(groups(&output, "newly_allowed"), []);
     let case = "\
 cases:
-  - name: eleven
+  - name: twelve
     request:
       subject: { type: user, id: ann, properties: { roles: [agent], suspended: false } }
       action: { name: refund }
-      resource: { type: payment, id: p1, properties: { amount: 11 } }
+      resource: { type: payment, id: p1, properties: { amount: 12 } }
     signals: { idp: ok, ledger: ok }
     expect: { effect: allow }
 ";
@@ -292,7 +293,7 @@ cases:
     let (exit, output) = diff(&old, &new, &[]);
     let found = groups(&output, "newly_allowed");
     assert_eq!((exit, found.len()), (1, 1));
-    assert_eq!(found[0].3["request"]["resource"]["properties"]["amount"], 11);
+    assert_eq!(found[0].3["request"]["resource"]["properties"]["amount"], 12);
 }
 
 #[test]
@@ -400,7 +401,7 @@ fn code_scanners_are_shown_the_rule_that_decides_now() {
     let result = &log["runs"][0]["results"][0];
     assert_eq!((ran.exit, &result["ruleId"], &result["level"]), (1, &json!("newly_allowed"), &json!("error")));
     let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], format!("{new}/rules.yaml").trim_start_matches("./"));
+    assert_eq!(place["artifactLocation"]["uri"], format!("file://{new}/rules.yaml"));
     assert_eq!(place["region"]["startLine"], 2);
 }
 
@@ -598,7 +599,7 @@ fn what_is_called_complete_finds_all_that_brute_force_finds_and_no_more() {
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
     let (mut complete, mut differing) = (0, 0);
     for small in small() {
-        for _ in 0..60 {
+        for _ in 0..25 {
             let (Some(old), Some(new)) = (pack(&small, &mut chance), pack(&small, &mut chance)) else { continue };
             let packs: Vec<Pack> =
                 [&old, &new].iter().map(|bundle| serde_json::from_slice(bundle.bytes()).unwrap()).collect();
@@ -619,5 +620,5 @@ fn what_is_called_complete_finds_all_that_brute_force_finds_and_no_more() {
         }
     }
     println!("{complete} complete comparisons, {differing} with differences");
-    assert!(complete > 100 && differing > 80, "{complete} complete, {differing} with differences");
+    assert!(complete > 40 && differing > 30, "{complete} complete, {differing} with differences");
 }

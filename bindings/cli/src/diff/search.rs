@@ -238,7 +238,7 @@ impl<'a> Search<'a> {
         let mut count = 0_u64;
         let mut chance = Chance(0);
         // As often as there may be nothing new to try.
-        let mut misses_left = limit.saturating_mul(4);
+        let mut misses_left = limit.saturating_mul(4).saturating_add(1_000);
         let mut singles = singles(space, &bases);
         while count < limit && misses_left > 0 {
             let given = match singles.pop() {
