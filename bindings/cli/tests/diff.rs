@@ -479,8 +479,29 @@ fn bools(may_lack: bool) -> Vec<Option<Value>> {
     all
 }
 
-fn small() -> [Small; 3] {
+fn small() -> [Small; 4] {
     [
+        Small {
+            // What each pack declares of it is left to chance.
+            subject: json!({ "s": "string", "o": "?" }),
+            resource: json!({ "kind": { "type": { "of": "string", "seal": { "type": "bool", "optional": true } }, "optional": true } }),
+            tests: &[
+                "subject.o",
+                "!subject.o",
+                "has(resource.kind)",
+                "!has(resource.kind)",
+                "resource.kind.of == 'r'",
+                "resource.kind.of == subject.s",
+                "resource.kind.seal",
+                "has(resource.kind.seal)",
+                "subject.s == 's'",
+            ],
+            subjects: || product(&[("s", texts()), ("o", bools(true))]),
+            resources: || {
+                let of = product(&[("of", texts()), ("seal", bools(true))]);
+                product(&[("kind", of.into_iter().map(Some).chain([None]).collect())])
+            },
+        },
         Small {
             subject: json!({ "s": "string", "a": "bool", "o": { "type": "bool", "optional": true } }),
             resource: json!({ "w": "string", "kind": { "of": "string" } }),
@@ -559,9 +580,20 @@ fn pack(small: &Small, chance: &mut Chance) -> Option<Bundle> {
             rule
         })
         .collect();
+    let mut subject = small.subject.clone();
+    if subject["o"] == "?" {
+        let bool = |more: &str, value: bool| json!({ "type": "bool", more: value });
+        match chance.below(5) {
+            0 => subject["o"] = json!("bool"),
+            1 => subject["o"] = bool("optional", true),
+            2 => subject["o"] = bool("default", false),
+            3 => subject["o"] = bool("default", true),
+            _ => drop(subject.as_object_mut().unwrap().remove("o")),
+        }
+    }
     let document = json!({
         "fallgate": 1, "name": "small", "revision": 1, "actions": { "do": {} }, "rules": rules,
-        "schema": { "subject": { "user": small.subject }, "resource": { "thing": small.resource } },
+        "schema": { "subject": { "user": subject }, "resource": { "thing": small.resource } },
     });
     deciding(&document).ok()
 }

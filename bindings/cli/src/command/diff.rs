@@ -72,7 +72,8 @@ fn compare(diff: &Diff, compiled: [&Compiled; 2], is_terminal: bool) -> Result<R
     for (compiled, path) in compiled.into_iter().zip(paths) {
         seen.extend(written(compiled, path)?);
     }
-    let compared = [0, 1].map(|side: usize| Compared { bundle: &bundles[side], pack: &packs[side] });
+    let compared =
+        [Compared { bundle: &bundles[0], pack: &packs[0] }, Compared { bundle: &bundles[1], pack: &packs[1] }];
     let mut search = Search::new(compared, first)?;
     for (request, from) in &seen {
         search.ask(request, from)?;
@@ -231,10 +232,9 @@ fn write_witnesses(folder: &Path, groups: &[Group]) -> Result<(), Failure> {
 
 impl Report {
     fn to_json(&self) -> Value {
-        let side = |number: usize| {
-            let bundle = &self.bundles[number];
+        let side = |path: &str, bundle: &Bundle| {
             json!({
-                "path": self.names[number], "name": bundle.name(), "revision": bundle.revision(),
+                "path": path, "name": bundle.name(), "revision": bundle.revision(),
                 "id": bundle.id().to_string(),
             })
         };
@@ -249,7 +249,7 @@ impl Report {
             })
             .collect();
         json!({
-            "old": side(0), "new": side(1),
+            "old": side(&self.names[0], &self.bundles[0]), "new": side(&self.names[1], &self.bundles[1]),
             "changes": self.changes.iter().map(Change::to_json).collect::<Vec<_>>(),
             "differences": self.groups.iter().map(Group::to_json).collect::<Vec<_>>(),
             "coverage": coverage, "worlds": self.worlds, "compared": self.compared, "notes": self.notes,

@@ -101,7 +101,7 @@ fn named(section: Option<&Value>, key: &str) -> Map<String, Value> {
     }
 }
 
-fn names<'v>(maps: [&'v Map<String, Value>; 2]) -> BTreeSet<&'v str> {
+fn names(maps: [&Map<String, Value>; 2]) -> BTreeSet<&str> {
     maps.into_iter().flat_map(|map| map.keys().map(String::as_str)).collect()
 }
 

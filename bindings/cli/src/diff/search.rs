@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::bounds::{About, Bounds, Side};
 use super::difference::Differences;
 use super::space::{Given, Space};
+use super::unchanged::Changed;
 use super::world::{World, instants, worlds, worlds_after_ok};
 use crate::finding::Finding;
 
@@ -60,6 +61,7 @@ pub struct Search<'a> {
     /// The states of things, and both engines in each.
     worlds: Vec<(World, [Engine; 2])>,
     first: Wall,
+    changed: Changed,
     waiting: Vec<(Value, Request, String)>,
     /// What was found.
     pub differences: Differences,
@@ -83,7 +85,9 @@ impl<'a> Search<'a> {
             let engines = [world.engine(compared[0].bundle)?, world.engine(compared[1].bundle)?];
             all.push((world, engines));
         }
-        Ok(Self { compared, worlds: all, first, waiting: Vec::new(), differences: Differences::default() })
+        let changed = Changed::of(compared.map(|one| one.pack));
+        let differences = Differences::default();
+        Ok(Self { compared, worlds: all, first, changed, waiting: Vec::new(), differences })
     }
 
     /// The states of things in which everything is decided.
@@ -160,7 +164,7 @@ impl<'a> Search<'a> {
         advance: &mut dyn FnMut(),
     ) -> Result<Coverage, Finding> {
         let mut coverage = Coverage { action: action.to_owned(), requests: 0, gaps: Vec::new(), is_unchanged: false };
-        if is_unchanged(self.compared.map(|one| one.pack), action) {
+        if !self.changed.concerns(action) {
             coverage.is_unchanged = true;
             return Ok(coverage);
         }
@@ -223,7 +227,12 @@ impl<'a> Search<'a> {
         let mut spaces = Vec::new();
         for subject in &subjects {
             for resource in &resources {
-                spaces.push(Space::of(&sides, About { action, subject, resource }, &instants));
+                let about = About { action, subject, resource };
+                // Where the same rules have a say, and nothing else changed, both decide alike.
+                let has_say = |id: &str| sides.iter().any(|side| side.rules(about).any(|rule| rule.id.as_str() == id));
+                if self.changed.is_more_than_rules(action) || self.changed.rules().any(has_say) {
+                    spaces.push(Space::of(&sides, about, &instants));
+                }
             }
         }
         (spaces, gaps)
@@ -295,28 +304,6 @@ fn read(request: &Value) -> Option<(Request, Value)> {
     let bytes = serde_json::to_vec(request).ok()?;
     let asked = Request::from_json(&bytes, &Limits::DEFAULT).ok()?;
     Some((asked, request.clone()))
-}
-
-/// Whether nothing changed that can decide on an action: the documents say the same of it, and so do both decisions.
-fn is_unchanged(packs: [&Pack; 2], action: &str) -> bool {
-    let said = packs.map(|pack| {
-        let mut pack = pack.clone();
-        // These do not decide, or are what is compared: by whom it was written, when it is valid, what loosens later.
-        pack.revision = 0;
-        (pack.name, pack.description, pack.runbook) = Default::default();
-        pack.owners.clear();
-        pack.tests.clear();
-        pack.approvers.clear();
-        pack.actions.retain(|name, _| name == action);
-        pack.rules.retain(|rule| super::bounds::admits(rule.action.as_ref(), action));
-        for rule in &mut pack.rules {
-            rule.description = None;
-        }
-        pack.rules.sort_by(|one, other| one.id.cmp(&other.id));
-        (pack.overrides, pack.audit, pack.slo, pack.valid, pack.candidates) = Default::default();
-        serde_json::to_value(pack).ok()
-    });
-    said[0].is_some() && said[0] == said[1]
 }
 
 /// Chance that is the same each time (SplitMix64).
