@@ -412,9 +412,57 @@ fn what_is_no_pack_is_bad_input_and_what_makes_no_sense_is_usage() {
     assert_eq!(ran(&old, &new, &["--at", "tomorrow"]).exit, 2);
     assert_eq!(ran(&old, &new, &["--limit", "many"]).exit, 2);
     assert_eq!(fallgate(&["diff", &old]).exit, 2);
-    // Nobody signed a folder.
-    let trust = folder.path().join("trust.json").display().to_string();
-    assert_eq!(ran(&old, &new, &["--trust", &trust]).exit, 3);
+    // A trust root that is not there verifies no bundle.
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(fallgate(&["build", &old, "-o", &at("old.json")]).exit, 0);
+    assert_eq!(ran(&at("old.json"), &new, &["--trust", &at("trust.json")]).exit, 3);
+}
+
+#[test]
+fn what_runs_as_a_signed_bundle_is_compared_with_a_folder() {
+    let (folder, old, new) = packs(&[("amount <= 100", "amount <= 250")]);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let done = |arguments: &[&str]| assert_eq!(fallgate(arguments).exit, 0, "{arguments:?}");
+    done(&["keys", "new", "-o", &at("key")]);
+    done(&["keys", "new", "-o", &at("other")]);
+    done(&["keys", "trust", "--key", &at("key.pub"), "-o", &at("trust.json")]);
+    done(&["build", &old, "--key", &at("key"), "-o", &at("signed.json")]);
+    done(&["build", &old, "--key", &at("other"), "-o", &at("forged.json")]);
+    done(&["build", &old, "-o", &at("bare.json")]);
+    let trusted = ["--trust", &at("trust.json")];
+    let (exit, output) = diff(&at("signed.json"), &new, &trusted);
+    assert_eq!((exit, groups(&output, "newly_allowed").len()), (1, 1));
+    assert_eq!(ran(&at("forged.json"), &new, &trusted).exit, 3);
+    assert_eq!(ran(&at("bare.json"), &new, &trusted).exit, 3);
+    // Signatures that nobody looks at are taken for none.
+    assert_eq!(ran(&at("signed.json"), &new, &[]).exit, 3);
+}
+
+#[test]
+fn a_witness_of_a_sample_says_no_more_than_it_has_to() {
+    let rules = RULES.replace("resource.amount <= 100", "resource.amount * 3 == 33 && subject.id.matches('^a.*e$')");
+    let (folder, old, new) = packs_of(
+        PACK,
+        &rules,
+        &[("* 3 == 33", "* 3 == 36"), ("amount: int", "amount: int, note: { type: string, optional: true }")],
+    );
+    let mut written = request(&["agent", "clerk"], 12);
+    written["subject"]["id"] = json!("alice");
+    written["resource"]["properties"]["note"] = json!("as agreed");
+    let file = folder.path().join("asked.jsonl").display().to_string();
+    fs::write(&file, written.to_string()).unwrap();
+    let case = json!({ "cases": [{
+        "name": "twelve", "request": written, "signals": { "idp": "ok", "ledger": "ok" }, "expect": { "effect": "allow" },
+    }] });
+    fs::create_dir_all(folder.path().join("new/tests")).unwrap();
+    fs::write(folder.path().join("new/tests/cases.yaml"), case.to_string()).unwrap();
+    let (_, output) = diff(&old, &new, &[]);
+    let smallest = json!({
+        "subject": { "type": "user", "id": "alice", "properties": { "roles": ["agent"], "suspended": false } },
+        "action": { "name": "refund" },
+        "resource": { "type": "payment", "id": "x", "properties": { "amount": 12 } },
+    });
+    assert_eq!(groups(&output, "newly_allowed")[0].3["request"], smallest);
 }
 
 /// Chance that is the same each time (xorshift).

@@ -35,7 +35,7 @@ pub struct Diff {
     /// What ends with 1.
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub fail_on: FailOn,
-    /// Whom to trust.
+    /// Whom to trust, where a side is a bundle's file.
     #[command(flatten)]
     pub trusting: Trusting,
 }

@@ -9,7 +9,7 @@ use fallgate::policy::bundle::Bundle;
 use fallgate::policy::format::Pack;
 use serde_json::{Value, json};
 
-use super::{Compiled, compile_trusting, counted, eval::instant, read_drill};
+use super::{Compiled, compile, compile_trusting, counted, eval::instant, read_drill};
 use crate::arguments::{Diff, FailOn, FindingFormat};
 use crate::audit_log::lines::Lines;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
@@ -41,8 +41,8 @@ struct Report {
 }
 
 pub(super) fn run(diff: &Diff, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
-    let old = compile_trusting(&diff.old, &diff.trusting)?;
-    let new = compile_trusting(&diff.new, &diff.trusting)?;
+    let old = read(&diff.old, diff)?;
+    let new = read(&diff.new, diff)?;
     let report = compare(diff, [&old, &new], console.err_is_terminal)?;
     if let Some(folder) = &diff.witnesses {
         write_witnesses(folder, &report.groups)?;
@@ -59,6 +59,11 @@ pub(super) fn run(diff: &Diff, console: &mut Console<'_>, colours: Colours) -> R
         FailOn::Any => !report.groups.is_empty(),
     };
     Ok(if fails { Exit::Denied } else { Exit::Fine })
+}
+
+/// Reads one side. A folder is somebody's own work, which nobody can have signed yet; a bundle's file is held to the trust.
+fn read(path: &Path, diff: &Diff) -> Result<Compiled, Failure> {
+    if path.is_dir() { compile(path) } else { compile_trusting(path, &diff.trusting) }
 }
 
 fn compare(diff: &Diff, compiled: [&Compiled; 2], is_terminal: bool) -> Result<Report, Failure> {

@@ -219,6 +219,12 @@ impl Differences {
         self.groups.iter().map(of).collect()
     }
 
+    /// The smallest request of each group of an action.
+    pub fn smallest<'d>(&'d self, action: &'d str) -> impl Iterator<Item = &'d Value> {
+        let groups = self.groups.iter().filter(move |((_, of, ..), _)| of == action);
+        groups.filter_map(|(_, kept)| kept.witnesses.values().next()).map(|witness| &witness.request)
+    }
+
     /// Whether any is of this kind.
     #[must_use]
     pub fn has(&self, kind: Kind) -> bool {

@@ -22,6 +22,8 @@ use crate::finding::Finding;
 const WAITING_MAX: usize = 512;
 /// Where the requests that nobody wrote come from.
 const FOUND: &str = "search";
+/// How many items of a list are tried without, one at a time.
+const ITEMS_MAX: usize = 32;
 /// How many attributes of a request are changed at once, at the most, where it is a sample.
 const CHANGED_MAX: u64 = 4;
 
@@ -238,6 +240,28 @@ impl<'a> Search<'a> {
         (spaces, gaps)
     }
 
+    /// Makes the smallest requests of a sample smaller, as long as they show the same: an attribute at a time as plain as
+    /// can be, and an item of a list at a time gone.
+    fn shrink(&mut self, space: &Space, action: &str) -> Result<(), Finding> {
+        let plainest = space.plainest();
+        let found: Vec<Value> = self.differences.smallest(action).filter(|one| space.is_about(one)).cloned().collect();
+        for mut smallest in found {
+            for (number, plain) in plainest.iter().enumerate() {
+                for smaller in smaller(&space.project(&smallest), number, plain) {
+                    let request = space.request(&smaller);
+                    if request == smallest {
+                        continue;
+                    }
+                    self.ask(&request, FOUND)?;
+                    if self.differences.smallest(action).any(|one| *one == request) {
+                        smallest = request;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Tries a sample: what somebody wrote and the plainest request, each with one attribute changed, and then with
     /// several, by chance that is the same each time.
     fn sample(&mut self, space: &Space, seen: &[Value], limit: u64, advance: &mut dyn FnMut()) -> Result<u64, Finding> {
@@ -263,8 +287,28 @@ impl<'a> Search<'a> {
             count = count.saturating_add(1);
             advance();
         }
+        self.shrink(space, space.action())?;
         Ok(count)
     }
+}
+
+/// Requests that say less at one place: nothing, what is plainest, one item less.
+fn smaller(given: &[Given], number: usize, plain: &Given) -> Vec<Vec<Given>> {
+    let mut values: Vec<Given> = vec![None, plain.clone()];
+    if let Some(Some(Value::Array(items))) = given.get(number) {
+        values.extend((0..items.len().min(ITEMS_MAX)).map(|gone| {
+            let kept = items.iter().enumerate().filter(|(at, _)| *at != gone);
+            Some(Value::Array(kept.map(|(_, item)| item.clone()).collect()))
+        }));
+    }
+    let with = |value: Given| {
+        let mut given = given.to_vec();
+        if let Some(place) = given.get_mut(number) {
+            *place = value;
+        }
+        given
+    };
+    values.into_iter().map(with).collect()
 }
 
 /// Every base, and every base with one attribute changed, the first last.

@@ -78,6 +78,12 @@ impl Space {
         space
     }
 
+    /// The action.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
     /// How many requests there are; nothing for more than can be counted.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
