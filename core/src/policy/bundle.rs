@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 2] = ["rollout", "heartbeat"];
+const LATER: [&str; 1] = ["heartbeat"];
 
 /// How much of audit an action could demand, and what does not exist yet.
 const CONFIRMED: &str = "confirmed";
@@ -219,7 +219,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 36] = [
+const PACK_MAPS: [&str; 39] = [
     "",
     "valid",
     "schema",
@@ -242,6 +242,9 @@ const PACK_MAPS: [&str; 36] = [
     "postures/*/leave/back_off",
     "postures/*/escalate",
     "failover",
+    "rollout",
+    "rollout/approvals",
+    "rollout/roll_back_when",
     "slo",
     "slo/*",
     "approvers/*",
