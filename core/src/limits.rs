@@ -178,7 +178,8 @@ impl Limits {
     /// many as that, since it holds it as text.
     #[must_use]
     pub const fn operation_bytes_max(&self) -> usize {
-        let longest = if self.bundle_bytes_max > self.state_bytes_max { self.bundle_bytes_max } else { self.state_bytes_max };
+        let longest =
+            if self.bundle_bytes_max > self.state_bytes_max { self.bundle_bytes_max } else { self.state_bytes_max };
         let longest = longest.saturating_mul(2);
         if longest > self.request_bytes_max { longest } else { self.request_bytes_max }
     }

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::Step;
 use super::timeline::Stage;
 use crate::error::quoted;
-use crate::operation::{Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack};
+use crate::operation::{
+    Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,
+};
 use crate::resilience::breaker::CallOutcome;
 use crate::state::quarantine::Selector;
 use crate::time::{Now, Ttl};

@@ -75,7 +75,10 @@ impl Sides {
         let length = u64::try_from(kind.len()).unwrap_or(u64::MAX).to_be_bytes();
         let hash = self.0.clone().chain_update(length).chain_update(kind).chain_update(id).finalize();
         let number = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        number.checked_rem(u64::from(Share::ALL.points())).and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
+        number
+            .checked_rem(u64::from(Share::ALL.points()))
+            .and_then(|place| u16::try_from(place).ok())
+            .unwrap_or(u16::MAX)
     }
 }
 
@@ -95,8 +98,7 @@ impl Candidate {
     /// Whether the request is on the candidate's side. A place below a share is below every greater one: nobody changes
     /// sides while shares rise.
     fn takes(&self, request: &RequestView<'_>) -> bool {
-        self.share > Share::NONE
-            && self.by.of(request).is_some_and(|who| self.sides.place(who) < self.share.points())
+        self.share > Share::NONE && self.by.of(request).is_some_and(|who| self.sides.place(who) < self.share.points())
     }
 }
 
@@ -258,7 +260,11 @@ impl Engine {
         let candidate = staged.active.bundle.clone();
         let admitted = told.admits(&candidate, now, now).and_then(|()| told.admits_revision(&candidate));
         let admitted = admitted.and_then(|()| {
-            if in_validity(candidate.policy(), now) { told.keeps(&candidate) } else { Err(ActivateError::OutsideValidity) }
+            if in_validity(candidate.policy(), now) {
+                told.keeps(&candidate)
+            } else {
+                Err(ActivateError::OutsideValidity)
+            }
         });
         if let Err(error) = admitted {
             self.stop_rollout(told, Stop::Refused(error), None, now);
@@ -292,12 +298,15 @@ impl Engine {
 
     /// How it stands with the rollout, and what there is to go back to, for people.
     pub(super) fn rollout_overview(told: &Told, now: Now) -> (Value, Value) {
-        let former = told.formers.iter().filter(|former| {
-            told.active.as_ref().is_none_or(|active| active.bundle.id() != former.id())
+        let former = told
+            .formers
+            .iter()
+            .filter(|former| told.active.as_ref().is_none_or(|active| active.bundle.id() != former.id()));
+        let former = former.map(|bundle| {
+            serde_json::json!({
+                "bundle": bundle.id().to_string(), "revision": bundle.revision(),
+            })
         });
-        let former = former.map(|bundle| serde_json::json!({
-            "bundle": bundle.id().to_string(), "revision": bundle.revision(),
-        }));
         let former: Vec<Value> = former.collect();
         let Some(staged) = &told.staged else { return (Value::Null, former.into()) };
         let rollout = &staged.rollout;

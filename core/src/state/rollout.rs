@@ -350,13 +350,9 @@ pub struct Rollout {
 impl Rollout {
     /// A rollout that begins: governed by the active bundle's `spec`; the candidate declares what it newly allows.
     #[must_use]
-    pub fn new(
-        spec: &RolloutSpec,
-        candidate: Option<&RolloutSpec>,
-        ever: &Arc<Differences>,
-        now: Monotonic,
-    ) -> Self {
-        let declared: Arc<[ActionPattern]> = candidate.map(|own| own.newly_allows.as_slice()).unwrap_or_default().into();
+    pub fn new(spec: &RolloutSpec, candidate: Option<&RolloutSpec>, ever: &Arc<Differences>, now: Monotonic) -> Self {
+        let declared: Arc<[ActionPattern]> =
+            candidate.map(|own| own.newly_allows.as_slice()).unwrap_or_default().into();
         let window = Arc::new(Window::new(Step::Shadow, spec, &declared, ever));
         let drops = candidate.is_none();
         let spec = spec.clone();
