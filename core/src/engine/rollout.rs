@@ -190,6 +190,11 @@ impl Engine {
             return (snapshot, before);
         }
         let takes = candidate.takes(request);
+        // Only whose side it is has an earlier answer of the candidate to stand on.
+        let stale = before.reason() == Reason::AllowedStale;
+        if stale && !takes {
+            return (snapshot, before);
+        }
         let manner = if takes { Manner::CANDIDATE } else { Manner::SHADOW };
         let after = catch_unwind(AssertUnwindSafe(|| self.gates(&candidate.snapshot, request, now, manner)));
         let Ok(after) = after else {
@@ -198,7 +203,8 @@ impl Engine {
             }
             return (snapshot, before);
         };
-        let look = candidate.window.count(request.action.name, &before, &after, candidate.approved);
+        let counts = || candidate.window.count(request.action.name, &before, &after, candidate.approved);
+        let look = !stale && counts();
         let stands = !look || self.attend(candidate, now);
         let newly_allows = after.is_allow() && !before.is_allow();
         if takes && stands && (candidate.approved || !newly_allows) {
@@ -419,7 +425,7 @@ impl Told {
 }
 
 /// Whether what the active bundle says can be held against what the candidate says: not where it says nothing of the
-/// request, only that it could not decide, or where it stands on an answer that the candidate cannot have.
+/// request, only that it could not decide.
 const fn is_comparable(reason: Reason) -> bool {
     !matches!(
         reason,
@@ -429,7 +435,6 @@ const fn is_comparable(reason: Reason) -> bool {
             | Reason::RevisionTooOld
             | Reason::AuditUnavailable
             | Reason::InternalError
-            | Reason::AllowedStale
     )
 }
 

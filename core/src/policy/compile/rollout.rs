@@ -1,7 +1,7 @@
 //! The rollout of a pack: shares that rise, an attribute that is there, numbers that end something.
 
 use super::Compiler;
-use crate::condition::{Attribute, Entity};
+use crate::condition::{Absence, Attribute, Entity};
 use crate::error::{Code, quoted};
 use crate::policy::action::ActionSpec;
 use crate::policy::approver::Group;
@@ -95,6 +95,14 @@ impl Compiler<'_> {
             Some((_, "type" | "name", _)) => {
                 let message = format!("all requests of one kind have one {}", quoted(path));
                 self.fault(Code::InvalidValue, pointer, message, "name what tells one from another, as `subject.id`");
+                None
+            }
+            Some((.., Attribute { may_be_absent, absence, .. }))
+                if may_be_absent || absence != Absence::Indeterminate =>
+            {
+                let message = format!("a request may lack {}: it would change sides by losing it", quoted(path));
+                let help = "name an attribute that is required in every type";
+                self.fault(Code::InvalidValue, pointer, message, help);
                 None
             }
             Some((entity, name, Attribute { value_type: ValueType::String, .. })) => {

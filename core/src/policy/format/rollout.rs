@@ -22,8 +22,8 @@ pub struct Rollout {
     /// For how long at the least each share holds. Left out: as long as `shadow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Ttl>,
-    /// The attribute that tells on which side a request is, as in `resource.tenant`: equal values are on one side. A request
-    /// without it, or with an empty one, is decided by this pack. Left out: `subject.id`, with the type of the subject.
+    /// The attribute that tells on which side a request is, as in `resource.tenant`: equal values are on one side. It is text,
+    /// and required in every type; where it is empty, this pack decides. Left out: `subject.id`, with the type of the subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// How many decisions at the least each step compares; less says nothing. Left out: 100.
