@@ -256,6 +256,8 @@ impl Engine {
 
     /// Goes on to the next step, or makes the candidate the active bundle.
     fn move_on(&self, told: &mut Told, now: Now) -> Result<(), RolloutError> {
+        // What it moves on for comes first: an approval, or a clock that was anchored.
+        self.tell_transitions(told, now);
         let staged = told.staged.as_mut().ok_or(RolloutError::NoCandidate)?;
         let (bundle, revision) = name_of(&staged.active);
         if staged.rollout.next(now.monotonic).is_some() {

@@ -136,7 +136,7 @@ impl Twins {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn nothing_is_allowed_that_the_active_bundle_denies_unless_it_is_approved(

@@ -126,3 +126,22 @@ fn a_bundle_whose_time_is_over_is_none_to_go_back_to() {
     assert_eq!(engine.return_to(first.id(), secs(60)).unwrap_err().code(), "outside_validity");
     engine.return_to(first.id(), secs(59)).unwrap();
 }
+
+#[test]
+fn a_restart_knows_no_candidate() {
+    let set_up = || {
+        let mut config = Config::default();
+        config.state_key = fallgate::state::document::StateKey::new([7; 32]);
+        Engine::new(config)
+    };
+    let engine = set_up();
+    engine.activate(compiled(&pack(1)), secs(0)).unwrap();
+    engine.stage(erasing(2, true), secs(1)).unwrap();
+    let state = engine.export_state(secs(2)).unwrap();
+    let restarted = set_up();
+    restarted.activate(compiled(&pack(1)), secs(3)).unwrap();
+    restarted.restore_state(&state, None, secs(3)).unwrap();
+    assert!(!restarted.is_in_rollout());
+    assert_eq!(restarted.roll_back(secs(4)).unwrap_err().code(), "no_candidate");
+    assert_eq!(restarted.activate(erasing(2, true), secs(4)).unwrap_err().code(), "rollout_required");
+}

@@ -356,3 +356,85 @@ fn one_who_asks_for_the_later_revision_neither_gets_it_nor_stops_it() {
     let found = overview(&engine, secs(2));
     assert_eq!((&found["compared"], &found["stopped"]), (&json!(0), &Value::Null));
 }
+
+#[test]
+fn while_the_clock_or_the_audit_is_in_doubt_nothing_moves_on() {
+    let mut config = Config::default();
+    config.limits.audit_entries_max = 16;
+    let engine = Engine::new(config);
+    let audited = |revision| changed(revision, |pack| pack["audit"] = json!({ "level": "denies" }));
+    engine.activate(audited(1), secs(0)).unwrap();
+    engine.stage(audited(2), secs(1)).unwrap();
+    read_by_many(&engine, secs(2));
+    // The wall clock is set forward: whatever waits for a time could be told that it is over.
+    let skewed = |seconds: u64| Now::new(secs(seconds).monotonic, secs(seconds + 7_200).wall);
+    engine.advance(skewed(11));
+    assert_eq!(overview(&engine, skewed(11))["waits_for"], "in_doubt");
+    assert_eq!(engine.promote(skewed(12)).unwrap_err().code(), "in_doubt");
+    engine.anchor_clocks(secs(13));
+    assert_eq!(overview(&engine, secs(13))["share"], "50%");
+    // Nobody writes records down.
+    for number in 0..30 {
+        assert!(!decide(&engine, &request(&format!("u{number}"), &[], "doc:read"), secs(14)).is_allow());
+    }
+    assert_eq!(engine.signal("audit"), Some(fallgate::condition::Status::Failed));
+    engine.advance(secs(60));
+    assert_eq!(engine.promote(secs(60)).unwrap_err().code(), "in_doubt");
+    let last = engine.drain_audit(100, secs(61)).last_seq;
+    engine.acknowledge_audit(last.unwrap(), secs(61));
+    engine.advance(secs(61));
+    assert_eq!(overview(&engine, secs(61))["share"], "90%");
+}
+
+#[test]
+fn what_an_override_covers_is_the_active_bundles() {
+    let engine = Engine::new(Config::default());
+    let overridable = |revision, absolute: bool| {
+        changed(revision, |pack| {
+            pack["rollout"]["canary"] = json!(["100%"]);
+            pack["overrides"] = json!({ "need": 2, "from": "owners", "max_window": "1h", "max_uses": 10 });
+            let rule = json!({ "id": "held", "effect": "deny", "absolute": absolute, "resource": { "id": "d-held" } });
+            pack["rules"].as_array_mut().unwrap().push(rule);
+        })
+    };
+    engine.activate(overridable(1, true), secs(0)).unwrap();
+    // The candidate drops what no override got past.
+    engine.stage(overridable(2, false), secs(1)).unwrap();
+    read_by_many(&engine, secs(2));
+    engine.advance(secs(11));
+    let grant = json!({ "grant_override": {
+        "subjects": ["user:u"], "actions": ["doc:erase"], "resources": ["doc:*"], "for": "10m", "uses": 3,
+    } });
+    approved(&engine, &grant, secs(12)).unwrap();
+    let mut held = request("u", &[], "doc:erase");
+    held["resource"]["id"] = json!("d-held");
+    let decision = decide(&engine, &held, secs(13));
+    assert_eq!((decision.is_allow(), decision.revision()), (false, 1));
+    let decision = decide(&engine, &request("u", &[], "doc:erase"), secs(13));
+    assert_eq!((decision.reason().code(), decision.revision()), ("allowed_by_override", 1));
+    assert_eq!(engine.overrides()[0].uses_left, 2);
+    assert_eq!(decide(&engine, &request("v", &["reader"], "doc:read"), secs(13)).revision(), 2);
+    assert_eq!(overview(&engine, secs(13))["stopped"], Value::Null);
+}
+
+#[test]
+fn an_earlier_allow_stands_in_on_its_own_side_alone() {
+    let engine = Engine::new(Config::default());
+    let first = changed(1, |pack| pack["rollout"]["canary"] = json!(["100%"]));
+    engine.activate(first, secs(0)).unwrap();
+    engine.observe(&fallgate::Observation::ok("idp"), secs(0));
+    let second = changed(2, |pack| {
+        let rule = json!({ "id": "no-guests", "effect": "deny", "subject": { "roles": "guest" } });
+        pack["rules"].as_array_mut().unwrap().push(rule);
+    });
+    engine.stage(second, secs(1)).unwrap();
+    read_by_many(&engine, secs(2));
+    engine.advance(secs(11));
+    let (writer, guest) = (request("w", &["writer"], "doc:write"), request("g", &["writer", "guest"], "doc:write"));
+    assert_eq!(decide(&engine, &writer, secs(12)).revision(), 2);
+    assert!(!decide(&engine, &guest, secs(12)).is_allow());
+    engine.observe(&fallgate::Observation::new("idp", fallgate::condition::Status::Failed), secs(13));
+    let stale = decide(&engine, &writer, secs(14));
+    assert_eq!((stale.reason().code(), stale.revision()), ("allowed_stale", 2));
+    assert!(!decide(&engine, &guest, secs(14)).is_allow(), "the active bundle's earlier allow is not used");
+}

@@ -51,13 +51,11 @@ fn each_decision_is_of_one_revision_while_rollouts_come_and_go() {
                 }
             });
         }
-        let started = std::time::Instant::now();
-        for revision in 2..60_u64 {
+        for revision in 2..40_u64 {
             engine.stage(bundle(revision), secs(1)).unwrap();
-            let until = decided.load(Ordering::Relaxed) + 40;
-            while decided.load(Ordering::Relaxed) < until && started.elapsed().as_secs() < 60 {
+            for _ in 0..20 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
                 let _ = engine.promote(secs(1));
-                std::thread::yield_now();
             }
             let _ = engine.roll_back(secs(1));
         }
