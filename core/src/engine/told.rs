@@ -39,6 +39,9 @@ pub(super) struct Told {
     pub(super) formers: Vec<Bundle>,
     /// The bundles that approved people let in, whatever their revision, and until when.
     pub(super) cleared: Vec<(BundleId, Now)>,
+    /// The revision of the active bundle, where it is below the highest: whoever went back to it let it in, and a restart
+    /// may begin with it.
+    pub(super) returned_to: Option<u64>,
     /// When the active bundle became it.
     pub(super) activated_at: Option<Wall>,
     /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
@@ -90,6 +93,7 @@ impl Told {
             staged: None,
             formers: Vec::new(),
             cleared: Vec::new(),
+            returned_to: None,
             activated_at: None,
             highest: None,
             trust,

@@ -127,13 +127,42 @@ fn a_bundle_whose_time_is_over_is_none_to_go_back_to() {
     engine.return_to(first.id(), secs(59)).unwrap();
 }
 
+/// An engine that exports and restores.
+fn lasting() -> Engine {
+    let mut config = Config::default();
+    config.state_key = fallgate::state::document::StateKey::new([7; 32]);
+    Engine::new(config)
+}
+
+#[test]
+fn a_restart_begins_with_what_was_gone_back_to() {
+    let bare = |revision| {
+        changed(revision, |pack| {
+            pack.as_object_mut().unwrap().remove("rollout");
+        })
+    };
+    let engine = lasting();
+    engine.activate(bare(1), secs(0)).unwrap();
+    engine.activate(bare(2), secs(1)).unwrap();
+    let before = engine.export_state(secs(2)).unwrap();
+    engine.return_to(bare(1).id(), secs(3)).unwrap();
+    let after = engine.export_state(secs(4)).unwrap();
+    let restarted = lasting();
+    restarted.activate(bare(1), secs(5)).unwrap();
+    restarted.restore_state(&after, None, secs(5)).unwrap();
+    // The state of before knows of nobody who went back.
+    let restarted = lasting();
+    restarted.activate(bare(1), secs(5)).unwrap();
+    assert_eq!(restarted.restore_state(&before, None, secs(5)).unwrap_err().code(), "state_bundle_behind");
+    let exported = restarted.export_state(secs(6)).unwrap();
+    let next = lasting();
+    next.activate(bare(1), secs(7)).unwrap();
+    assert_eq!(next.restore_state(&exported, None, secs(7)).unwrap_err().code(), "state_bundle_behind");
+}
+
 #[test]
 fn a_restart_knows_no_candidate() {
-    let set_up = || {
-        let mut config = Config::default();
-        config.state_key = fallgate::state::document::StateKey::new([7; 32]);
-        Engine::new(config)
-    };
+    let set_up = lasting;
     let engine = set_up();
     engine.activate(compiled(&pack(1)), secs(0)).unwrap();
     engine.stage(erasing(2, true), secs(1)).unwrap();
