@@ -11,6 +11,7 @@ mod explain;
 mod failover;
 mod flags;
 mod guards;
+mod inputs;
 mod journal;
 mod lives;
 mod losses;
@@ -28,6 +29,7 @@ mod tests;
 mod told;
 mod trust;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +41,8 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
+pub use inputs::Secrets;
+pub(crate) use inputs::{Unset, configured};
 pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
@@ -51,6 +55,7 @@ use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
 use crate::error::Code;
+use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::policy::action::ActionSpec;
@@ -69,6 +74,7 @@ use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use inputs::Inputs;
 use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
@@ -209,6 +215,8 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
     journal: Mutex<Journal>,
+    /// What was put in, where the host keeps a journal of it. Held over each input, before any other lock.
+    inputs: Option<Inputs>,
     outbox: Mutex<Outbox>,
     cache: Cache,
     high_water: HighWater,
@@ -229,6 +237,7 @@ impl Engine {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             journal: Mutex::new(Journal::new(limits)),
+            inputs: inputs::of(&config),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -254,6 +263,13 @@ impl Engine {
     /// # Errors
     /// [`ActivateError`], with everything as it was.
     pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        let input = self.input(now, || Input::Activate(bundle.bytes().to_vec().into(), bundle.provenance().clone()));
+        let done = self.activate_in_order(bundle, now);
+        input.done(done.as_ref().map_err(ActivateError::code), |()| serde_json::json!({}));
+        done
+    }
+
+    fn activate_in_order(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
         let now = self.held(now);
         let mut told = self.told();
@@ -304,6 +320,7 @@ impl Engine {
 
     /// Takes a report about a signal.
     pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
+        let input = self.input(now, || Input::Observe(Cow::Borrowed(observation)));
         let reading = now.monotonic;
         let now = self.held(now);
         let mut told = self.told();
@@ -319,6 +336,8 @@ impl Engine {
                 self.publish(&mut told, now);
             }
         }
+        drop(told);
+        input.done(Ok(outcome), |outcome| outcome.code().into());
         outcome
     }
 
@@ -327,6 +346,7 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
+        let _input = self.input(now, || Input::Advance);
         drop(self.follow(now));
     }
 
@@ -350,6 +370,7 @@ impl Engine {
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
     pub fn anchor_clocks(&self, now: Now) {
+        let _input = self.input(now, || Input::AnchorClocks);
         let held = self.held(now);
         let mut told = self.told();
         told.settle(held);
@@ -415,6 +436,7 @@ impl Engine {
     /// Decides as if there were no override: for questions that nobody acts on, and that must use none up.
     #[must_use]
     pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
+        self.look(now);
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
@@ -444,6 +466,7 @@ impl Engine {
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {
+        self.look(now);
         let snapshot = self.current(now);
         explain::explain(&snapshot, request, self.held(now), &self.config.limits)
     }
@@ -469,10 +492,12 @@ impl Engine {
 
     /// The gates, the record, and the count.
     fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
+        let input = self.asked(request, now);
         let snapshot = self.current(now);
         let decision = self.gates(&snapshot, request, self.held(now), true);
         let decision = self.recorded(&snapshot, Some(request), decision);
         self.measures.count(&snapshot, &decision);
+        input.decided(&decision);
         decision
     }
 
@@ -608,11 +633,16 @@ impl Engine {
     }
 
     fn refused(&self, error: &RequestError, now: Now) -> Decision {
-        let now = self.held(now);
         let reason = match error {
             RequestError::Limit { .. } => Reason::LimitExceeded,
             _ => Reason::InvalidRequest,
         };
+        self.refused_because(reason, error, now)
+    }
+
+    fn refused_because(&self, reason: Reason, error: &dyn std::fmt::Display, now: Now) -> Decision {
+        let input = self.input(now, || Input::Refuse(reason == Reason::LimitExceeded, error.to_string()));
+        let now = self.held(now);
         let mut decision = Decision::new(Verdict::deny(reason), now);
         let snapshot = self.snapshot.load();
         if let Some(active) = &snapshot.active {
@@ -623,6 +653,7 @@ impl Engine {
         decision.id = self.id_of(now, 0);
         let decision = self.recorded(&snapshot, None, decision.because(error));
         self.measures.count_other(&decision);
+        input.decided(&decision);
         decision
     }
 
