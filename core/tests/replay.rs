@@ -14,9 +14,9 @@
 mod changed;
 #[path = "replay/corpus.rs"]
 mod corpus;
-#[path = "replay/records.rs"]
-mod records;
 #[path = "replay/recording.rs"]
 mod recording;
+#[path = "replay/records.rs"]
+mod records;
 #[path = "replay/sequences.rs"]
 mod sequences;

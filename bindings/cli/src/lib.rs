@@ -13,6 +13,7 @@ pub mod budget;
 pub mod command;
 pub mod console;
 pub mod finding;
+pub mod journal_file;
 pub mod json;
 #[cfg(feature = "opa")]
 pub mod opa;

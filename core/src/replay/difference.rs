@@ -117,7 +117,8 @@ pub(super) fn difference(line: &Line, now: Map<String, Value>, other_bundle: boo
 
 /// The pointer to the first member in which two values differ; nothing where they are equal. The effect of a decision comes
 /// before its particulars, and its identifier, which follows from the rest, last.
-pub(super) fn first_difference(then: &Value, now: &Value) -> Option<String> {
+#[must_use]
+pub fn first_difference(then: &Value, now: &Value) -> Option<String> {
     if then == now {
         return None;
     }

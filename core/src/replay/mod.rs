@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 pub use crate::engine::Secrets;
-pub use difference::{Difference, Kind};
+pub use difference::{Difference, Kind, first_difference};
 
 use crate::engine::{Engine, Unset, configured};
 use crate::journal::Documents;

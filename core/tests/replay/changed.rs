@@ -28,7 +28,8 @@ fn journal() -> (Vec<String>, Secrets) {
     (journal_of(&load(&folder), &document), secrets(&document))
 }
 
-const REQUEST: &str = r#"{"subject":{"type":"user","id":"ann"},"action":{"name":"x"},"resource":{"type":"r","id":"1"}}"#;
+const REQUEST: &str =
+    r#"{"subject":{"type":"user","id":"ann"},"action":{"name":"x"},"resource":{"type":"r","id":"1"}}"#;
 
 /// Plays lines until the first difference or fault: at which line that is.
 fn first(lines: &[String], secrets: &Secrets) -> Option<(usize, Result<Kind, ReplayError>)> {

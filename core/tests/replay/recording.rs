@@ -132,9 +132,21 @@ fn no_secret_is_in_a_journal_and_each_is_asked_for() {
     all.audit_key = Some(*b"the-secret-that-conceals-records");
     replayed(&written, all.clone());
     for (name, without) in [
-        ("key", { let mut secrets = all.clone(); secrets.key = None; secrets }),
-        ("state_key", { let mut secrets = all.clone(); secrets.state_key = Some([1; 32]); secrets }),
-        ("audit_key", { let mut secrets = all.clone(); secrets.audit_key = None; secrets }),
+        ("key", {
+            let mut secrets = all.clone();
+            secrets.key = None;
+            secrets
+        }),
+        ("state_key", {
+            let mut secrets = all.clone();
+            secrets.state_key = Some([1; 32]);
+            secrets
+        }),
+        ("audit_key", {
+            let mut secrets = all.clone();
+            secrets.audit_key = None;
+            secrets
+        }),
     ] {
         let error = Replay::new(without).push(written[0].as_bytes()).unwrap_err();
         assert_eq!((error.number, error.fault.code()), (1, "journal_key"));

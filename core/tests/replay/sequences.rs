@@ -1,14 +1,14 @@
 //! Laws: whatever is put in, a journal of it decides the same again, and keeping one changes nothing.
 
+use fallgate::condition::Status;
 use fallgate::operation::{Acquire, BreakerAt, Operation, PostureAt, Report};
+use fallgate::replay::Secrets;
+use fallgate::request::Party;
 use fallgate::resilience::breaker::CallOutcome;
 use fallgate::state::quarantine::Selector;
 use fallgate::time::Now;
-use fallgate::{Engine, Observation, Request};
-use fallgate::condition::Status;
-use fallgate::replay::Secrets;
-use fallgate::request::Party;
 use fallgate::value::Value;
+use fallgate::{Engine, Observation, Request};
 use proptest::prelude::*;
 
 use super::corpus::replayed;
