@@ -18,7 +18,7 @@ use crate::state::signals::{Observation, Observed};
 use crate::time::Now;
 
 /// The key that seals what engines in drills export: everybody knows it, so that every language gets the same bytes.
-const STATE_KEY: [u8; 32] = [0x5a; 32];
+pub(crate) const STATE_KEY: [u8; 32] = [0x5a; 32];
 /// The name of the engine that a drill begins with.
 const INSTANCE: &str = "a";
 
