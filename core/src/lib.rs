@@ -108,3 +108,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/signing.md")]
 struct Signing;
+
+/// The example of the page on replays.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/replay.md")]
+struct Replays;

@@ -45,13 +45,16 @@ pub enum Skipped {
     OtherBundle,
     /// It rests on what no record has: a quarantine, an override, an earlier decision, a limit, the state of the engine.
     Reason,
+    /// A built-in signal had failed: the clock, the engine, the room for records, the epoch.
+    BuiltIn,
     /// The chain does not begin with the first record, and a signal that the action needs has not been seen since.
     Signals,
 }
 
 impl Skipped {
     /// Every one.
-    pub const ALL: [Self; 5] = [Self::Redacted, Self::NoRequest, Self::OtherBundle, Self::Reason, Self::Signals];
+    pub const ALL: [Self; 6] =
+        [Self::Redacted, Self::NoRequest, Self::OtherBundle, Self::Reason, Self::BuiltIn, Self::Signals];
 
     /// A stable name.
     #[must_use]
@@ -61,6 +64,7 @@ impl Skipped {
             Self::NoRequest => "no_request",
             Self::OtherBundle => "other_bundle",
             Self::Reason => "reason",
+            Self::BuiltIn => "built_in",
             Self::Signals => "signals",
         }
     }
@@ -73,6 +77,8 @@ pub struct Records {
     verifier: Option<Verifier>,
     /// What each signal was last said to be.
     signals: BTreeMap<String, String>,
+    /// Whether the clocks had parted.
+    clock_failed: bool,
     /// Whether the chain was read from its first record on, so that a signal of which it says nothing is unknown.
     from_the_first: bool,
     tally: Tally,
@@ -126,7 +132,7 @@ impl Records {
     #[must_use]
     pub fn new(bundle: Bundle) -> Self {
         let tally = Tally::default();
-        Self { bundle, verifier: None, signals: BTreeMap::new(), from_the_first: false, tally }
+        Self { bundle, verifier: None, signals: BTreeMap::new(), clock_failed: false, from_the_first: false, tally }
     }
 
     /// Takes the next record, a line without its end; `behind` is the head that the first one says it goes on behind. Where a
@@ -143,6 +149,9 @@ impl Records {
         self.tally.missing = missing;
         match record.kind {
             RecordKind::Signal => self.signal(&record.body),
+            RecordKind::Clock => {
+                self.clock_failed = record.body.get("event").and_then(Value::as_str) == Some("clock_failed");
+            }
             RecordKind::Decision => return Ok(self.decision(&record)),
             _ => {}
         }
@@ -219,6 +228,11 @@ impl Records {
         }
         let request = request_of(asked).ok_or(Skipped::NoRequest)?;
         let policy = self.bundle.policy();
+        let is_told = |name: &str| self.signals.get(name).is_some_and(|status| status != "ok");
+        let mut built_in = policy.signals.iter().filter(|spec| matches!(spec.source, Source::BuiltIn));
+        if self.clock_failed || built_in.any(|spec| is_told(&spec.name)) {
+            return Err(Skipped::BuiltIn);
+        }
         let number = asked.pointer("/action/name").and_then(Value::as_str).and_then(|name| policy.action(name));
         let needed = number.into_iter().flat_map(|(_, action)| action.requires.iter().chain(&action.reads.signals));
         let mut unseen = needed.filter_map(|number| policy.signals.get(usize::from(*number)));

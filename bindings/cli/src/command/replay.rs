@@ -383,6 +383,7 @@ const fn told(skipped: Skipped) -> &'static str {
         Skipped::NoRequest => "without a request",
         Skipped::OtherBundle => "by another bundle",
         Skipped::Reason => "for a reason that no record has the ground of",
+        Skipped::BuiltIn => "under a clock, or another built-in signal, that had failed",
         Skipped::Signals => "under signals that no record tells",
         _ => "for another reason",
     }
