@@ -30,10 +30,7 @@ pub(crate) fn pack(name: &str) -> PathBuf {
 pub(crate) fn secrets(drill: &serde_json::Value) -> Secrets {
     let key = drill.pointer("/audit/key").and_then(serde_json::Value::as_str);
     let audit_key = key.map(|key| data(key));
-    let mut secrets = Secrets::default();
-    secrets.state_key = Some([0x5a; 32]);
-    secrets.audit_key = audit_key;
-    secrets
+    Secrets { audit_key, ..Secrets::default() }
 }
 
 fn data(digits: &str) -> [u8; 32] {

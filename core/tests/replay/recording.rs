@@ -126,27 +126,16 @@ fn no_secret_is_in_a_journal_and_each_is_asked_for() {
         let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
         assert!(!written.iter().any(|line| line.contains(secret) || line.contains(&hexadecimal)), "{secret}");
     }
-    let mut all = Secrets::default();
-    all.key = Some(*b"the-key-of-cache");
-    all.state_key = Some(*b"the-secret-that-seals-the-state-");
-    all.audit_key = Some(*b"the-secret-that-conceals-records");
+    let all = Secrets {
+        key: Some(*b"the-key-of-cache"),
+        state_key: Some(*b"the-secret-that-seals-the-state-"),
+        audit_key: Some(*b"the-secret-that-conceals-records"),
+    };
     replayed(&written, all.clone());
     for (name, without) in [
-        ("key", {
-            let mut secrets = all.clone();
-            secrets.key = None;
-            secrets
-        }),
-        ("state_key", {
-            let mut secrets = all.clone();
-            secrets.state_key = Some([1; 32]);
-            secrets
-        }),
-        ("audit_key", {
-            let mut secrets = all.clone();
-            secrets.audit_key = None;
-            secrets
-        }),
+        ("key", Secrets { key: None, ..all.clone() }),
+        ("state_key", Secrets { state_key: Some([1; 32]), ..all.clone() }),
+        ("audit_key", Secrets { audit_key: None, ..all.clone() }),
     ] {
         let error = Replay::new(without).push(written[0].as_bytes()).unwrap_err();
         assert_eq!((error.number, error.fault.code()), (1, "journal_key"));
@@ -240,9 +229,7 @@ fn every_call_by_its_own_name_is_an_input() {
     engine.advance(at(2_100));
     let _ = engine.decide(&request(3), at(2_101));
     let written = lines(&engine);
-    let mut secrets = Secrets::default();
-    secrets.state_key = Some([7; 32]);
-    let tally = replayed(&written, secrets);
+    let tally = replayed(&written, Secrets { state_key: Some([7; 32]), ..Secrets::default() });
     assert_eq!(tally.decisions, 5);
     // Each call is one entry: what it is made of is its doing.
     let expected = 30;

@@ -64,11 +64,11 @@ fn is_chain(files: &[PathBuf]) -> Result<bool, Finding> {
 }
 
 fn secrets(arguments: &Arguments) -> Result<Secrets, Failure> {
-    let mut secrets = Secrets::default();
-    secrets.key = arguments.key_file.as_deref().map(engine_key).transpose()?;
-    secrets.state_key = arguments.state_key_file.as_deref().map(secret_key).transpose()?;
-    secrets.audit_key = arguments.audit_key_file.as_deref().map(secret_key).transpose()?;
-    Ok(secrets)
+    Ok(Secrets {
+        key: arguments.key_file.as_deref().map(engine_key).transpose()?,
+        state_key: arguments.state_key_file.as_deref().map(secret_key).transpose()?,
+        audit_key: arguments.audit_key_file.as_deref().map(secret_key).transpose()?,
+    })
 }
 
 /// The lines that are replayed, and how far they are.
@@ -81,10 +81,7 @@ struct Source {
 impl Source {
     /// Does something with the next line and its place; nothing after the last.
     fn next<T>(&mut self, act: impl FnOnce(&[u8], &Path, u64) -> T) -> Result<Option<T>, Finding> {
-        let done = match self.lines.next()? {
-            Some(line) => Some(act(line.text, line.path, line.number)),
-            None => None,
-        };
+        let done = self.lines.next()?.map(|line| act(line.text, line.path, line.number));
         let read = self.lines.bytes_read();
         if read.saturating_sub(self.shown_at) >= PROGRESS_BYTES {
             self.shown_at = read;
