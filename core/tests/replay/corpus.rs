@@ -29,7 +29,7 @@ pub(crate) fn pack(name: &str) -> PathBuf {
 /// What drills seal states with, and the audit key that the drill names.
 pub(crate) fn secrets(drill: &serde_json::Value) -> Secrets {
     let key = drill.pointer("/audit/key").and_then(serde_json::Value::as_str);
-    let audit_key = key.map(|key| data(key));
+    let audit_key = key.map(data);
     Secrets { audit_key, ..Secrets::default() }
 }
 

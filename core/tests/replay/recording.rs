@@ -1,7 +1,5 @@
 //! What an engine writes down: its room, its order, its gaps, and what is not in it.
 
-use std::sync::Arc;
-
 use fallgate::limits::Limits;
 use fallgate::operation::{Operation, Outcome};
 use fallgate::policy::bundle::{Bundle, Trust};
@@ -281,12 +279,12 @@ fn records_name_the_input_whose_doing_they_are() {
 fn what_four_threads_put_in_is_replayed() {
     let mut config = journaling(200_000);
     config.limits.audit_entries_max = 500;
-    let engine = Arc::new(Engine::new(config));
+    let engine = Engine::new(config);
     engine.activate(desk(1), at(0)).unwrap();
-    let threads: Vec<_> = (0..4_u64)
-        .map(|thread| {
-            let engine = Arc::clone(&engine);
-            std::thread::spawn(move || {
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let engine = &engine;
+            scope.spawn(move || {
                 for round in 0..400_u64 {
                     let now = at(round * 7 + thread);
                     match (round + thread) % 5 {
@@ -297,10 +295,9 @@ fn what_four_threads_put_in_is_replayed() {
                         _ => drop(engine.decide(&request(i64::try_from(round % 6).unwrap()), now)),
                     }
                 }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+            });
+        }
+    });
     let written = lines(&engine);
     let tally = replayed(&written, Secrets::default());
     assert!(tally.decisions > 500, "{tally:?}");
