@@ -22,6 +22,7 @@ mod overrides;
 mod overview;
 mod postures;
 mod quarantine;
+mod refused;
 mod restore;
 mod snapshot;
 #[cfg(test)]
@@ -62,7 +63,7 @@ use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Provenance, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestError, RequestView, Terms};
+use crate::request::{Request, RequestView, Terms};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
@@ -457,12 +458,6 @@ impl Engine {
         })
     }
 
-    /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
-    #[must_use]
-    pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
-        self.contained(None, now, || self.refused(error, now))
-    }
-
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {
@@ -630,31 +625,6 @@ impl Engine {
             }
         }
         decision.settled(verdict, policy, action)
-    }
-
-    fn refused(&self, error: &RequestError, now: Now) -> Decision {
-        let reason = match error {
-            RequestError::Limit { .. } => Reason::LimitExceeded,
-            _ => Reason::InvalidRequest,
-        };
-        self.refused_because(reason, error, now)
-    }
-
-    fn refused_because(&self, reason: Reason, error: &dyn std::fmt::Display, now: Now) -> Decision {
-        let input = self.input(now, || Input::Refuse(reason == Reason::LimitExceeded, error.to_string()));
-        let now = self.held(now);
-        let mut decision = Decision::new(Verdict::deny(reason), now);
-        let snapshot = self.snapshot.load();
-        if let Some(active) = &snapshot.active {
-            decision.bundle = active.bundle.policy().name;
-            decision.revision = active.bundle.revision();
-            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
-        }
-        decision.id = self.id_of(now, 0);
-        let decision = self.recorded(&snapshot, None, decision.because(error));
-        self.measures.count_other(&decision);
-        input.decided(&decision);
-        decision
     }
 
     /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.

@@ -8,11 +8,11 @@ use fallgate_cli::pack::load_drill;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::corpus::{journal_of, load, pack, secrets};
+use super::corpus::{journal_of, pack, secrets};
+use super::recording::desk;
 
 /// The journal of a drill with many kinds of inputs, and what its replay needs.
 fn journal() -> (Vec<String>, Secrets) {
-    let folder = pack("idp-outage");
     let document = json!({
         "drill": "a bit of everything",
         "steps": [
@@ -25,7 +25,7 @@ fn journal() -> (Vec<String>, Secrets) {
         ],
     });
     Drill::from_document(&document, &Limits::DEFAULT).unwrap();
-    (journal_of(&load(&folder), &document), secrets(&document))
+    (journal_of(&desk(1), &document), secrets(&document))
 }
 
 const REQUEST: &str =
