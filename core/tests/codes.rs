@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
 const OTHERS: [(&str, &str, &str); 21] = [
-    ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
+    ("Activation", "ActivateError", include_str!("../src/engine/activation.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
     ("Approvals", "ApprovalError", include_str!("../src/state/approvals.rs")),

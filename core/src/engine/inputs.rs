@@ -217,9 +217,9 @@ impl Engine {
     pub(crate) fn replay(&self, input: &Input<'_>, now: Now) -> Result<Vec<String>, Unmade> {
         match input {
             Input::Configure(..) => return Err(Unmade),
-            Input::Activate(bytes, provenance) => {
+            Input::Activate(bytes, provenance, proven) => {
                 let bundle = Bundle::replayed(bytes, provenance.clone(), &self.config.limits).map_err(|_| Unmade)?;
-                let _ = self.activate(bundle, now);
+                let _ = if *proven { self.activate(bundle, now) } else { self.activate_unproven(bundle, now) };
             }
             Input::ActivateSigned(bytes) => drop(self.activate_signed(bytes, now)),
             Input::RotateTrust(bytes) => drop(self.rotate_trust(bytes, now)),

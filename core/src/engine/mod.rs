@@ -4,7 +4,9 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
+mod activation;
 mod approvals;
+pub(crate) mod case;
 mod degraded;
 mod evaluate;
 mod explain;
@@ -40,6 +42,7 @@ use arc_swap::ArcSwap;
 use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
+pub use activation::ActivateError;
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
 pub use inputs::Secrets;
@@ -55,12 +58,11 @@ use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
-use crate::error::Code;
 use crate::journal::input::Input;
 use crate::limits::Limits;
-use crate::name::{self, Name};
+use crate::name::Name;
 use crate::policy::action::ActionSpec;
-use crate::policy::bundle::{Bundle, Provenance, Trust};
+use crate::policy::bundle::{Bundle, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestView, Terms};
@@ -81,7 +83,7 @@ use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
 use snapshot::{Active, Need, Snapshot};
-use told::{Told, carried, earlier};
+use told::{Told, earlier};
 
 /// How an engine is set up. The defaults loosen nothing; but a production host sets [`Config::trust`].
 #[derive(Clone)]
@@ -132,67 +134,6 @@ impl Default for Config {
             instance: Name::new(),
             audit_key: None,
             audit_head: Head::default(),
-        }
-    }
-}
-
-/// Why a bundle was not activated. The active one stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ActivateError {
-    /// A bundle of this name with a higher revision was active.
-    #[error("revision {offered} is older than revision {highest}, which was active")]
-    OlderRevision {
-        /// The revision offered.
-        offered: u64,
-        /// The highest one seen.
-        highest: u64,
-    },
-    /// Another bundle of this revision was active: what one revision means would depend on the engine.
-    #[error("another bundle of revision {revision} was active")]
-    SameRevision {
-        /// The revision.
-        revision: u64,
-    },
-    /// The engine's trust does not take the bundle, though whoever loaded it did.
-    #[error("the bundle does not satisfy the trust of the engine: {}", .0.as_str())]
-    Untrusted(Code),
-    /// A bundle of another name is active.
-    #[error("the bundle is of another pack than the active one")]
-    OtherName,
-    /// The bundle may not decide now, and the active one may.
-    #[error("the bundle is outside its validity")]
-    OutsideValidity,
-    /// A posture is entered that the bundle has not, or in a scope that it has not: to activate it would leave the posture.
-    #[error("the posture {posture} is entered, and the bundle could not keep it")]
-    LosesPosture {
-        /// The posture.
-        posture: Name,
-    },
-    /// A flag is set that the bundle has not: to activate it would clear the flag.
-    #[error("the flag {flag} is set, and the bundle could not keep it; clear it first")]
-    LosesFlag {
-        /// The flag.
-        flag: Name,
-    },
-    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
-    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
-    LosesQuarantine,
-}
-
-impl ActivateError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::OlderRevision { .. } => "older_revision",
-            Self::SameRevision { .. } => "same_revision",
-            Self::Untrusted(code) => code.as_str(),
-            Self::OtherName => "other_name",
-            Self::OutsideValidity => "outside_validity",
-            Self::LosesPosture { .. } => "loses_posture",
-            Self::LosesFlag { .. } => "loses_flag",
-            Self::LosesQuarantine => "loses_quarantine",
         }
     }
 }
@@ -254,69 +195,6 @@ impl Engine {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Makes a bundle the active one. Readers never wait and never see half of each.
-    ///
-    /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the
-    /// engine starts anew.
-    ///
-    /// # Errors
-    /// [`ActivateError`], with everything as it was.
-    pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        let input = self.input(now, || Input::Activate(bundle.bytes().to_vec().into(), bundle.provenance().clone()));
-        let done = self.activate_in_order(bundle, now);
-        input.done(done.as_ref().map_err(ActivateError::code), |()| serde_json::json!({}));
-        done
-    }
-
-    fn activate_in_order(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        let reading = now;
-        let now = self.held(now);
-        let mut told = self.told();
-        told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
-        told.approvals.begin(now.wall);
-        let name = name::name(bundle.name()).unwrap_or_default();
-        let revision = bundle.revision();
-        self.publish(&mut told, now);
-        let admitted = told
-            .admits(&bundle, reading, now)
-            .and_then(|()| told.keeps_postures(&bundle))
-            .and_then(|()| told.keeps_flags(&bundle))
-            .and_then(|()| told.keeps_quarantine(&bundle));
-        if let Err(error) = admitted {
-            let code = error.code();
-            self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
-            return Err(error);
-        }
-        let started_anew = !told.engine_ok;
-        told.carry_guards(&bundle);
-        told.quarantines.outdate();
-        told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
-        told.engine_ok = true;
-        told.statuses.clear();
-        told.activations = told.activations.saturating_add(1);
-        told.revision = told.revision.max(revision);
-        told.carry_postures(&bundle);
-        let rows = self.measures.declare(bundle.policy(), now.monotonic);
-        told.carry_approvals(&bundle, started_anew, now.monotonic);
-        told.highest = Some((revision, bundle.id()));
-        let unsigned = *bundle.provenance() == Provenance::Unsigned;
-        told.active = Some(Active { bundle, activation: told.activations, revoked: false, rows });
-        if let Some(active) = &told.active {
-            self.events().follow(active);
-        }
-        told.hold_flagged();
-        let (snapshot, _) = told.snapshot(now);
-        let snapshot = Arc::new(snapshot);
-        self.snapshot.store(Arc::clone(&snapshot));
-        self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
-        if unsigned {
-            self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
-        }
-        self.tell_validity(&mut told, &snapshot, now);
-        self.tell_transitions(&mut told, now);
-        Ok(())
     }
 
     /// Takes a report about a signal.

@@ -23,8 +23,8 @@ use crate::value::{self, View};
 pub enum Input<'a> {
     /// The engine was made: how it is set up, without its secrets, and whom it trusts.
     Configure(Value, Option<Cow<'a, [u8]>>),
-    /// A bundle was to become the active one.
-    Activate(Cow<'a, [u8]>, Provenance),
+    /// A bundle was to become the active one; whether only with its own cases as they say.
+    Activate(Cow<'a, [u8]>, Provenance, bool),
     /// Likewise, as an envelope.
     ActivateSigned(Cow<'a, [u8]>),
     /// A trust root was to follow the one that is held.
@@ -72,7 +72,7 @@ impl<'a> Input<'a> {
                 }
                 ("configure", setting)
             }
-            Self::Activate(bytes, provenance) => {
+            Self::Activate(bytes, provenance, proven) => {
                 let signed = match provenance {
                     Provenance::Unsigned => Value::Null,
                     Provenance::Signed { signers, threshold } => {
@@ -80,7 +80,7 @@ impl<'a> Input<'a> {
                         json!({ "signers": signers, "threshold": threshold })
                     }
                 };
-                ("activate", json!({ "bundle": document(bytes, known), "signed": signed }))
+                ("activate", json!({ "bundle": document(bytes, known), "signed": signed, "proven": proven }))
             }
             Self::ActivateSigned(bytes) => ("activate_signed", document(bytes, known)),
             Self::RotateTrust(bytes) => ("rotate_trust", document(bytes, known)),
@@ -109,7 +109,7 @@ impl<'a> Input<'a> {
     pub fn documents(&self) -> impl Iterator<Item = &[u8]> {
         let document = match self {
             Self::Configure(_, root) => root.as_deref(),
-            Self::Activate(bytes, _) | Self::ActivateSigned(bytes) | Self::RotateTrust(bytes) => Some(&**bytes),
+            Self::Activate(bytes, ..) | Self::ActivateSigned(bytes) | Self::RotateTrust(bytes) => Some(&**bytes),
             _ => None,
         };
         document.into_iter()
@@ -141,7 +141,7 @@ impl Input<'static> {
                         Provenance::Signed { signers: signers?, threshold }
                     }
                 };
-                Self::Activate(bytes, provenance)
+                Self::Activate(bytes, provenance, argument.get("proven")?.as_bool()?)
             }
             "activate_signed" => Self::ActivateSigned(read_document(argument, known)?),
             "rotate_trust" => Self::RotateTrust(read_document(argument, known)?),

@@ -228,10 +228,9 @@ impl Replay {
             self.tally.unsaid = self.tally.unsaid.saturating_add(u64::from(!asks));
             return Ok(played(None, records));
         }
-        let found = match replaced {
-            true => None,
-            false => difference(&line, outcome, self.candidate.is_some()),
-        };
+        // That another bundle becomes the active one is what was asked for; that it does not is a difference.
+        let as_asked = replaced && outcome.get("because") == line.outcome.get("because");
+        let found = if as_asked { None } else { difference(&line, outcome, self.candidate.is_some()) };
         if let Some(difference) = &found
             && let Some(count) = self.tally.differences.get_mut(difference.kind as usize)
         {
@@ -312,7 +311,7 @@ fn outcome(engine: &Engine) -> Option<Map<String, Value>> {
 /// place beside a candidate: whose bundles were trusted.
 fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<Cow<'i, Input<'i>>>, bool) {
     let payload = match input {
-        Input::Activate(bytes, _) => Cow::Borrowed(&**bytes),
+        Input::Activate(bytes, ..) => Cow::Borrowed(&**bytes),
         Input::ActivateSigned(bytes) => {
             let limits = crate::limits::Limits::DEFAULT;
             match Envelope::from_json(bytes, &limits) {
@@ -326,7 +325,7 @@ fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<
     let name = serde_json::from_slice::<Value>(&payload).ok();
     let same = name.as_ref().and_then(|bundle| bundle.get("name")?.as_str()) == Some(candidate.name());
     let bytes = if same { Cow::Borrowed(candidate.bytes()) } else { payload };
-    (Some(Cow::Owned(Input::Activate(bytes, Provenance::Unsigned))), same)
+    (Some(Cow::Owned(Input::Activate(bytes, Provenance::Unsigned, true))), same)
 }
 
 fn gap(gap: &Value) -> ReplayFault {

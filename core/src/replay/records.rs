@@ -12,7 +12,7 @@ use super::difference::{Difference, Kind, first_difference};
 use crate::audit::chain::Head;
 use crate::audit::record::RecordKind;
 use crate::audit::verify::{Finding, Record, Verifier};
-use crate::drill::case::run_case;
+use crate::engine::case::run_case;
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::signal::Source;
