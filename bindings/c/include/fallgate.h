@@ -375,6 +375,11 @@ typedef struct fallgate_limits {
     uint64_t audit_entries_max;
     // About how many bytes of memory they may take.
     uint64_t audit_bytes_max;
+    // Entries of the journal of inputs that the host has not confirmed; beyond, a gap stands in their place. 0, the default,
+    // switches the journal off.
+    uint64_t journal_entries_max;
+    // About how many bytes of memory they may take. 0, the default, switches the journal off.
+    uint64_t journal_bytes_max;
     // Steps of a drill.
     uint64_t drill_steps_max;
     // Items of a batch.

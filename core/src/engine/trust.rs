@@ -1,7 +1,10 @@
 //! Trust at the engine: whose bundles it takes, and how that changes (spec 2.2).
 
+use std::borrow::Cow;
+
 use super::Engine;
 use crate::error::{BundleError, Code, Diagnostic};
+use crate::journal::input::Input;
 use crate::name;
 use crate::policy::bundle::{Bundle, Trust};
 use crate::state::admission::LoadError;
@@ -26,6 +29,13 @@ impl Engine {
     /// `untrusted` where the engine takes anybody's bundles, and so holds no root that could vouch for a new one, or where its
     /// clock is not to be trusted.
     pub fn rotate_trust(&self, bytes: &[u8], now: Now) -> Result<u64, BundleError> {
+        let input = self.input(now, || Input::RotateTrust(Cow::Borrowed(bytes)));
+        let done = self.rotate_in_order(bytes, now);
+        input.done(done.as_ref().map_err(code), |version| serde_json::json!({ "version": version }));
+        done
+    }
+
+    fn rotate_in_order(&self, bytes: &[u8], now: Now) -> Result<u64, BundleError> {
         // What is due comes first: clocks that have parted are found.
         self.advance(now);
         let now = self.held(now);
@@ -69,8 +79,10 @@ impl Engine {
     /// # Errors
     /// [`LoadError`], with everything as it was.
     pub fn activate_signed(&self, bytes: &[u8], now: Now) -> Result<(), LoadError> {
-        let bundle = self.load(bytes, now)?;
-        Ok(self.activate(bundle, now)?)
+        let input = self.input(now, || Input::ActivateSigned(Cow::Borrowed(bytes)));
+        let done = self.load(bytes, now).and_then(|bundle| Ok(self.activate(bundle, now)?));
+        input.done(done.as_ref().map_err(LoadError::code), |()| serde_json::json!({}));
+        done
     }
 
     /// Loads a bundle by the engine's own trust.
@@ -83,4 +95,9 @@ impl Engine {
             error
         })
     }
+}
+
+/// The code of the first mistake.
+fn code(error: &BundleError) -> &'static str {
+    error.diagnostics().first().map_or("untrusted", |first| first.code.as_str())
 }

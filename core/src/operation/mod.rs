@@ -7,10 +7,13 @@
 mod approval;
 mod audit;
 mod guard;
+mod journal;
 mod measures;
 mod quarantine;
 mod rollout;
 mod state;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ use serde_json::{Value, json};
 pub use approval::{Approve, Propose, RevokeOverride};
 pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
+pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use rollout::{BundleText, RollBack};
@@ -122,6 +126,10 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Hands out entries of the journal of inputs.
+    DrainJournal(DrainJournal),
+    /// Confirms that entries of the journal are written.
+    AcknowledgeJournal(AcknowledgeJournal),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -137,6 +145,26 @@ pub struct PostureAt {
     /// The scope, as in `tenant:acme`. Left out: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+}
+
+impl PostureAt {
+    /// A posture, everywhere or in a scope.
+    #[must_use]
+    pub fn new(posture: &str, scope: Option<&str>) -> Self {
+        Self { posture: posture.to_owned(), scope: scope.map(str::to_owned) }
+    }
+}
+
+impl From<Operation> for Cow<'_, Operation> {
+    fn from(operation: Operation) -> Self {
+        Self::Owned(operation)
+    }
+}
+
+impl<'a> From<&'a Operation> for Cow<'a, Operation> {
+    fn from(operation: &'a Operation) -> Self {
+        Self::Borrowed(operation)
+    }
 }
 
 /// What an operation came to.
@@ -171,6 +199,13 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// Entries of the journal, oldest first.
+    Journal {
+        /// Each a line.
+        lines: Vec<String>,
+        /// The number of the last.
+        last_n: u64,
+    },
 }
 
 impl Outcome {
@@ -181,6 +216,7 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),

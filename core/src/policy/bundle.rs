@@ -127,6 +127,11 @@ impl Bundle {
         Self::read(envelope.payload(), provenance, limits)
     }
 
+    /// A bundle that was active before, as it was: who had signed it was verified then.
+    pub(crate) fn replayed(bytes: &[u8], provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
+        Self::read(bytes, provenance, limits)
+    }
+
     fn read(bytes: &[u8], provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
         within(bytes, limits)?;
         let help = "build the bundle again with `fallgate build`";
