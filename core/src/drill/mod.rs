@@ -4,7 +4,6 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod approvals;
-pub mod case;
 pub mod expect;
 mod operations;
 mod records;
@@ -18,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::audit::chain::Head;
-use crate::condition::Status;
 use crate::decision::Decision;
+use crate::engine::case::Calls;
+pub use crate::engine::case::{CaseReport, START, explain_case, parse_status, run_case};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::operation::{Operation, Quarantine, Quarry, Revoke};
@@ -38,9 +38,6 @@ pub use records::Recording;
 pub use restart::{Fate, Restart};
 pub use rollout::Successor;
 use timeline::Stage;
-
-/// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
-pub const START: Wall = Wall::from_millis(1_767_225_600_000);
 
 /// A drill, as it is written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -557,14 +554,6 @@ fn expects_a_decision(expect: &Expect) -> bool {
         || expires_in.is_some()
 }
 
-/// The bytes of a request in a pack: a text as it stands, anything else as JSON.
-fn request_bytes(request: &serde_json::Value) -> Vec<u8> {
-    match request {
-        serde_json::Value::String(text) => text.as_bytes().to_vec(),
-        json => json.to_string().into_bytes(),
-    }
-}
-
 /// Who asks to do what to what, as text for people.
 fn asked(request: &serde_json::Value) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("?");
@@ -586,10 +575,4 @@ fn instant(text: &str) -> Option<Wall> {
 fn not_a_timestamp(pointer: &str, text: &str) -> Diagnostic {
     let message = format!("{} is no timestamp", crate::error::quoted(text));
     Diagnostic::new(Code::InvalidValue, pointer, message).with_help("write RFC 3339, as in 2026-01-01T00:00:00Z")
-}
-
-/// A status by its word.
-#[must_use]
-pub fn parse_status(word: &str) -> Option<Status> {
-    [Status::Unknown, Status::Failed, Status::Degraded, Status::Ok].into_iter().find(|status| status.name() == word)
 }

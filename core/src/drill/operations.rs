@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Step;
 use super::timeline::Stage;
+use crate::engine::case::Calls;
 use crate::error::quoted;
 use crate::operation::{
     Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,

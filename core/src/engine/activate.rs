@@ -1,10 +1,10 @@
 //! How a bundle becomes the active one: by itself, from its stage, or again.
 
-use super::Engine;
 use super::snapshot::{Active, in_validity};
 use super::told::{Told, carried};
+use super::{Engine, case};
 use crate::name;
-use crate::policy::bundle::{Bundle, BundleId, Provenance};
+use crate::policy::bundle::{Bundle, BundleId, FailedTests, Provenance};
 use crate::state::admission::ActivateError;
 use crate::state::clocks::Anchor;
 use crate::state::events::EventKind;
@@ -14,13 +14,28 @@ use crate::time::Now;
 impl Engine {
     /// Makes a bundle the active one. Readers never wait and never see half of each.
     ///
-    /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the
-    /// engine starts anew. Where the active bundle declares a rollout, its successor is staged instead
+    /// The cases that the bundle carries come first: each is asked on an engine of its own, before anything here is touched
+    /// and while this engine goes on deciding. What was observed of signals that the new bundle declares too is kept, unless
+    /// a panic was contained: then the engine starts anew. Where the active bundle declares a rollout, its successor is staged instead
     /// ([`Engine::stage`]), unless approved people said otherwise.
     ///
     /// # Errors
     /// [`ActivateError`], with everything as it was.
     pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        self.prove(&bundle, now)?;
+        self.activate_unproven(bundle, now)
+    }
+
+    /// Asks the cases that the bundle carries.
+    pub(super) fn prove(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        let Some(FailedTests { first, more }) = case::failed_tests(bundle) else { return Ok(()) };
+        let error = ActivateError::FailsTests { first, more };
+        self.refuse_bundle(bundle, error, self.held(now));
+        Err(error)
+    }
+
+    /// The same, whatever the bundle's own cases come to: for those who ask them.
+    pub(crate) fn activate_unproven(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
         let now = self.held(now);
         let mut told = self.told();

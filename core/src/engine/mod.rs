@@ -6,6 +6,7 @@
 
 mod activate;
 mod approvals;
+pub(crate) mod case;
 mod degraded;
 mod evaluate;
 mod explain;

@@ -110,6 +110,7 @@ impl Engine {
     /// [`ActivateError`], with everything as it was: what [`Engine::activate`] refuses, and a bundle that cannot decide
     /// beside the active one.
     pub fn stage(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        self.prove(&bundle, now)?;
         let reading = now;
         let (mut told, now) = self.follow(now);
         let spec = match told.may_stage(&bundle, reading, now) {

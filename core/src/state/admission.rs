@@ -1,6 +1,6 @@
 //! Why a bundle is not taken: neither as the active one, nor to be staged beside it.
 
-use crate::error::{BundleError, Code};
+use crate::error::{BundleError, Code, quoted};
 use crate::name::Name;
 
 /// Why a bundle was neither activated nor staged. The active one stays.
@@ -63,6 +63,18 @@ pub enum ActivateError {
         /// The section of the pack.
         section: &'static str,
     },
+    /// Cases that the bundle itself carries do not come out as they say.
+    #[error("the bundle fails its own test {}{}", quoted(first), others(*more))]
+    FailsTests {
+        /// The name of the first, or its beginning.
+        first: Name,
+        /// How many others do.
+        more: usize,
+    },
+}
+
+fn others(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more") }
 }
 
 impl ActivateError {
@@ -83,6 +95,7 @@ impl ActivateError {
             Self::RolloutActive => "rollout_active",
             Self::AlreadyActive => "already_active",
             Self::ChangesState { .. } => "changes_state",
+            Self::FailsTests { .. } => "fails_tests",
         }
     }
 }
