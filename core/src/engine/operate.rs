@@ -5,7 +5,7 @@ use super::{Engine, QuarantineTerms};
 use crate::decision::DecisionId;
 use crate::operation::{
     Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, StateReport,
+    Retry, Revoke, RotateTrust, StateReport,
 };
 use crate::policy::format::RuleEffect;
 use crate::reason::Effect;
@@ -52,6 +52,9 @@ impl Engine {
                     instance: restored.instance.into(),
                     elapsed_ms: restored.elapsed.map(|elapsed| elapsed.as_millis()),
                 }));
+            }
+            Operation::RotateTrust(RotateTrust { root }) => {
+                return Ok(Outcome::TrustRotated(self.rotate_trust(root.as_bytes(), now)?));
             }
             Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
             Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),

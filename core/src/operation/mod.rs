@@ -10,6 +10,7 @@ mod guard;
 mod measures;
 mod quarantine;
 mod state;
+mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,10 +21,11 @@ pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
+pub use trust::RotateTrust;
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
-use crate::error::quoted;
+use crate::error::{BundleError, quoted};
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::approvals::{ApprovalError, Approved};
@@ -60,6 +62,8 @@ pub enum Operation {
     ExportState(Nothing),
     /// Restores what was exported.
     RestoreState(RestoreState),
+    /// Takes a new trust root, which the held one has signed.
+    RotateTrust(RotateTrust),
     /// Makes the engine the active one.
     TakeOver(Nothing),
     /// Takes in that an engine claims to be the active one.
@@ -139,6 +143,8 @@ pub enum Outcome {
     Exported(String),
     /// A state was restored.
     Restored(StateReport),
+    /// A trust root was taken: its version.
+    TrustRotated(u64),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
     /// The metrics.
@@ -172,6 +178,7 @@ impl Outcome {
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
+            Self::TrustRotated(version) => json!({ "trust_version": version }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),
@@ -214,6 +221,9 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about whom the engine trusts.
+    #[error(transparent)]
+    Trust(#[from] BundleError),
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
@@ -240,6 +250,7 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Failover(error) => error.code(),
             Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
@@ -254,7 +265,7 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state may have twice as many as the state.
+    /// may have; one that restores a state, or has a trust root, may have twice as many as a state.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -270,7 +281,8 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
+        let holds_a_document = matches!(operation, Self::RestoreState(_) | Self::RotateTrust(_));
+        if bytes.len() > limits.request_bytes_max && !holds_a_document {
             return Err(too_long(limits.request_bytes_max));
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;

@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::envelope::{self, Envelope, named, twice};
 use super::key::{KeyId, PublicKey};
 use super::{Provenance, read};
 use crate::error::{Code, Diagnostic, quoted};
 use crate::limits::Limits;
-use crate::policy::bundle::{Bundle, BundleId};
+use crate::policy::bundle::{Bundle, BundleId, hexadecimal};
 use crate::policy::compile::instant;
 use crate::policy::format::Validity;
 use crate::time::Wall;
@@ -33,6 +34,7 @@ pub struct TrustRoot {
     revoked_keys: BTreeSet<KeyId>,
     revoked_bundles: BTreeSet<BundleId>,
     bytes: Vec<u8>,
+    digest: String,
 }
 
 /// A key of a trust root.
@@ -181,7 +183,8 @@ impl TrustRoot {
         }
         let bytes = serde_json_canonicalizer::to_vec(form)
             .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))?;
-        Ok(Self { version: form.version, threshold, keys, revoked_keys, revoked_bundles, bytes })
+        let digest = hexadecimal(&Sha256::digest(&bytes));
+        Ok(Self { version: form.version, threshold, keys, revoked_keys, revoked_bundles, bytes, digest })
     }
 
     /// The next root, from an envelope that a threshold of this one has signed.
@@ -352,6 +355,12 @@ impl TrustRoot {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The SHA-256 of the canonical bytes, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 }
 
