@@ -204,7 +204,7 @@ fn unsigned(trust: &Trust) -> Result<Provenance, Diagnostic> {
 }
 
 /// Whether these bytes are a document that has nothing of an envelope.
-fn is_bare(bytes: &[u8]) -> bool {
+pub(super) fn is_bare(bytes: &[u8]) -> bool {
     let document: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
     let parts = ["payload", "payloadType", "signatures"];
     document.is_ok_and(|document| document.is_object() && parts.iter().all(|part| document.get(part).is_none()))

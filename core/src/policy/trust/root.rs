@@ -14,7 +14,7 @@ use super::key::{KeyId, PublicKey};
 use super::{Provenance, read};
 use crate::error::{Code, Diagnostic, quoted};
 use crate::limits::Limits;
-use crate::policy::bundle::{Bundle, BundleId, hexadecimal};
+use crate::policy::bundle::{Bundle, BundleId, hexadecimal, is_bare};
 use crate::policy::compile::instant;
 use crate::policy::format::Validity;
 use crate::time::Wall;
@@ -193,7 +193,13 @@ impl TrustRoot {
     /// As [`TrustRoot::verify`] and [`TrustRoot::from_json`]; `older_trust` where its version is not higher, and
     /// `revocation_lost` where it would take back what this one revokes.
     pub fn rotate(&self, bytes: &[u8], limits: &Limits, now: Wall) -> Result<Self, Diagnostic> {
-        let envelope = Envelope::from_json(bytes, limits)?;
+        let envelope = Envelope::from_json(bytes, limits).map_err(|error| match is_bare(bytes) {
+            true => {
+                Diagnostic::new(Code::Unsigned, "", "a trust root without a signature, where the held one must sign it")
+                    .with_help("sign it with `fallgate keys trust --follow`")
+            }
+            false => error,
+        })?;
         self.verify(&envelope, envelope::TRUST, now)?;
         let next = Self::from_json(envelope.payload(), limits)?;
         if next.version <= self.version {
