@@ -142,6 +142,16 @@ impl TrustRoot {
         Ok(root)
     }
 
+    /// A trust root from its document, as a host's own configuration may hold it.
+    ///
+    /// # Errors
+    /// As [`TrustRoot::from_json`].
+    pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
+        let bytes = serde_json_canonicalizer::to_vec(document)
+            .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))?;
+        Self::from_json(&bytes, limits)
+    }
+
     /// A trust root from what it says.
     ///
     /// # Errors
