@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use fallgate::limits::Limits;
-use fallgate::policy::bundle::Trust;
+use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::trust::root::TrustRoot;
 use fallgate::request::Party;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
@@ -44,4 +44,17 @@ fn each_is_taken_or_refused_as_the_table_says() {
     }
     assert_eq!(lines, TABLE.lines().filter(|line| line.starts_with("activate") || line.starts_with("rotate")).count());
     assert_eq!(engine.trust().root().unwrap().version(), 2);
+}
+
+#[test]
+fn a_signature_that_nobody_asked_for_is_not_passed_over() {
+    let unsigned = Trust::unsigned_for_development();
+    let code = |name| Bundle::from_json(&read(name), &unsigned).map(|_| ()).map_err(|error| error.code());
+    assert_eq!(code("bare-8.json"), Ok(()));
+    for name in ["active-7.json", "stripped-8.json", "altered-payload-8.json", "wrong-type-8.json"] {
+        assert_eq!(code(name), Err("untrusted"), "{name}");
+    }
+    assert_eq!(code("cut-8.json"), Err("syntax"));
+    let now = Wall::from_millis(START);
+    assert!(Bundle::from_signed(&read("active-7.json"), &unsigned, &Limits::DEFAULT, now).is_ok(), "asked for by name");
 }
