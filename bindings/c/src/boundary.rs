@@ -165,17 +165,13 @@ unsafe fn known<H: Handle>(handle: *const H, what: &str) -> Result<*mut Marked<H
     if place.is_null() {
         return Err(Fault::null(what));
     }
-    // The mark first, by its own alignment: a handle of another kind, which may have less, is told by its mark.
-    if !place.cast::<u64>().is_aligned() {
+    if !place.is_aligned() {
         return Err(Fault::misaligned(what));
     }
     // SAFETY: not NULL, aligned, and readable by this function's contract. The mark is the first field of `repr(C)`.
     let mark = unsafe { place.cast::<u64>().read_volatile() };
     if mark != H::MARK {
         return Err(Fault::bad_handle(what, H::NAME));
-    }
-    if !place.is_aligned() {
-        return Err(Fault::misaligned(what));
     }
     Ok(place.cast_mut())
 }

@@ -104,7 +104,7 @@ pub unsafe extern "C" fn fallgate_engine_trust_version(
 /// The header's contract of handles.
 unsafe fn rooted<'a>(engine: *const fallgate_engine) -> Result<&'a Engine, Fault> {
     // SAFETY: this function's contract.
-    let host = unsafe { borrowed(engine, "engine")? };
+    let host: &Engine = unsafe { borrowed(engine, "engine")? };
     if host.trust().root().is_none() {
         let message = "the engine holds no trust root; give `trust_root` in its configuration";
         return Err(Fault::new(fallgate_status::FALLGATE_STATUS_UNTRUSTED, message));
