@@ -10,6 +10,7 @@ use super::told::Told;
 use super::{Config, Engine};
 use crate::audit::chain::Head;
 use crate::name::{self, Name};
+use crate::operation::{Nothing, Operation, RestoreState};
 use crate::policy::approver::Fingerprint;
 use crate::policy::bundle::{BundleId, hexadecimal};
 use crate::policy::compile::Policy;
@@ -48,6 +49,7 @@ impl Engine {
     /// # Errors
     /// [`StateError`], without a key or a bundle, or beyond the limit.
     pub fn export_state(&self, now: Now) -> Result<Vec<u8>, StateError> {
+        let _input = self.operating(now, || Operation::ExportState(Nothing {}));
         let key = self.config.state_key.as_ref().ok_or(StateError::NoKey)?;
         let audit = written(self.outbox().confirmed());
         let (told, now) = self.follow(now);
@@ -73,6 +75,10 @@ impl Engine {
     /// none. Nothing else of the state counts, unless it is genuine and only does not fit the bundle: then the rest of it
     /// is restored too, since that denies more.
     pub fn restore_state(&self, bytes: &[u8], least_sequence: Option<u64>, now: Now) -> Result<Restored, StateError> {
+        let _input = self.operating(now, || {
+            let state = String::from_utf8_lossy(bytes).into_owned();
+            Operation::RestoreState(RestoreState { state, least_sequence })
+        });
         let head = written(self.outbox().head());
         let read = match &self.config.state_key {
             Some(key) => State::open(bytes, key, &self.config.limits),
@@ -178,6 +184,7 @@ impl Told {
         Ok(State {
             pack: policy.name.as_str().to_owned(),
             bundle: active.bundle.id().to_string(),
+            returned: self.returned_to.is_some(),
             revision: self.revision,
             revision_bundle: highest.to_string(),
             trust: self.newest_root(),
@@ -239,6 +246,11 @@ impl Told {
         if let Some(root) = &state.trust {
             self.join_root(root);
         }
+        // A bundle that an engine had gone back to by its rules is not one that lags behind.
+        let gone_back = state.returned && same;
+        if policy.revision < state.revision {
+            self.returned_to = gone_back.then_some(policy.revision);
+        }
         let other = self.join_revision(state);
         self.restored = (state.failover.epoch, state.sequence);
         self.begin_above(state.sequence);
@@ -248,8 +260,7 @@ impl Told {
         if other {
             return Err(StateError::OtherBundle { revision: state.revision });
         }
-        // A bundle that an engine had gone back to by its rules is not one that lags behind.
-        if policy.revision < state.revision && !same {
+        if policy.revision < state.revision && !gone_back {
             return Err(StateError::BundleBehind { known: state.revision });
         }
         if !fits {

@@ -6,12 +6,14 @@ mod audit;
 mod build;
 mod check;
 mod corpus;
+mod diff;
 mod drill;
 mod eval;
 mod explanation;
 mod init;
 mod keys;
 mod print;
+mod replay;
 #[cfg(feature = "serve")]
 mod serve;
 mod sign;
@@ -19,6 +21,7 @@ mod sli;
 mod test;
 mod verify;
 
+pub(crate) use eval::call_well;
 pub(crate) use explanation::closed;
 
 use std::ffi::OsString;
@@ -90,12 +93,12 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Approve(approve) => approve::run(approve, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
-        Command::Drill { pack, name, metrics, trusting } => {
-            drill::run(pack, trusting, name.as_deref(), *metrics, console, colours)
-        }
+        Command::Drill(drill) => drill::run(drill, console, colours),
+        Command::Replay(replay) => replay::run(replay, console),
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
+        Command::Diff(diff) => diff::run(diff, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve::run(serve, console),
