@@ -8,6 +8,7 @@ pub mod expect;
 mod operations;
 mod records;
 mod restart;
+mod rollout;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use approvals::{ApproveCall, Desk, ProposeCall};
 pub use operations::{GuardedCall, PostureCall};
 pub use records::Recording;
 pub use restart::{Fate, Restart};
+pub use rollout::Successor;
 use timeline::Stage;
 
 /// A drill, as it is written.
@@ -104,6 +106,21 @@ pub struct Step {
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Revoke>,
+    /// A later bundle that is staged, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Successor>,
+    /// A later bundle that is activated, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate: Option<Successor>,
+    /// Moves the rollout on, without waiting for the time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub promote: bool,
+    /// Abandons the bundle that is staged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub roll_back: bool,
+    /// The revision that was active before and is to be active again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<u64>,
     /// A proposal that an approver makes, before the step decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propose: Option<ProposeCall>,
@@ -280,6 +297,10 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/stage",
+                "steps/*/stage/rules/*",
+                "steps/*/activate",
+                "steps/*/activate/rules/*",
                 "steps/*/propose",
                 "steps/*/propose/*",
                 "steps/*/approve",
@@ -326,7 +347,7 @@ impl Drill {
             }
             if step.propose.as_ref().is_some_and(|call| !call.is_one()) {
                 let message = "a proposal is about one thing";
-                let help = "give one of `leave`, `override`, `set_flag` and `clear_flag`";
+                let help = "give one of `leave`, `override`, `set_flag`, `clear_flag`, `promote` and `activate`";
                 return Err(
                     Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/propose"), message).with_help(help)
                 );

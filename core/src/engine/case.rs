@@ -3,9 +3,7 @@
 //! A bundle carries its cases, and an engine that takes it asks them first (spec 2.2): on an engine of its own, at the times
 //! that stand in them and under the default limits, so that whether they pass depends on the bundle alone.
 
-use std::sync::Arc;
-
-use super::{ActivateError, Config, Engine, Explanation};
+use super::{ActivateError, Config, Engine, Explanation, cut};
 use crate::condition::Status;
 use crate::decision::Decision;
 use crate::limits::Limits;
@@ -74,7 +72,7 @@ pub(super) fn failed_tests(bundle: &Bundle) -> Option<FailedTests> {
     bundle.failed_tests(|cases| {
         let failed = cases.iter().filter(|case| !run_case(bundle, case).failures.is_empty());
         let mut failed = failed.map(|case| case.name.as_str());
-        let first: Arc<str> = failed.next()?.into();
+        let first = cut(failed.next()?);
         Some(FailedTests { first, more: failed.count() })
     })
 }

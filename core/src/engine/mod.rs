@@ -4,7 +4,7 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
-mod activation;
+mod activate;
 mod approvals;
 pub(crate) mod case;
 mod degraded;
@@ -26,6 +26,7 @@ mod postures;
 mod quarantine;
 mod refused;
 mod restore;
+mod rollout;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,6 @@ use arc_swap::ArcSwap;
 use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
-pub use activation::ActivateError;
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
 pub use inputs::Secrets;
@@ -51,7 +51,6 @@ pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
-pub use trust::LoadError;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;
@@ -66,6 +65,7 @@ use crate::policy::bundle::{Bundle, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestView, Terms};
+pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
@@ -166,6 +166,8 @@ pub struct Engine {
     hash: FixedState,
     #[cfg(test)]
     pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
+    #[cfg(test)]
+    pub(crate) panic_in_candidate: std::sync::atomic::AtomicBool,
 }
 
 impl Engine {
@@ -188,6 +190,8 @@ impl Engine {
             config,
             #[cfg(test)]
             panic_in_decide: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            panic_in_candidate: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -319,7 +323,7 @@ impl Engine {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), Manner::UNOVERRIDDEN),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -367,19 +371,27 @@ impl Engine {
     fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let input = self.asked(request, now);
         let snapshot = self.current(now);
-        let decision = self.gates(&snapshot, request, self.held(now), true);
-        let decision = self.recorded(&snapshot, Some(request), decision);
-        self.measures.count(&snapshot, &decision);
+        let held = self.held(now);
+        let (decider, decision) = match &snapshot.candidate {
+            None => (&**snapshot, self.gates(&snapshot, request, held, Manner::ANSWER)),
+            Some(candidate) => self.in_rollout(&snapshot, candidate, request, held),
+        };
+        let decision = self.recorded(decider, Some(request), decision);
+        self.measures.count(decider, &decision);
         input.decided(&decision);
         decision
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
         if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            panic!("a panic that a test asked for");
+        }
+        #[cfg(test)]
+        if manner.arm == CANDIDATE && self.panic_in_candidate.swap(false, std::sync::atomic::Ordering::Relaxed) {
             panic!("a panic that a test asked for");
         }
 
@@ -443,15 +455,15 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        let question = Question { snapshot, number, action, need, standing, terms };
+        let question = Question { snapshot, number, action, need, standing, terms, manner };
         let decision = self.judged(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+        if manner.overrides { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
     fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
-        let Question { snapshot, number, action, need, standing, terms } = *question;
+        let Question { snapshot, number, action, need, standing, terms, manner } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
         if snapshot.quarantines(&request, slots, &self.config.limits, now) {
@@ -464,8 +476,8 @@ impl Engine {
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
-        let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
-        let key = cacheable.then(|| cache_key::key(number, &action.reads, slots, &request));
+        let cacheable = manner.keeps && (action.allow_ttl.is_some() || action.deny_ttl.is_some());
+        let key = cacheable.then(|| cache_key::key(number | manner.arm, &action.reads, slots, &request));
         let kept = key.as_ref().and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
@@ -519,6 +531,7 @@ impl Engine {
 
     fn publish(&self, told: &mut Told, now: Now) {
         told.audit_ok = !self.events().is_full();
+        self.follow_rollout(told, None, now);
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
             for SignalChange { number, from, to, since, relied_until } in changed {
@@ -616,6 +629,32 @@ struct Question<'q> {
     need: &'q Need,
     standing: Standing,
     terms: Terms,
+    manner: Manner,
+}
+
+/// How a decision is gone about.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// Whether an override may get past a deny, and is used up by it.
+    overrides: bool,
+    /// Whether earlier answers are used, and this one is kept.
+    keeps: bool,
+    /// What parts the answers of a candidate from those of the active bundle, in the keys of the cache.
+    arm: u32,
+}
+
+/// The highest bit of an action's number, which none has: see [`Limits::actions_max`].
+const CANDIDATE: u32 = 1 << 31;
+
+impl Manner {
+    /// By the active bundle, as hosts ask.
+    const ANSWER: Self = Self { overrides: true, keeps: true, arm: 0 };
+    /// The same without overrides: nobody acts on it, and it must use none up.
+    const UNOVERRIDDEN: Self = Self { overrides: false, keeps: true, arm: 0 };
+    /// By a candidate that is only compared: without a trace.
+    const SHADOW: Self = Self { overrides: false, keeps: false, arm: CANDIDATE };
+    /// By a candidate on whose side the request is. What an override covers is never its.
+    const CANDIDATE: Self = Self { overrides: false, keeps: true, arm: CANDIDATE };
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

@@ -10,6 +10,7 @@ use super::Documents;
 use super::line::Line;
 use crate::condition::Status;
 use crate::operation::Operation;
+use crate::policy::bundle::Bundle;
 use crate::policy::trust::Provenance;
 use crate::policy::trust::key::KeyId;
 use crate::request::{Action, Attributes, Party, Request, RequestView};
@@ -23,10 +24,12 @@ use crate::value::{self, View};
 pub enum Input<'a> {
     /// The engine was made: how it is set up, without its secrets, and whom it trusts.
     Configure(Value, Option<Cow<'a, [u8]>>),
-    /// A bundle was to become the active one; whether only with its own cases as they say.
-    Activate(Cow<'a, [u8]>, Provenance, bool),
+    /// A bundle was to become the active one, or to be staged beside it.
+    Activate(Cow<'a, [u8]>, Provenance, Way),
     /// Likewise, as an envelope.
     ActivateSigned(Cow<'a, [u8]>),
+    /// Likewise, as an envelope, to be staged.
+    StageSigned(Cow<'a, [u8]>),
     /// A trust root was to follow the one that is held.
     RotateTrust(Cow<'a, [u8]>),
     /// A signal was reported.
@@ -45,7 +48,40 @@ pub enum Input<'a> {
     Refuse(bool, String),
 }
 
+/// What a bundle is to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The active one, where its own cases come out as they say.
+    Activated,
+    /// The active one, whatever its own cases come to.
+    Unproven,
+    /// A candidate beside the active one.
+    Staged,
+}
+
+impl Way {
+    /// A stable name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Activated => "activate",
+            Self::Unproven => "activate_unproven",
+            Self::Staged => "stage",
+        }
+    }
+
+    fn named(code: &str) -> Option<Self> {
+        [Self::Activated, Self::Unproven, Self::Staged].into_iter().find(|way| way.code() == code)
+    }
+}
+
 impl<'a> Input<'a> {
+    /// A bundle that is to become something.
+    #[must_use]
+    pub fn bundle(bundle: &Bundle, way: Way) -> Self {
+        Self::Activate(Cow::Owned(bundle.bytes().to_vec()), bundle.provenance().clone(), way)
+    }
+
     /// A request that is decided.
     #[must_use]
     pub fn decide(request: &RequestView<'_>) -> Self {
@@ -72,7 +108,7 @@ impl<'a> Input<'a> {
                 }
                 ("configure", setting)
             }
-            Self::Activate(bytes, provenance, proven) => {
+            Self::Activate(bytes, provenance, way) => {
                 let signed = match provenance {
                     Provenance::Unsigned => Value::Null,
                     Provenance::Signed { signers, threshold } => {
@@ -80,9 +116,10 @@ impl<'a> Input<'a> {
                         json!({ "signers": signers, "threshold": threshold })
                     }
                 };
-                ("activate", json!({ "bundle": document(bytes, known), "signed": signed, "proven": proven }))
+                (way.code(), json!({ "bundle": document(bytes, known), "signed": signed }))
             }
             Self::ActivateSigned(bytes) => ("activate_signed", document(bytes, known)),
+            Self::StageSigned(bytes) => ("stage_signed", document(bytes, known)),
             Self::RotateTrust(bytes) => ("rotate_trust", document(bytes, known)),
             Self::Observe(observation) => {
                 let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
@@ -109,7 +146,10 @@ impl<'a> Input<'a> {
     pub fn documents(&self) -> impl Iterator<Item = &[u8]> {
         let document = match self {
             Self::Configure(_, root) => root.as_deref(),
-            Self::Activate(bytes, ..) | Self::ActivateSigned(bytes) | Self::RotateTrust(bytes) => Some(&**bytes),
+            Self::Activate(bytes, ..)
+            | Self::ActivateSigned(bytes)
+            | Self::StageSigned(bytes)
+            | Self::RotateTrust(bytes) => Some(&**bytes),
             _ => None,
         };
         document.into_iter()
@@ -129,7 +169,7 @@ impl Input<'static> {
                 };
                 Self::Configure(argument.clone(), root)
             }
-            "activate" => {
+            "activate" | "activate_unproven" | "stage" => {
                 let bytes = read_document(argument.get("bundle")?, known)?;
                 let provenance = match argument.get("signed")? {
                     Value::Null => Provenance::Unsigned,
@@ -141,9 +181,10 @@ impl Input<'static> {
                         Provenance::Signed { signers: signers?, threshold }
                     }
                 };
-                Self::Activate(bytes, provenance, argument.get("proven")?.as_bool()?)
+                Self::Activate(bytes, provenance, Way::named(&line.verb)?)
             }
             "activate_signed" => Self::ActivateSigned(read_document(argument, known)?),
+            "stage_signed" => Self::StageSigned(read_document(argument, known)?),
             "rotate_trust" => Self::RotateTrust(read_document(argument, known)?),
             "observe" => {
                 let status = argument.get("status")?.as_str()?;

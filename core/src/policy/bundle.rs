@@ -12,10 +12,11 @@ use super::trust::whole;
 pub use super::trust::{Provenance, Trust};
 use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
+use crate::name::Name;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 2] = ["rollout", "heartbeat"];
+const LATER: [&str; 1] = ["heartbeat"];
 
 /// How much of audit an action could demand, and what does not exist yet.
 const CONFIRMED: &str = "confirmed";
@@ -33,10 +34,10 @@ pub struct Bundle {
 }
 
 /// What of a bundle's own cases does not come out as they say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailedTests {
-    /// The name of the first that fails.
-    pub first: Arc<str>,
+    /// The name of the first that fails, or its beginning.
+    pub first: Name,
     /// How many others do.
     pub more: usize,
 }
@@ -187,9 +188,16 @@ impl Bundle {
         &self.tests
     }
 
+    /// The same bundle for a tool that looks at what it decides, whatever its own cases come to. No host that enforces what
+    /// is decided has a use for it.
+    #[must_use]
+    pub fn without_tests(self) -> Self {
+        Self { tests: Arc::new([]), failed_tests: Arc::default(), ..self }
+    }
+
     /// What of the bundle's own cases fails, as `ask` finds it out: once, since it depends on the bundle alone.
     pub(crate) fn failed_tests(&self, ask: impl FnOnce(&[Case]) -> Option<FailedTests>) -> Option<FailedTests> {
-        self.failed_tests.get_or_init(|| ask(&self.tests)).clone()
+        *self.failed_tests.get_or_init(|| ask(&self.tests))
     }
 
     /// The canonical bytes.
@@ -294,7 +302,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 36] = [
+const PACK_MAPS: [&str; 39] = [
     "",
     "valid",
     "schema",
@@ -317,6 +325,9 @@ const PACK_MAPS: [&str; 36] = [
     "postures/*/leave/back_off",
     "postures/*/escalate",
     "failover",
+    "rollout",
+    "rollout/approvals",
+    "rollout/roll_back_when",
     "slo",
     "slo/*",
     "approvers/*",
