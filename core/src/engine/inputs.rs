@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Config, Engine};
 use crate::audit::chain::Head;
 use crate::decision::Decision;
-use crate::journal::input::{Input, Way};
+use crate::journal::input::Input;
 use crate::journal::ledger::{Batch, Ledger};
 use crate::limits::Limits;
 use crate::name;
@@ -217,16 +217,17 @@ impl Engine {
     pub(crate) fn replay(&self, input: &Input<'_>, now: Now) -> Result<Vec<String>, Unmade> {
         match input {
             Input::Configure(..) => return Err(Unmade),
-            Input::Activate(bytes, provenance, way) => {
+            Input::Activate(bytes, provenance, proven) => {
                 let bundle = Bundle::replayed(bytes, provenance.clone(), &self.config.limits).map_err(|_| Unmade)?;
-                let _ = match way {
-                    Way::Activated => self.activate(bundle, now),
-                    Way::Unproven => self.activate_unproven(bundle, now),
-                    Way::Staged => self.stage(bundle, now),
-                };
+                let _ = if *proven { self.activate(bundle, now) } else { self.activate_unproven(bundle, now) };
             }
-            Input::ActivateSigned(bytes) => drop(self.activate_signed(bytes, now)),
+            Input::Stage(bytes, provenance) => {
+                let bundle = Bundle::replayed(bytes, provenance.clone(), &self.config.limits).map_err(|_| Unmade)?;
+                let _ = self.stage(bundle, now);
+            }
             Input::StageSigned(bytes) => drop(self.stage_signed(bytes, now)),
+            Input::Unloaded(code) => self.tell_unloaded(code, now),
+            Input::ActivateSigned(bytes) => drop(self.activate_signed(bytes, now)),
             Input::RotateTrust(bytes) => drop(self.rotate_trust(bytes, now)),
             Input::Observe(observation) => {
                 self.observe(observation, now);

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Documents;
 use super::line::Line;
 use crate::condition::Status;
+use crate::error::Code;
 use crate::operation::Operation;
 use crate::policy::bundle::Bundle;
 use crate::policy::trust::Provenance;
@@ -24,12 +25,16 @@ use crate::value::{self, View};
 pub enum Input<'a> {
     /// The engine was made: how it is set up, without its secrets, and whom it trusts.
     Configure(Value, Option<Cow<'a, [u8]>>),
-    /// A bundle was to become the active one, or to be staged beside it.
-    Activate(Cow<'a, [u8]>, Provenance, Way),
+    /// A bundle was to become the active one; whether only with its own cases as they say.
+    Activate(Cow<'a, [u8]>, Provenance, bool),
     /// Likewise, as an envelope.
     ActivateSigned(Cow<'a, [u8]>),
-    /// Likewise, as an envelope, to be staged.
+    /// A bundle was to be staged.
+    Stage(Cow<'a, [u8]>, Provenance),
+    /// Likewise, as an envelope.
     StageSigned(Cow<'a, [u8]>),
+    /// A bundle could not be loaded: the code of the first mistake.
+    Unloaded(&'static str),
     /// A trust root was to follow the one that is held.
     RotateTrust(Cow<'a, [u8]>),
     /// A signal was reported.
@@ -48,38 +53,17 @@ pub enum Input<'a> {
     Refuse(bool, String),
 }
 
-/// What a bundle is to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// The active one, where its own cases come out as they say.
-    Activated,
-    /// The active one, whatever its own cases come to.
-    Unproven,
-    /// A candidate beside the active one.
-    Staged,
-}
-
-impl Way {
-    /// A stable name.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Activated => "activate",
-            Self::Unproven => "activate_unproven",
-            Self::Staged => "stage",
-        }
-    }
-
-    fn named(code: &str) -> Option<Self> {
-        [Self::Activated, Self::Unproven, Self::Staged].into_iter().find(|way| way.code() == code)
-    }
-}
-
 impl<'a> Input<'a> {
-    /// A bundle that is to become something.
+    /// A bundle that is to become the active one; whether only with its own cases as they say.
     #[must_use]
-    pub fn bundle(bundle: &Bundle, way: Way) -> Self {
-        Self::Activate(Cow::Owned(bundle.bytes().to_vec()), bundle.provenance().clone(), way)
+    pub fn activate(bundle: &Bundle, proven: bool) -> Self {
+        Self::Activate(bundle.bytes().to_vec().into(), bundle.provenance().clone(), proven)
+    }
+
+    /// A bundle that is to be staged.
+    #[must_use]
+    pub fn stage(bundle: &Bundle) -> Self {
+        Self::Stage(bundle.bytes().to_vec().into(), bundle.provenance().clone())
     }
 
     /// A request that is decided.
@@ -108,18 +92,16 @@ impl<'a> Input<'a> {
                 }
                 ("configure", setting)
             }
-            Self::Activate(bytes, provenance, way) => {
-                let signed = match provenance {
-                    Provenance::Unsigned => Value::Null,
-                    Provenance::Signed { signers, threshold } => {
-                        let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
-                        json!({ "signers": signers, "threshold": threshold })
-                    }
-                };
-                (way.code(), json!({ "bundle": document(bytes, known), "signed": signed }))
+            Self::Activate(bytes, provenance, proven) => (
+                "activate",
+                json!({ "bundle": document(bytes, known), "signed": signed(provenance), "proven": proven }),
+            ),
+            Self::Stage(bytes, provenance) => {
+                ("stage", json!({ "bundle": document(bytes, known), "signed": signed(provenance) }))
             }
-            Self::ActivateSigned(bytes) => ("activate_signed", document(bytes, known)),
             Self::StageSigned(bytes) => ("stage_signed", document(bytes, known)),
+            Self::Unloaded(code) => ("unloaded", (*code).into()),
+            Self::ActivateSigned(bytes) => ("activate_signed", document(bytes, known)),
             Self::RotateTrust(bytes) => ("rotate_trust", document(bytes, known)),
             Self::Observe(observation) => {
                 let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
@@ -148,6 +130,7 @@ impl<'a> Input<'a> {
             Self::Configure(_, root) => root.as_deref(),
             Self::Activate(bytes, ..)
             | Self::ActivateSigned(bytes)
+            | Self::Stage(bytes, _)
             | Self::StageSigned(bytes)
             | Self::RotateTrust(bytes) => Some(&**bytes),
             _ => None,
@@ -169,21 +152,20 @@ impl Input<'static> {
                 };
                 Self::Configure(argument.clone(), root)
             }
-            "activate" | "activate_unproven" | "stage" => {
+            "activate" => {
                 let bytes = read_document(argument.get("bundle")?, known)?;
-                let provenance = match argument.get("signed")? {
-                    Value::Null => Provenance::Unsigned,
-                    signed => {
-                        let signers = signed.get("signers")?.as_array()?;
-                        let signers: Option<Arc<[KeyId]>> =
-                            signers.iter().map(|signer| KeyId::parse(signer.as_str()?)).collect();
-                        let threshold = usize::try_from(signed.get("threshold")?.as_u64()?).ok()?;
-                        Provenance::Signed { signers: signers?, threshold }
-                    }
-                };
-                Self::Activate(bytes, provenance, Way::named(&line.verb)?)
+                let provenance = provenance(argument.get("signed")?)?;
+                Self::Activate(bytes, provenance, argument.get("proven")?.as_bool()?)
             }
             "activate_signed" => Self::ActivateSigned(read_document(argument, known)?),
+            "stage" => {
+                let bytes = read_document(argument.get("bundle")?, known)?;
+                Self::Stage(bytes, provenance(argument.get("signed")?)?)
+            }
+            "unloaded" => {
+                let code = argument.as_str()?;
+                Self::Unloaded(Code::ALL.iter().map(|known| known.as_str()).find(|known| *known == code)?)
+            }
             "stage_signed" => Self::StageSigned(read_document(argument, known)?),
             "rotate_trust" => Self::RotateTrust(read_document(argument, known)?),
             "observe" => {
@@ -217,6 +199,27 @@ impl Input<'static> {
         input.documents().for_each(|document| known.remember(document));
         Some(input)
     }
+}
+
+/// How it is known who wrote a bundle, as an entry has it.
+fn signed(provenance: &Provenance) -> Value {
+    match provenance {
+        Provenance::Unsigned => Value::Null,
+        Provenance::Signed { signers, threshold } => {
+            let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
+            json!({ "signers": signers, "threshold": threshold })
+        }
+    }
+}
+
+fn provenance(signed: &Value) -> Option<Provenance> {
+    if signed.is_null() {
+        return Some(Provenance::Unsigned);
+    }
+    let signers = signed.get("signers")?.as_array()?;
+    let signers: Option<Arc<[KeyId]>> = signers.iter().map(|signer| KeyId::parse(signer.as_str()?)).collect();
+    let threshold = usize::try_from(signed.get("threshold")?.as_u64()?).ok()?;
+    Some(Provenance::Signed { signers: signers?, threshold })
 }
 
 /// The one span of time that an operation has, if it has one.

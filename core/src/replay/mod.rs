@@ -18,7 +18,7 @@ pub use difference::{Difference, Kind, first_difference};
 use crate::drill::timeline::STATE_KEY;
 use crate::engine::{Engine, Unset, configured};
 use crate::journal::Documents;
-use crate::journal::input::{Input, Way};
+use crate::journal::input::Input;
 use crate::journal::line::{Fault, GAP, Line, Reader};
 use crate::operation::Operation;
 use crate::policy::bundle::{Bundle, Trust};
@@ -311,7 +311,6 @@ fn outcome(engine: &Engine) -> Option<Map<String, Value>> {
 /// place beside a candidate: whose bundles were trusted.
 fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<Cow<'i, Input<'i>>>, bool) {
     let payload = match input {
-        Input::Activate(_, _, Way::Staged) => return (None, false),
         Input::Activate(bytes, ..) => Cow::Borrowed(&**bytes),
         Input::ActivateSigned(bytes) => {
             let limits = crate::limits::Limits::DEFAULT;
@@ -320,8 +319,9 @@ fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<
                 Err(_) => Cow::Borrowed(&**bytes),
             }
         }
-        // One that is staged is the candidate's own successor, or itself: it decides alone here.
-        Input::RotateTrust(_) | Input::StageSigned(_) => return (None, false),
+        Input::RotateTrust(_) => return (None, false),
+        // Whatever is staged is the candidate's successor, or the candidate itself, which decides for everybody here.
+        Input::Stage(..) | Input::StageSigned(_) => return (None, false),
         Input::Operate(operation, _) if matches!(**operation, Operation::Promote(_) | Operation::RollBack(_)) => {
             return (None, false);
         }
@@ -330,7 +330,7 @@ fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<
     let name = serde_json::from_slice::<Value>(&payload).ok();
     let same = name.as_ref().and_then(|bundle| bundle.get("name")?.as_str()) == Some(candidate.name());
     let bytes = if same { Cow::Borrowed(candidate.bytes()) } else { payload };
-    (Some(Cow::Owned(Input::Activate(bytes, Provenance::Unsigned, Way::Activated))), same)
+    (Some(Cow::Owned(Input::Activate(bytes, Provenance::Unsigned, true))), same)
 }
 
 fn gap(gap: &Value) -> ReplayFault {

@@ -64,8 +64,7 @@ fn linked(entries: &[Value]) -> Vec<String> {
 fn a_byte_that_was_changed_is_found_in_its_line() {
     let (lines, secrets) = journal();
     assert_eq!(first(&lines, &secrets), None);
-    let verbs =
-        ["configure", "activate_unproven", "observe", "advance", "anchor_clocks", "decide", "refuse", "operate"];
+    let verbs = ["configure", "activate", "observe", "advance", "anchor_clocks", "decide", "refuse", "operate"];
     for verb in verbs {
         assert!(lines.iter().any(|line| line.contains(&format!("\"{verb}\":"))), "no {verb}");
     }
@@ -154,13 +153,13 @@ fn what_was_changed_and_linked_anew_is_found_where_it_decides_otherwise() {
 fn a_document_that_is_not_the_one_of_its_digest_is_no_input() {
     let (lines, secrets) = journal();
     let entries: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let activate = entries.iter().position(|entry| entry.get("activate_unproven").is_some()).unwrap();
+    let activate = entries.iter().position(|entry| entry.get("activate").is_some()).unwrap();
     let mut changed = entries.clone();
-    changed[activate]["activate_unproven"]["bundle"]["text"] = "{}".into();
+    changed[activate]["activate"]["bundle"]["text"] = "{}".into();
     let (found, error) = first(&linked(&changed), &secrets).unwrap();
     assert_eq!((found, error.unwrap_err().fault.code()), (activate, "journal_input"));
     let mut changed = entries;
-    changed[activate]["activate_unproven"]["bundle"].as_object_mut().unwrap().remove("text");
+    changed[activate]["activate"]["bundle"].as_object_mut().unwrap().remove("text");
     let (found, error) = first(&linked(&changed), &secrets).unwrap();
     assert_eq!((found, error.unwrap_err().fault.code()), (activate, "journal_input"));
 }

@@ -36,7 +36,7 @@ fn chains(bundle: &Bundle, document: &Value) -> Vec<Vec<String>> {
             engine = Some(Engine::new(config));
         }
         let engine = engine.as_ref().unwrap();
-        if entry.get("activate_unproven").is_some() {
+        if entry.get("activate").is_some() {
             engine.activate(bundle.clone(), now).unwrap();
         } else if entry.get("advance").is_some() {
             engine.advance(now);
