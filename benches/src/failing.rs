@@ -60,10 +60,10 @@ impl System {
     ///
     /// Where a posture is not entered or left as the bundle says.
     pub fn decide(&self, at: usize, millis: u64) -> Decision {
-        if millis % 1_000 == 0 {
+        if millis.is_multiple_of(1_000) {
             self.observe(millis);
         }
-        if millis % 10_000 == 0 {
+        if millis.is_multiple_of(10_000) {
             self.turn(millis);
         }
         self.engine.decide(&self.requests[at % REQUESTS], NOW.after(Ttl::from_millis(millis)))
