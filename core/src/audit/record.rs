@@ -19,6 +19,8 @@ pub enum RecordKind {
     Decision,
     /// A bundle was activated or refused.
     Bundle,
+    /// A bundle was staged, or its rollout went on, stopped or ended.
+    Rollout,
     /// A signal changed.
     Signal,
     /// A posture was entered, left, acknowledged or kept.
@@ -47,9 +49,10 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Decision,
         Self::Bundle,
+        Self::Rollout,
         Self::Signal,
         Self::Posture,
         Self::Quarantine,
@@ -70,6 +73,7 @@ impl RecordKind {
         match self {
             Self::Decision => "decision",
             Self::Bundle => "bundle",
+            Self::Rollout => "rollout",
             Self::Signal => "signal",
             Self::Posture => "posture",
             Self::Quarantine => "quarantine",
@@ -100,9 +104,17 @@ impl RecordKind {
             | EventKind::PolicySuspended { .. }
             | EventKind::BundleUnsigned { .. }
             | EventKind::BundleRevoked { .. }
+            | EventKind::BundleRolledBack { .. }
+            | EventKind::BundleCleared { .. }
             | EventKind::TrustRotated { .. }
             | EventKind::TrustRefused { .. }
             | EventKind::PolicyResumed => Self::Bundle,
+            EventKind::RolloutStaged { .. }
+            | EventKind::RolloutAdvanced { .. }
+            | EventKind::RolloutStopped { .. }
+            | EventKind::RolloutApproved { .. }
+            | EventKind::RolloutCompleted { .. }
+            | EventKind::RolloutEnded { .. } => Self::Rollout,
             EventKind::DecisionLabelled { .. }
             | EventKind::TriggerLabelled { .. }
             | EventKind::AttemptsReported { .. }
