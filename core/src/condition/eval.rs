@@ -53,31 +53,28 @@ pub(super) struct Evaluation<'a, 'o, O> {
 }
 
 impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
-    #[inline]
     pub(super) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
-        let program = self.program;
-        let outcome = match (charge(&self.scope.steps_left, 1), program.nodes.get(id as usize)) {
-            // Most nodes are these two: they take no call.
-            (Ok(()), Some(Node::Slot(slot))) => self.slot(*slot).ok_or(Cause::Missing),
-            (Ok(()), Some(Node::Constant(index))) => self.constant(*index),
-            (Ok(()), Some(node)) => self.eval_node(*node),
-            (Ok(()), None) => Err(Cause::Internal),
-            (Err(cause), _) => Err(cause),
+        let outcome = match charge(&self.scope.steps_left, 1) {
+            Ok(()) => self.eval_node(id),
+            Err(cause) => Err(cause),
         };
+        let program = self.program;
         self.observer.saw(|| program.span(id), outcome);
         outcome
     }
 
-    #[inline(never)]
-    fn eval_node(&mut self, node: Node) -> Outcome<'a> {
-        match node {
+    fn eval_node(&mut self, id: NodeId) -> Outcome<'a> {
+        let Some(node) = self.program.nodes.get(id as usize) else { return Err(Cause::Internal) };
+        match *node {
             Node::Fail(cause) => Err(cause),
-            Node::Constant(index) => self.constant(index),
+            Node::Constant(index) => {
+                self.program.constants.get(index as usize).map(|constant| constant.view()).ok_or(Cause::Internal)
+            }
             Node::Slot(slot) => self.slot(slot).ok_or(Cause::Missing),
             Node::HasSlot(slot) => Ok(View::Bool(self.slot(slot).is_some())),
             Node::Variable(index) => self.variables.get(index as usize).copied().ok_or(Cause::Internal),
             Node::Now => self.scope.wall.map(View::Timestamp).ok_or(Cause::Clock),
-            Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(node),
+            Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(*node),
             Node::PostureName => self.scope.posture.map(|posture| View::Str(posture.name)).ok_or(Cause::Internal),
             Node::PostureRank => {
                 self.scope.posture.map(|posture| View::Int(i64::from(posture.rank))).ok_or(Cause::Internal)
@@ -140,12 +137,6 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         }
     }
 
-    #[inline]
-    fn constant(&self, index: u32) -> Outcome<'a> {
-        self.program.constants.get(index as usize).map(|constant| constant.view()).ok_or(Cause::Internal)
-    }
-
-    #[inline]
     fn slot(&self, slot: u16) -> Option<View<'a>> {
         self.scope.slots.get(usize::from(slot)).copied().flatten()
     }

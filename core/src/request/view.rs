@@ -97,6 +97,7 @@ impl<'a> Attributes<'a> {
 
     /// The value of that name, looked for from the place `at` on, which moves behind it: who asks for names in byte order
     /// walks the attributes once.
+    #[inline]
     pub(crate) fn next_named(&self, at: &mut usize, name: &str) -> Option<View<'a>> {
         match self.0 {
             Source::Map(map) => find_next(map.entries(), at, name).map(View::from),
