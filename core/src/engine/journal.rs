@@ -184,8 +184,8 @@ impl Engine {
             return;
         }
         let asked = request.map(|request| Asked::of(request, &policy.schema));
-        let (kept, policy) = (decision.clone(), Arc::clone(policy));
-        let mut entry = Box::new(DecisionEntry { decision: kept, asked, policy, input: None });
+        let policy = Arc::clone(policy);
+        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None });
         let mut journal = self.events();
         entry.input = journal.input;
         let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
