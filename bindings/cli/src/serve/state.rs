@@ -18,7 +18,7 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::settings::{AuditSettings, Settings};
 use super::{CannotStart, Reload};
-use crate::audit_log::folder::Folder;
+use crate::audit_log::sink::Sink;
 
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -26,7 +26,7 @@ pub(super) struct State {
     pub(super) metrics: Metrics,
     pub(super) log: Log,
     /// Where audit records are written.
-    audit: Option<Mutex<Folder>>,
+    audit: Option<Mutex<Sink>>,
     reload: Reload,
     /// A place for each request that may be decided at once.
     places: Arc<Semaphore>,
@@ -56,14 +56,14 @@ impl State {
         getrandom::fill(&mut config.key)
             .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
         let audit = match &settings.audit {
-            Some(AuditSettings { folder, key, file_bytes_max }) => {
-                let folder = Folder::open(folder, *file_bytes_max).map_err(|finding| {
+            Some(AuditSettings { place, key, file_bytes_max }) => {
+                let sink = Sink::open(place, *file_bytes_max).map_err(|finding| {
                     let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
                     CannotStart(format!("{}{help}", finding.message))
                 })?;
-                config.audit_head = folder.head();
+                config.audit_head = sink.head();
                 config.audit_key = *key;
-                Some(Mutex::new(folder))
+                Some(Mutex::new(sink))
             }
             None => None,
         };
@@ -161,13 +161,13 @@ impl State {
     /// Whether all of them are on disk.
     pub(super) fn write_records(&self) -> bool {
         let Some(audit) = &self.audit else { return true };
-        let mut folder = audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = audit.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let batch = self.engine.drain_audit(RECORDS_AT_ONCE, fallgate_clocks::now());
             if batch.lines.is_empty() {
                 return true;
             }
-            if let Err(error) = folder.append(&batch.lines) {
+            if let Err(error) = sink.append(&batch.lines) {
                 self.log.line(format!("audit=failed {error}"));
                 return false;
             }
