@@ -8,7 +8,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Bencher, Criterion};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ use crate::REQUESTS;
 
 /// How often each lane is timed, in turn with the others, so that a noisy minute does not fall on one of them alone.
 pub const ROUNDS: usize = 3;
+
+/// How often a lane is let do between two pauses what it has put off.
+pub const CALLS_BETWEEN_PAUSES: u64 = 1_000;
 
 /// The file in a contest's folder that says who took part and on what.
 pub const FACTS: &str = "contest.json";
@@ -97,6 +100,33 @@ impl<'a> Contest<'a> {
             bencher.iter(|| {
                 at = (at + 1) & (REQUESTS - 1);
                 timed(black_box(at))
+            });
+        };
+        self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
+    }
+
+    /// Adds an engine that puts work off, as one that keeps records until its host takes them: `pause` does that work, after
+    /// every so many decisions, and its time is not counted.
+    #[allow(clippy::disallowed_methods, reason = "a benchmark reads a clock")]
+    pub fn lane_with_pauses(&mut self, label: Label, decide: impl Fn(usize) -> bool + 'a, pause: impl Fn() + 'a) {
+        let decide = Rc::new(decide);
+        let timed = Rc::clone(&decide);
+        let time = move |bencher: &mut Bencher<'_>| {
+            let mut at = 0;
+            bencher.iter_custom(|calls| {
+                let (mut spent, mut left) = (Duration::ZERO, calls);
+                while left > 0 {
+                    let now = left.min(CALLS_BETWEEN_PAUSES);
+                    let started = Instant::now();
+                    for _ in 0..now {
+                        at = (at + 1) & (REQUESTS - 1);
+                        black_box(timed(black_box(at)));
+                    }
+                    spent += started.elapsed();
+                    left -= now;
+                    pause();
+                }
+                spent
             });
         };
         self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });

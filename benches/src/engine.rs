@@ -76,6 +76,40 @@ pub fn lanes<'a>(
     Ok(())
 }
 
+/// Adds the lanes of a bundle whose decisions are recorded: the denies, then all of them. What it costs to keep a record is
+/// counted; to write it is the host's time, and is not. No audit at all is the lane `prepared`.
+///
+/// # Errors
+///
+/// Where the bundle or a request is refused.
+pub fn recorded<'a>(
+    contest: &mut Contest<'a>,
+    document: &Value,
+    requests: &'a [Vec<u8>],
+) -> Result<(), Box<dyn Error>> {
+    for level in ["denies", "all"] {
+        let mut document = document.clone();
+        document["audit"] = serde_json::json!({ "level": level });
+        let engine = Rc::new(engine(&document)?);
+        let typed = prepared(requests)?;
+        let timed = "`decide` on a `Request` and keeping its record; the host drains every thousand decisions, untimed";
+        let label = Label::new("fallgate", env!("CARGO_PKG_VERSION"), &format!("audit {level}, prepared"), timed);
+        let shared = Rc::clone(&engine);
+        let drain = move || {
+            loop {
+                let batch = engine.drain_audit(10_000, NOW);
+                if batch.lines.is_empty() {
+                    break;
+                }
+                engine.acknowledge_audit(batch.last_seq, NOW);
+            }
+            assert_eq!(engine.audit_counters().unrecorded, 0, "what is not recorded costs less");
+        };
+        contest.lane_with_pauses(label, move |at| shared.decide(&typed[at], NOW).is_allow(), drain);
+    }
+    Ok(())
+}
+
 /// Decides on every request twice: the second decision must be a cached one.
 fn warm(engine: &Engine, requests: &[Request]) -> Result<(), Box<dyn Error>> {
     for request in requests {
