@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::chain::{Chain, Head};
 use super::record::{Entry, Gap, RecordKind};
 use super::redact::RedactionKey;
+use crate::decision::DecisionId;
 use crate::time::Now;
 
 /// The entries that were not drained yet.
@@ -41,6 +42,8 @@ struct Line {
     text: String,
     /// What it took in the buffer; nothing for a record of the chain's own.
     entry_bytes: Option<usize>,
+    /// The decision that waits until it is confirmed.
+    waits: Option<DecisionId>,
 }
 
 /// Records for the host to write, oldest first.
@@ -52,11 +55,13 @@ pub struct Batch {
     pub last_seq: u64,
 }
 
-/// How much of a buffer is given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much of a buffer is given back, and which decisions waited for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
     entries: usize,
     bytes: usize,
+    /// The decisions whose records are confirmed now, each with its record's number.
+    pub confirmed: Vec<(DecisionId, u64)>,
 }
 
 /// After how many records the chain has a checkpoint of its own.
@@ -109,7 +114,7 @@ impl Buffer {
     }
 
     /// Makes room for others where records are confirmed.
-    pub fn give_back(&mut self, freed: Freed) {
+    pub fn give_back(&mut self, freed: &Freed) {
         self.kept = self.kept.saturating_sub(freed.entries);
         self.kept_bytes = self.kept_bytes.saturating_sub(freed.bytes);
     }
@@ -173,7 +178,7 @@ impl Outbox {
         for entry in entries {
             let bytes = entry.bytes();
             let body = entry.body(self.chain.head().count.saturating_add(1), key);
-            self.link(entry.at(), entry.kind(), body, Some(bytes));
+            self.link(entry.at(), entry.kind(), body, Some(bytes), entry.waits());
             if self.since_checkpoint >= CHECKPOINT_EVERY {
                 self.checkpoint(now);
             }
@@ -188,6 +193,7 @@ impl Outbox {
                 freed.entries = freed.entries.saturating_add(1);
                 freed.bytes = freed.bytes.saturating_add(bytes);
             }
+            freed.confirmed.extend(line.waits.map(|decision| (decision, line.seq)));
         }
         freed
     }
@@ -195,15 +201,28 @@ impl Outbox {
     /// Adds a record of where the chain has come to: what a host signs, or keeps elsewhere.
     pub fn checkpoint(&mut self, now: Now) -> Head {
         let head = self.chain.head();
-        self.link(now, RecordKind::Checkpoint, head.to_json(), None);
+        self.link(now, RecordKind::Checkpoint, head.to_json(), None, None);
         self.since_checkpoint = 0;
         head
     }
 
-    fn link(&mut self, at: Now, kind: RecordKind, body: serde_json::Value, entry_bytes: Option<usize>) {
+    /// The number of the record that a decision waits for, among those that are not confirmed.
+    #[must_use]
+    pub fn awaited_by(&self, decision: DecisionId) -> Option<u64> {
+        self.lines.iter().rev().find(|line| line.waits == Some(decision)).map(|line| line.seq)
+    }
+
+    fn link(
+        &mut self,
+        at: Now,
+        kind: RecordKind,
+        body: serde_json::Value,
+        entry_bytes: Option<usize>,
+        waits: Option<DecisionId>,
+    ) {
         // Every body here has a canonical form: texts, whole numbers that a double holds, and what a request may have.
         let Some(text) = self.chain.link(at, kind, body) else { return };
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
-        self.lines.push_back(Line { seq: self.chain.head().count, text, entry_bytes });
+        self.lines.push_back(Line { seq: self.chain.head().count, text, entry_bytes, waits });
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::redact::{RedactionKey, redact};
 use crate::condition::Entity;
-use crate::decision::Decision;
+use crate::decision::{Decision, DecisionId};
 use crate::policy::audit::Path;
 use crate::policy::schema::Schema;
 use crate::request::RequestView;
@@ -20,6 +20,10 @@ use crate::value::View;
 pub enum RecordKind {
     /// A decision.
     Decision,
+    /// An allow that waits until the host confirms this record.
+    Pending,
+    /// An allow that waited was not given out.
+    Withdrawn,
     /// A bundle was activated or refused.
     Bundle,
     /// A signal changed.
@@ -50,8 +54,10 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Decision,
+        Self::Pending,
+        Self::Withdrawn,
         Self::Bundle,
         Self::Signal,
         Self::Posture,
@@ -72,6 +78,8 @@ impl RecordKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Decision => "decision",
+            Self::Pending => "pending",
+            Self::Withdrawn => "withdrawn",
             Self::Bundle => "bundle",
             Self::Signal => "signal",
             Self::Posture => "posture",
@@ -138,6 +146,7 @@ impl RecordKind {
             | EventKind::FlagCleared { .. }
             | EventKind::FlagExpired { .. }
             | EventKind::FlagKept { .. } => Self::Flag,
+            EventKind::DecisionWithdrawn { .. } => Self::Withdrawn,
             EventKind::ClockFailed | EventKind::ClockAnchored => Self::Clock,
             EventKind::EngineFailed => Self::Engine,
         }
@@ -164,6 +173,20 @@ pub struct DecisionEntry {
     pub request: Value,
     /// What must not be written, as the bundle that decided declares it.
     pub redaction: Arc<[Path]>,
+    /// Whether the host has it.
+    pub given: Given,
+}
+
+/// Whether the host has a decision that is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// It has: there was one call.
+    #[default]
+    AtOnce,
+    /// Not yet: it waits until this record is confirmed.
+    Waits,
+    /// It has, in the second of two calls: in place of what waited under this identifier.
+    For(DecisionId),
 }
 
 /// How much is missing from the chain at one place. What is missing was decided and answered; it is not written.
@@ -217,11 +240,21 @@ impl Entry {
 
     /// The kind of its record.
     #[must_use]
-    pub const fn kind(&self) -> RecordKind {
+    pub fn kind(&self) -> RecordKind {
         match self {
+            Self::Decision(kept) if kept.given == Given::Waits => RecordKind::Pending,
             Self::Decision(_) => RecordKind::Decision,
             Self::Event(event) => RecordKind::of(&event.kind),
             Self::Gap(_) => RecordKind::Gap,
+        }
+    }
+
+    /// What waits until its record is confirmed, if that is what it is.
+    #[must_use]
+    pub fn waits(&self) -> Option<DecisionId> {
+        match self {
+            Self::Decision(kept) if kept.given == Given::Waits => Some(kept.decision.id()),
+            _ => None,
         }
     }
 
@@ -262,7 +295,11 @@ impl Entry {
                     context.filter(|(name, _)| ["detail", "messages", "obligations"].contains(&name.as_str()));
                 let mut texts: Vec<&mut Value> = quoting.map(|(_, text)| text).collect();
                 redact(&kept.redaction, seq, key, &mut request, &mut texts);
-                json!({ "request": request, "decision": decision })
+                let mut body = json!({ "request": request, "decision": decision });
+                if let (Given::For(pending), Some(members)) = (kept.given, body.as_object_mut()) {
+                    members.insert("pending".to_owned(), pending.to_string().into());
+                }
+                body
             }
         }
     }

@@ -8,7 +8,7 @@ use super::Engine;
 use super::snapshot::{Active, Snapshot};
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
-use crate::audit::record::{DecisionEntry, Entry, asked};
+use crate::audit::record::{DecisionEntry, Entry, Given, asked};
 use crate::decision::Decision;
 use crate::limits::Limits;
 use crate::policy::action::ActionSpec;
@@ -74,6 +74,11 @@ impl Journal {
     }
 }
 
+/// Whether there is no allow without a record.
+const fn demands_record(action: Option<ActionAudit>) -> bool {
+    matches!(action, Some(ActionAudit::Required | ActionAudit::Confirmed))
+}
+
 /// What a record of ordinary size takes. A decision that must be recorded is not begun without so much room.
 const RECORD_BYTES: usize = 4_096;
 
@@ -109,8 +114,9 @@ impl Engine {
     /// Confirms that every record up to `seq` is written: what it took is free again.
     pub fn acknowledge_audit(&self, seq: u64, now: Now) {
         let freed = self.outbox().acknowledge(seq);
+        self.written(&freed.confirmed);
         let mut journal = self.events();
-        journal.buffer.give_back(freed);
+        journal.buffer.give_back(&freed);
         let has_room_again = journal.full && journal.has_room();
         if has_room_again {
             journal.full = false;
@@ -144,7 +150,38 @@ impl Engine {
 
     /// Gate 3: whether a decision on this action may be made, as far as its record goes.
     pub(super) fn may_record(&self, action: &ActionSpec) -> bool {
-        action.audit != Some(ActionAudit::Required) || self.events().has_room()
+        !demands_record(action.audit) || self.events().has_room()
+    }
+
+    /// Records an allow that waits until its record is confirmed. The number of the record, or a deny where there is no
+    /// room for it.
+    pub(super) fn recorded_to_wait(
+        &self,
+        snapshot: &Snapshot,
+        request: &RequestView<'_>,
+        decision: Decision,
+    ) -> Result<u64, Decision> {
+        let policy = snapshot.active.as_ref().map(|active| active.bundle.policy());
+        let Some((policy, spec)) = policy.and_then(|policy| Some((policy, policy.audit.as_ref()?))) else {
+            return Err(decision.refused_for_audit());
+        };
+        let (id, at) = (decision.id(), decision.at());
+        let redaction = std::sync::Arc::clone(&spec.redaction);
+        let request = asked(request, &policy.schema);
+        let entry = DecisionEntry { decision, request, redaction, given: Given::Waits };
+        let mut journal = self.events();
+        if !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
+            return Err(entry.decision.refused_for_audit());
+        }
+        journal.buffer.push(Entry::Decision(Box::new(entry)));
+        drop(journal);
+        // Linked at once, so that the host knows which record it has to write. Another thread may have taken it already.
+        let mut outbox = self.outbox();
+        let entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(at, self.config.audit_key.as_ref(), entries);
+        let seq = outbox.awaited_by(id);
+        drop(outbox);
+        Ok(seq.or_else(|| self.confirmed_as(id)).unwrap_or_default())
     }
 
     /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.
@@ -154,6 +191,17 @@ impl Engine {
         request: Option<&RequestView<'_>>,
         decision: Decision,
     ) -> Decision {
+        self.recorded_as(snapshot, request, decision, Given::AtOnce)
+    }
+
+    /// The same, for a decision that may be given in place of one that waited.
+    pub(super) fn recorded_as(
+        &self,
+        snapshot: &Snapshot,
+        request: Option<&RequestView<'_>>,
+        decision: Decision,
+        given: Given,
+    ) -> Decision {
         let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return decision };
         let Some(spec) = &policy.audit else { return decision };
         let action =
@@ -162,9 +210,9 @@ impl Engine {
             return decision;
         }
         let request = request.map_or(serde_json::Value::Null, |request| asked(request, &policy.schema));
-        let mut entry = DecisionEntry { decision, request, redaction: std::sync::Arc::clone(&spec.redaction) };
+        let mut entry = DecisionEntry { decision, request, redaction: std::sync::Arc::clone(&spec.redaction), given };
         let mut journal = self.events();
-        let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
+        let demanded = demands_record(action) && entry.decision.is_allow();
         if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
             entry.decision = entry.decision.refused_for_audit();
         }

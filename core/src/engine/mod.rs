@@ -19,6 +19,7 @@ mod metrics;
 mod operate;
 mod overrides;
 mod overview;
+mod pending;
 mod postures;
 mod quarantine;
 mod restore;
@@ -73,6 +74,7 @@ use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
+use pending::{Asking, Table};
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, carried, earlier};
 
@@ -210,6 +212,7 @@ pub struct Engine {
     told: Mutex<Told>,
     journal: Mutex<Journal>,
     outbox: Mutex<Outbox>,
+    pending: Mutex<Table>,
     cache: Cache,
     high_water: HighWater,
     measures: Measures,
@@ -230,6 +233,7 @@ impl Engine {
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             journal: Mutex::new(Journal::new(limits)),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
+            pending: Mutex::new(Table::new(limits)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
             measures: Measures::new(limits),
@@ -328,6 +332,7 @@ impl Engine {
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
         drop(self.follow(now));
+        self.end_pending(self.held(now));
     }
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.
@@ -363,7 +368,7 @@ impl Engine {
     /// When [`Engine::advance`] is due, at the latest; nothing while time alone changes nothing.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        Some(self.snapshot.load().due).filter(|due| *due < Monotonic::NEVER)
+        Some(self.snapshot.load().due.min(self.pending_until())).filter(|due| *due < Monotonic::NEVER)
     }
 
     /// The oldest event that was not polled yet.
@@ -418,7 +423,7 @@ impl Engine {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), Asking::Question),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -470,14 +475,14 @@ impl Engine {
     /// The gates, the record, and the count.
     fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
-        let decision = self.gates(&snapshot, request, self.held(now), true);
+        let decision = self.gates(&snapshot, request, self.held(now), Asking::Answer);
         let decision = self.recorded(&snapshot, Some(request), decision);
         self.measures.count(&snapshot, &decision);
         decision
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, asking: Asking) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
@@ -548,7 +553,11 @@ impl Engine {
         let question = Question { snapshot, number, action, need, standing, terms };
         let decision = self.judged(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+        let decision = match asking.looks_at_overrides(action) {
+            true => self.overridden(snapshot, &evaluation, action, decision, asking != Asking::Waiting),
+            false => decision,
+        };
+        asking.given(action, decision)
     }
 
     /// Gates 4 to 8, and what of the answer is kept.

@@ -42,13 +42,14 @@ impl Engine {
     }
 
     /// A deny, or what an override makes of it. Rules that are `absolute` are evaluated whatever gate denied; an allow by
-    /// override is never kept, and the host may not keep it either.
+    /// override is never kept, and the host may not keep it either. One that only waits to be confirmed uses none up.
     pub(super) fn overridden(
         &self,
         snapshot: &Snapshot,
         evaluation: &Evaluation<'_>,
         action: &ActionSpec,
         mut decision: Decision,
+        uses: bool,
     ) -> Decision {
         if snapshot.overrides.is_empty() || decision.is_allow() || !snapshot.clock_ok {
             return decision;
@@ -64,7 +65,8 @@ impl Engine {
         }
         let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);
         let Some(verdict) = counted.tally.verdict_override() else { return decision };
-        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, grant.take_use()?)));
+        let take = |grant: &Arc<Grant>| if uses { grant.take_use() } else { grant.uses_left().checked_sub(1) };
+        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, take(grant)?)));
         let Some((id, uses_left)) = used else { return decision };
         let overrode = decision.reason();
         let review = policy.approvers.overrides.as_ref().and_then(|spec| spec.review.clone());
@@ -74,6 +76,9 @@ impl Engine {
         decision.detail = None;
         decision.override_id = Some(id.to_string().into());
         let decision = decision.settled(verdict, policy, action);
+        if !uses {
+            return decision;
+        }
         self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
         if uses_left == 0 {
             self.publish(&mut self.told(), now);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
-pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
+pub use audit::{AcknowledgeAudit, Checkpoint, ConfirmDecision, DecidePending, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
@@ -23,9 +23,11 @@ pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
+use crate::decision::Pending;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::request::parse_strict;
 use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
@@ -110,6 +112,10 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Decides, and lets an allow wait until its record is written.
+    DecidePending(DecidePending),
+    /// Asks for what waited.
+    ConfirmDecision(ConfirmDecision),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -159,6 +165,9 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// What was decided: `decision`, and where an allow waits, what to ask for in `pending` and the number of its record in
+    /// `seq`.
+    Decided(Box<Pending>),
 }
 
 impl Outcome {
@@ -169,6 +178,7 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Decided(answer) => answer.to_json(),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
@@ -272,6 +282,10 @@ impl Operation {
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
         if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
             return Err(too_long(limits.request_bytes_max));
+        }
+        // What a request says twice would be read one way here and another way elsewhere.
+        if matches!(operation, Self::DecidePending(_)) {
+            parse_strict(bytes, limits).map_err(|error| malformed(error.to_string()))?;
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)

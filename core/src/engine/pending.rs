@@ -1,0 +1,334 @@
+//! Answers that wait until their records are written (`audit: confirmed`): one answer in two calls.
+//!
+//! The first call decides and records. Then the host drains, writes and acknowledges. The second decides again, on what is
+//! true by then, and gives the allow only where it is the one that stands in the record. What is in between on disk and was
+//! not given out is followed by a record that says so.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::{MutexGuard, PoisonError};
+
+use super::Engine;
+use crate::audit::record::Given;
+use crate::combine::Verdict;
+use crate::decision::{Decision, DecisionId, Pending};
+use crate::limits::Limits;
+use crate::policy::action::ActionSpec;
+use crate::policy::format::ActionAudit;
+use crate::reason::Reason;
+use crate::request::{Request, RequestView};
+use crate::state::events::EventKind;
+use crate::time::{Monotonic, Now, Ttl};
+
+/// For how long an allow waits to be confirmed. Who asks later asks anew.
+const WAITS_FOR: Ttl = Ttl::from_secs(30);
+
+/// For what the gates are passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// For an answer that is acted on.
+    Answer,
+    /// For a question that nobody acts on: it uses no override up.
+    Question,
+    /// For an allow that is to wait, or has waited: an override counts and is not used.
+    Waiting,
+    /// For an allow that has waited, and is given out now.
+    Confirmed,
+}
+
+impl Asking {
+    /// Whether an allow on this action is held back: it takes the two calls.
+    fn holds_back(self, action: &ActionSpec) -> bool {
+        action.audit == Some(ActionAudit::Confirmed) && matches!(self, Self::Answer | Self::Question)
+    }
+
+    pub(super) fn looks_at_overrides(self, action: &ActionSpec) -> bool {
+        self != Self::Question && !self.holds_back(action)
+    }
+
+    /// What of a decision is given to whoever asks so.
+    pub(super) fn given(self, action: &ActionSpec, decision: Decision) -> Decision {
+        if decision.is_allow() && self.holds_back(action) { decision.withheld(TWO_CALLS) } else { decision }
+    }
+}
+
+const TWO_CALLS: &str =
+    "the action answers only once its record is written: ask with `decide_pending`, then `confirm_decision`";
+const WAITS: &str = "its record waits to be written: drain, write, acknowledge, then `confirm_decision`";
+const NOT_WRITTEN: &str = "its record is not acknowledged yet: drain, write, acknowledge, and ask again";
+const UNKNOWN: &str = "nothing waits under this identifier: it was given out, has expired, or is another engine's";
+const OTHERWISE: &str = "what is allowed now is not what was recorded: ask anew";
+const NO_ROOM: &str = "too many decisions wait to be confirmed";
+
+/// What waits to be confirmed. Bounded as the records are that it waits for.
+#[derive(Debug)]
+pub(super) struct Table {
+    waiting: BTreeMap<DecisionId, Waiting>,
+    /// When each ends, the earliest first. May hold what waits no more.
+    ends: VecDeque<(Monotonic, DecisionId)>,
+    bytes: usize,
+    /// How many have waited: two requests alike at one time are told apart by it.
+    begun: u64,
+    entries_max: usize,
+    bytes_max: usize,
+}
+
+/// An allow that waits.
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    bytes: usize,
+    /// What was decided, as it stands in the record.
+    recorded: Decision,
+    until: Monotonic,
+    /// The record's number, once it is acknowledged.
+    written: Option<u64>,
+}
+
+/// What the table says of an identifier.
+enum Found {
+    Unknown,
+    NotWritten,
+    Written(Box<Waiting>),
+}
+
+impl Table {
+    pub(super) const fn new(limits: &Limits) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            ends: VecDeque::new(),
+            bytes: 0,
+            begun: 0,
+            entries_max: limits.audit_entries_max,
+            bytes_max: limits.audit_bytes_max,
+        }
+    }
+
+    fn begin(&mut self) -> u64 {
+        self.begun = self.begun.saturating_add(1);
+        self.begun
+    }
+
+    /// Keeps what waits. Whether there was room.
+    fn keep(&mut self, id: DecisionId, waiting: Waiting) -> bool {
+        let bytes = self.bytes.saturating_add(waiting.bytes);
+        if self.waiting.len() >= self.entries_max || bytes > self.bytes_max || self.waiting.contains_key(&id) {
+            return false;
+        }
+        // Most are confirmed long before they end, and leave their end behind.
+        if self.ends.len() > self.waiting.len().saturating_mul(2).saturating_add(64) {
+            self.ends.retain(|(_, id)| self.waiting.contains_key(id));
+        }
+        self.bytes = bytes;
+        self.ends.push_back((waiting.until, id));
+        self.waiting.insert(id, waiting);
+        true
+    }
+
+    fn remove(&mut self, id: DecisionId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&id)?;
+        self.bytes = self.bytes.saturating_sub(waiting.bytes);
+        Some(waiting)
+    }
+
+    /// Takes what waits under this identifier, where its record is acknowledged.
+    fn take(&mut self, id: DecisionId) -> Found {
+        match self.waiting.get(&id) {
+            None => Found::Unknown,
+            Some(Waiting { written: None, .. }) => Found::NotWritten,
+            Some(_) => self.remove(id).map_or(Found::Unknown, |waiting| Found::Written(Box::new(waiting))),
+        }
+    }
+
+    /// Forgets what has ended by now, and names it.
+    fn ended(&mut self, now: Monotonic) -> Vec<(Monotonic, DecisionId)> {
+        let mut ended = Vec::new();
+        while let Some((at, id)) = self.ends.pop_front_if(|(at, _)| *at <= now) {
+            ended.extend(self.remove(id).map(|_| (at, id)));
+        }
+        ended
+    }
+
+    fn until(&self) -> Monotonic {
+        let waits = self.ends.iter().find(|(_, id)| self.waiting.contains_key(id));
+        waits.map_or(Monotonic::NEVER, |(at, _)| *at)
+    }
+}
+
+impl Engine {
+    /// Decides, and lets an allow wait until its record is written, where the action demands that (`audit: confirmed`). On
+    /// any other action it is [`Engine::decide`].
+    ///
+    /// The host then drains the records, writes them, acknowledges them, and asks with [`Engine::confirm`].
+    #[must_use]
+    pub fn decide_pending(&self, request: &Request, now: Now) -> Pending {
+        let (view, limits) = (RequestView::from(request), &self.config.limits);
+        let mut waits = None;
+        let decision = self.contained(Some(&view), now, || {
+            match view.check_names(limits).and_then(|()| view.check_values(limits)) {
+                Ok(()) => self.first_answer(request, &view, now, &mut waits),
+                Err(error) => self.refused(&error, now),
+            }
+        });
+        // What panicked on the way has nothing to wait for.
+        let waits = waits.filter(|_| decision.reason() == Reason::AuditPending);
+        let (id, seq) = waits.map_or((None, 0), |(id, seq)| (Some(id), seq));
+        Pending { decision, id, seq }
+    }
+
+    /// [`Engine::decide_pending`] on the bytes of an AuthZEN evaluation request.
+    #[must_use]
+    pub fn decide_pending_json(&self, bytes: &[u8], now: Now) -> Pending {
+        match Request::from_json(bytes, &self.config.limits) {
+            Ok(request) => self.decide_pending(&request, now),
+            Err(error) => Pending::settled(self.refuse(&error, now)),
+        }
+    }
+
+    /// Gives out what waited, if its record is acknowledged and what is true by now allows the same; else a deny, with the
+    /// reason of what is true by now, or `audit_pending`.
+    ///
+    /// What was given, or denied in its place, waits no more. What is not acknowledged yet waits on, for thirty seconds from
+    /// the first call.
+    #[must_use]
+    pub fn confirm(&self, id: DecisionId, now: Now) -> Decision {
+        self.end_pending(self.held(now));
+        let found = self.pending().take(id);
+        let waiting = match found {
+            Found::Written(waiting) => waiting,
+            Found::NotWritten => return self.not_given(NOT_WRITTEN, now),
+            Found::Unknown => return self.not_given(UNKNOWN, now),
+        };
+        let view = RequestView::from(&waiting.request);
+        let decision = self.contained(Some(&view), now, || self.second_answer(&view, id, &waiting.recorded, now));
+        if !decision.is_allow() {
+            let why = decision.reason().code();
+            self.events().push(self.held(now), EventKind::DecisionWithdrawn { decision: id, why });
+        }
+        decision
+    }
+
+    fn first_answer(
+        &self,
+        request: &Request,
+        view: &RequestView<'_>,
+        now: Now,
+        waits: &mut Option<(DecisionId, u64)>,
+    ) -> Decision {
+        let snapshot = self.current(now);
+        let policy = snapshot.active.as_ref().map(|active| active.bundle.policy());
+        let action = policy.and_then(|policy| policy.action(view.action.name)).map(|(_, action)| action);
+        if action.is_none_or(|action| action.audit != Some(ActionAudit::Confirmed)) {
+            drop(snapshot);
+            return self.answered(view, now);
+        }
+        let now = self.held(now);
+        self.end_pending(now);
+        let decision = self.gates(&snapshot, view, now, Asking::Waiting);
+        let decision = match decision.is_allow() {
+            true => match self.let_wait(&snapshot, request, view, decision) {
+                Ok((withheld, waiting)) => {
+                    *waits = Some(waiting);
+                    return withheld;
+                }
+                Err(denied) => denied,
+            },
+            false => decision,
+        };
+        let decision = self.recorded(&snapshot, Some(view), decision);
+        self.measures.count(&snapshot, &decision);
+        decision
+    }
+
+    /// Keeps and records an allow that waits; the deny until then, with what to ask for and the record's number. A deny
+    /// where there is no room.
+    fn let_wait(
+        &self,
+        snapshot: &super::Snapshot,
+        request: &Request,
+        view: &RequestView<'_>,
+        mut decision: Decision,
+    ) -> Result<(Decision, (DecisionId, u64)), Decision> {
+        let mut table = self.pending();
+        decision.id = self.id_of(decision.at(), self.hash.hash_one((decision.id.0, table.begin())));
+        let id = decision.id();
+        let bytes = request.to_json().to_string().len();
+        let until = decision.at().monotonic.after(WAITS_FOR);
+        let waiting = Waiting { request: request.clone(), bytes, recorded: decision.clone(), until, written: None };
+        if !table.keep(id, waiting) {
+            return Err(decision.refused_for_audit().because(&NO_ROOM));
+        }
+        drop(table);
+        match self.recorded_to_wait(snapshot, view, decision.clone()) {
+            Ok(seq) => Ok((decision.withheld(WAITS), (id, seq))),
+            Err(denied) => {
+                self.pending().remove(id);
+                Err(denied)
+            }
+        }
+    }
+
+    fn second_answer(&self, view: &RequestView<'_>, id: DecisionId, recorded: &Decision, now: Now) -> Decision {
+        let snapshot = self.current(now);
+        let now = self.held(now);
+        let is_other = |decision: &Decision| decision.is_allow() && !decision.says_the_same_as(recorded);
+        let mut decision = self.gates(&snapshot, view, now, Asking::Waiting);
+        if decision.is_allow() && !is_other(&decision) && decision.override_id().is_some() {
+            // Only what is given out uses the override up.
+            decision = self.gates(&snapshot, view, now, Asking::Confirmed);
+        }
+        if is_other(&decision) {
+            decision = decision.withheld(OTHERWISE);
+        }
+        let decision = self.recorded_as(&snapshot, Some(view), decision, Given::For(id));
+        self.measures.count(&snapshot, &decision);
+        decision
+    }
+
+    /// A deny of who asks too early, or for what is not there. Nothing was decided, and nothing is counted.
+    fn not_given(&self, why: &'static str, now: Now) -> Decision {
+        let now = self.held(now);
+        let mut decision = Decision::new(Verdict::deny(Reason::AuditPending), now);
+        if let Some(active) = &self.snapshot.load().active {
+            decision.bundle = active.bundle.policy().name;
+            decision.revision = active.bundle.revision();
+        }
+        decision.id = self.id_of(now, 0);
+        decision.because(&why)
+    }
+
+    /// Takes in that records are acknowledged for which something waited.
+    pub(super) fn written(&self, confirmed: &[(DecisionId, u64)]) {
+        if confirmed.is_empty() {
+            return;
+        }
+        let mut table = self.pending();
+        for (id, seq) in confirmed {
+            if let Some(waiting) = table.waiting.get_mut(id) {
+                waiting.written = Some(*seq);
+            }
+        }
+    }
+
+    /// The number of the record for which something waited, where it is acknowledged already.
+    pub(super) fn confirmed_as(&self, id: DecisionId) -> Option<u64> {
+        self.pending().waiting.get(&id)?.written
+    }
+
+    /// Ends what nobody came for in time.
+    pub(super) fn end_pending(&self, now: Now) {
+        let ended = self.pending().ended(now.monotonic);
+        for (at, decision) in ended {
+            self.events().push(super::earlier(now, at), EventKind::DecisionWithdrawn { decision, why: "expired" });
+        }
+    }
+
+    /// When the first of what waits ends.
+    pub(super) fn pending_until(&self) -> Monotonic {
+        self.pending().until()
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Table> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
