@@ -149,12 +149,13 @@ fn an_allow_is_given_when_its_record_is_written_and_once() {
 
 #[test]
 fn what_came_in_between_is_what_counts() {
+    let failed = |engine: &Engine| assert_eq!(engine.observe(&Observation::failed("idp"), at(3)).code(), "taken");
     let quarantine = |engine: &Engine| {
         let terms = QuarantineTerms { reason: "theft", until: None, absolute: false };
         engine.quarantine(&Selector::Subject("user", "kim"), &terms, at(3)).unwrap();
     };
     let cases: [(&str, &dyn Fn(&Engine), Reason); 5] = [
-        ("a signal", &|engine| drop(engine.observe(&Observation::failed("idp"), at(3))), Reason::SignalUnavailable),
+        ("a signal", &failed, Reason::SignalUnavailable),
         ("a posture", &|engine| engine.enter_posture("shut", None, at(3)).unwrap(), Reason::Posture),
         ("a quarantine", &quarantine, Reason::Quarantined),
         ("another revision", &|engine| engine.activate(bundle(2), at(3)).unwrap(), Reason::AuditPending),

@@ -64,7 +64,7 @@ const NO_ROOM: &str = "too many decisions wait to be confirmed";
 #[derive(Debug)]
 pub(super) struct Table {
     waiting: BTreeMap<DecisionId, Waiting>,
-    /// When each ends, the earliest first. May hold what waits no more.
+    /// When each ends, the earliest first. The first of them waits; behind it may be what waits no more.
     ends: VecDeque<(Monotonic, DecisionId)>,
     bytes: usize,
     /// How many have waited: two requests alike at one time are told apart by it.
@@ -128,6 +128,7 @@ impl Table {
     fn remove(&mut self, id: DecisionId) -> Option<Waiting> {
         let waiting = self.waiting.remove(&id)?;
         self.bytes = self.bytes.saturating_sub(waiting.bytes);
+        while self.ends.pop_front_if(|(_, id)| !self.waiting.contains_key(id)).is_some() {}
         Some(waiting)
     }
 
@@ -150,8 +151,7 @@ impl Table {
     }
 
     fn until(&self) -> Monotonic {
-        let waits = self.ends.iter().find(|(_, id)| self.waiting.contains_key(id));
-        waits.map_or(Monotonic::NEVER, |(at, _)| *at)
+        self.ends.front().map_or(Monotonic::NEVER, |(at, _)| *at)
     }
 }
 

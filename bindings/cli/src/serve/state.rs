@@ -101,7 +101,12 @@ impl State {
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
             let started = tokio::time::Instant::now();
-            let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
+            let now = fallgate_clocks::now();
+            let write = || state.write_records().then(fallgate_clocks::now);
+            let answer = match state.is_audited() {
+                true => authzen::answer_when_written(&state.engine, endpoint, &body, now, write),
+                false => authzen::answer(&state.engine, endpoint, &body, now),
+            };
             // A batch and a search are many decisions, of which none took as long.
             if let (Endpoint::Evaluation, [reason]) = (endpoint, &*answer.reasons) {
                 let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -150,3 +150,53 @@ fn a_full_disk_leaves_whole_records_and_the_chain_goes_on_when_there_is_room() {
         assert_eq!(fallgate(&["audit", "verify", place]).status.code(), Some(0), "{place}");
     }
 }
+
+/// The same pack, whose action is answered only when its record is on disk.
+fn confirmed() -> (TempDir, [String; 2]) {
+    let (folder, places) = audited();
+    let pack = folder.path().join("pack.yaml");
+    let text = std::fs::read_to_string(&pack).unwrap().replace("read: {}", "read: { audit: confirmed }");
+    std::fs::write(&pack, text).unwrap();
+    (folder, places)
+}
+
+#[test]
+fn what_demands_it_is_on_disk_before_the_answer() {
+    let (pack, places) = confirmed();
+    for place in &places {
+        for round in 1..=2 {
+            let server = Server::start_at(pack.path(), &arguments(place));
+            ask(&server, 10);
+            server.signal(Signal::KILL);
+            drop(server);
+            // The kill follows the last answer at once, and takes none of what it rests on.
+            let output = fallgate(&["audit", "show", place, "--kind", "pending", "--format", "json"]);
+            assert_eq!(output.status.code(), Some(0), "{place}: {output:?}");
+            let pending = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(pending, 10 * round, "{place}");
+        }
+    }
+}
+
+#[test]
+fn what_demands_it_is_denied_where_the_disk_is_full_or_nobody_writes() {
+    let (pack, places) = confirmed();
+    let reason = |server: &Server| server.post(EVALUATION, READ).json()["context"]["reason"].clone();
+    for place in &places {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_fallgate"), "serve"]);
+        shell.arg(pack.path()).args(arguments(place)).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let server = Server::start_as(shell);
+        let answers: Vec<String> = (0..200).map(|_| reason(&server).as_str().unwrap().to_owned()).collect();
+        let allowed = answers.iter().take_while(|reason| *reason == "allowed_by_rule").count();
+        assert!((1..200).contains(&allowed), "{place}: {allowed}");
+        assert!(answers[allowed..].iter().all(|reason| reason == "audit_pending"), "{place}: {answers:?}");
+    }
+    let alone = Server::start_at(pack.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(reason(&alone), "audit_pending");
+    // A batch has no second call.
+    let server = Server::start_at(pack.path(), &arguments(&places[0]));
+    let batch = server.post("/access/v1/evaluations", &format!(r#"{{"evaluations":[{READ}]}}"#)).json();
+    assert_eq!(batch["evaluations"][0]["context"]["reason"], "audit_pending");
+    assert_eq!(reason(&server), "allowed_by_rule");
+}
