@@ -331,8 +331,9 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
-        drop(self.follow(now));
-        self.end_pending(self.held(now));
+        let (told, now) = self.follow(now);
+        drop(told);
+        self.end_pending(now);
     }
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.

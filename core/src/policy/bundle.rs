@@ -17,8 +17,6 @@ use crate::time::Wall;
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 2] = ["rollout", "heartbeat"];
 
-/// How much of audit an action could demand, and what does not exist yet.
-
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
 pub struct Bundle {
