@@ -122,7 +122,8 @@ fn an_allow_is_given_when_its_record_is_written_and_once() {
     assert!(pending.decision.obligations().is_empty());
     let id = pending.id.unwrap();
     assert_eq!(pending.seq, 4, "behind the bundle's two and the signal's");
-    // Drained is not written, and what was written before is another record.
+    // What was not handed out nobody can have written, drained is not written, and the record before is another one.
+    engine.acknowledge_audit(u64::MAX, at(2));
     assert_eq!(engine.confirm(id, at(2)).reason(), Reason::AuditPending);
     let batch = engine.drain_audit(100, at(2));
     assert_eq!(engine.confirm(id, at(2)).reason(), Reason::AuditPending);
@@ -154,7 +155,8 @@ fn what_came_in_between_is_what_counts() {
         let terms = QuarantineTerms { reason: "theft", until: None, absolute: false };
         engine.quarantine(&Selector::Subject("user", "kim"), &terms, at(3)).unwrap();
     };
-    let cases: [(&str, &dyn Fn(&Engine), Reason); 5] = [
+    type Happens<'a> = &'a dyn Fn(&Engine);
+    let cases: [(&str, Happens<'_>, Reason); 5] = [
         ("a signal", &failed, Reason::SignalUnavailable),
         ("a posture", &|engine| engine.enter_posture("shut", None, at(3)).unwrap(), Reason::Posture),
         ("a quarantine", &quarantine, Reason::Quarantined),

@@ -64,8 +64,8 @@ pub struct Batch {
 pub struct Freed {
     entries: usize,
     bytes: usize,
-    /// The decisions whose records are confirmed now, each with its record's number.
-    pub confirmed: Vec<(DecisionId, u64)>,
+    /// The decisions whose records are confirmed now.
+    pub confirmed: Vec<DecisionId>,
 }
 
 /// After how many records the chain has a checkpoint of its own.
@@ -202,7 +202,7 @@ impl Outbox {
                 freed.entries = freed.entries.saturating_add(1);
                 freed.bytes = freed.bytes.saturating_add(bytes);
             }
-            freed.confirmed.extend(line.waits.map(|decision| (decision, line.seq)));
+            freed.confirmed.extend(line.waits);
         }
         freed
     }

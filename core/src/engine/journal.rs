@@ -153,35 +153,32 @@ impl Engine {
         !demands_record(action.audit) || self.events().has_room()
     }
 
-    /// Records an allow that waits until its record is confirmed. The number of the record, or a deny where there is no
+    /// Records an allow that waits until its record is confirmed. The number of the record; nothing where there is no
     /// room for it.
     pub(super) fn recorded_to_wait(
         &self,
         snapshot: &Snapshot,
         request: &RequestView<'_>,
         decision: Decision,
-    ) -> Result<u64, Decision> {
-        let policy = snapshot.active.as_ref().map(|active| active.bundle.policy());
-        let Some((policy, spec)) = policy.and_then(|policy| Some((policy, policy.audit.as_ref()?))) else {
-            return Err(decision.refused_for_audit());
-        };
+    ) -> Option<u64> {
+        let policy = snapshot.active.as_ref()?.bundle.policy();
+        let spec = policy.audit.as_ref()?;
         let (id, at) = (decision.id(), decision.at());
         let redaction = std::sync::Arc::clone(&spec.redaction);
         let request = asked(request, &policy.schema);
         let entry = DecisionEntry { decision, request, redaction, given: Given::Waits };
         let mut journal = self.events();
         if !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
-            return Err(entry.decision.refused_for_audit());
+            return None;
         }
         journal.buffer.push(Entry::Decision(Box::new(entry)));
         drop(journal);
-        // Linked at once, so that the host knows which record it has to write. Another thread may have taken it already.
+        // Linked at once, so that the host knows which record it has to write. Another thread may have handed it out and had
+        // it confirmed by now: then any number will do.
         let mut outbox = self.outbox();
         let entries = self.events().buffer.take(usize::MAX);
         outbox.link_all(at, self.config.audit_key.as_ref(), entries);
-        let seq = outbox.awaited_by(id);
-        drop(outbox);
-        Ok(seq.or_else(|| self.confirmed_as(id)).unwrap_or_default())
+        Some(outbox.awaited_by(id).unwrap_or_else(|| outbox.head().count))
     }
 
     /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.

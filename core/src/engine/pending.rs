@@ -81,8 +81,8 @@ struct Waiting {
     /// What was decided, as it stands in the record.
     recorded: Decision,
     until: Monotonic,
-    /// The record's number, once it is acknowledged.
-    written: Option<u64>,
+    /// Whether its record is acknowledged.
+    written: bool,
 }
 
 /// What the table says of an identifier.
@@ -136,7 +136,7 @@ impl Table {
     fn take(&mut self, id: DecisionId) -> Found {
         match self.waiting.get(&id) {
             None => Found::Unknown,
-            Some(Waiting { written: None, .. }) => Found::NotWritten,
+            Some(Waiting { written: false, .. }) => Found::NotWritten,
             Some(_) => self.remove(id).map_or(Found::Unknown, |waiting| Found::Written(Box::new(waiting))),
         }
     }
@@ -226,13 +226,14 @@ impl Engine {
         self.end_pending(now);
         let decision = self.gates(&snapshot, view, now, Asking::Waiting);
         let decision = match decision.is_allow() {
-            true => match self.let_wait(&snapshot, request, view, decision) {
-                Ok((withheld, waiting)) => {
-                    *waits = Some(waiting);
-                    return withheld;
+            true => {
+                let (decision, waiting) = self.let_wait(&snapshot, request, view, decision);
+                if waiting.is_some() {
+                    *waits = waiting;
+                    return decision;
                 }
-                Err(denied) => denied,
-            },
+                decision
+            }
             false => decision,
         };
         let decision = self.recorded(&snapshot, Some(view), decision);
@@ -248,22 +249,22 @@ impl Engine {
         request: &Request,
         view: &RequestView<'_>,
         mut decision: Decision,
-    ) -> Result<(Decision, (DecisionId, u64)), Decision> {
+    ) -> (Decision, Option<(DecisionId, u64)>) {
         let mut table = self.pending();
         decision.id = self.id_of(decision.at(), self.hash.hash_one((decision.id.0, table.begin())));
         let id = decision.id();
         let bytes = request.to_json().to_string().len();
         let until = decision.at().monotonic.after(WAITS_FOR);
-        let waiting = Waiting { request: request.clone(), bytes, recorded: decision.clone(), until, written: None };
+        let waiting = Waiting { request: request.clone(), bytes, recorded: decision.clone(), until, written: false };
         if !table.keep(id, waiting) {
-            return Err(decision.refused_for_audit().because(&NO_ROOM));
+            return (decision.refused_for_audit().because(&NO_ROOM), None);
         }
         drop(table);
         match self.recorded_to_wait(snapshot, view, decision.clone()) {
-            Ok(seq) => Ok((decision.withheld(WAITS), (id, seq))),
-            Err(denied) => {
+            Some(seq) => (decision.withheld(WAITS), Some((id, seq))),
+            None => {
                 self.pending().remove(id);
-                Err(denied)
+                (decision.refused_for_audit(), None)
             }
         }
     }
@@ -298,21 +299,16 @@ impl Engine {
     }
 
     /// Takes in that records are acknowledged for which something waited.
-    pub(super) fn written(&self, confirmed: &[(DecisionId, u64)]) {
+    pub(super) fn written(&self, confirmed: &[DecisionId]) {
         if confirmed.is_empty() {
             return;
         }
         let mut table = self.pending();
-        for (id, seq) in confirmed {
+        for id in confirmed {
             if let Some(waiting) = table.waiting.get_mut(id) {
-                waiting.written = Some(*seq);
+                waiting.written = true;
             }
         }
-    }
-
-    /// The number of the record for which something waited, where it is acknowledged already.
-    pub(super) fn confirmed_as(&self, id: DecisionId) -> Option<u64> {
-        self.pending().waiting.get(&id)?.written
     }
 
     /// Ends what nobody came for in time.
