@@ -1,12 +1,14 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
 mod approve;
+mod diff;
 
 use std::path::PathBuf;
 
 pub use approve::{Approve, Check, Propose, Proving, Sign};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub use diff::{Diff, FailOn};
 
 /// Check, test, build, evaluate and rehearse policy packs.
 #[derive(Debug, Parser)]
@@ -177,6 +179,8 @@ pub enum Command {
     },
     /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
     Ablate(Ablate),
+    /// Compare two packs: what changes, and which requests the new one newly allows or denies.
+    Diff(Diff),
     /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
     Corpus {
         /// A folder of packs, or one pack's folder.

@@ -26,6 +26,8 @@ pub enum RecordKind {
     Withdrawn,
     /// A bundle was activated or refused.
     Bundle,
+    /// A bundle was staged, or its rollout went on, stopped or ended.
+    Rollout,
     /// A signal changed.
     Signal,
     /// A posture was entered, left, acknowledged or kept.
@@ -54,11 +56,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Decision,
         Self::Pending,
         Self::Withdrawn,
         Self::Bundle,
+        Self::Rollout,
         Self::Signal,
         Self::Posture,
         Self::Quarantine,
@@ -81,6 +84,7 @@ impl RecordKind {
             Self::Pending => "pending",
             Self::Withdrawn => "withdrawn",
             Self::Bundle => "bundle",
+            Self::Rollout => "rollout",
             Self::Signal => "signal",
             Self::Posture => "posture",
             Self::Quarantine => "quarantine",
@@ -111,9 +115,17 @@ impl RecordKind {
             | EventKind::PolicySuspended { .. }
             | EventKind::BundleUnsigned { .. }
             | EventKind::BundleRevoked { .. }
+            | EventKind::BundleRolledBack { .. }
+            | EventKind::BundleCleared { .. }
             | EventKind::TrustRotated { .. }
             | EventKind::TrustRefused { .. }
             | EventKind::PolicyResumed => Self::Bundle,
+            EventKind::RolloutStaged { .. }
+            | EventKind::RolloutAdvanced { .. }
+            | EventKind::RolloutStopped { .. }
+            | EventKind::RolloutApproved { .. }
+            | EventKind::RolloutCompleted { .. }
+            | EventKind::RolloutEnded { .. } => Self::Rollout,
             EventKind::DecisionLabelled { .. }
             | EventKind::TriggerLabelled { .. }
             | EventKind::AttemptsReported { .. }

@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::case;
-use super::{Drill, Recording, request_bytes};
+use super::{Drill, Recording};
 use crate::decision::Decision;
+use crate::engine::case::{self, Calls, request_bytes};
 use crate::engine::{ActivateError, Config, Engine};
 use crate::name;
 use crate::operation::{Operation, OperationError, Outcome};
@@ -108,32 +108,12 @@ impl Stage {
         Self { tape: Some(Vec::new()), ..Self::new(recording) }
     }
 
-    pub(super) const fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     /// Ends the engine, and begins with another one.
     pub(super) fn restart(&mut self, instance: Option<&str>, now: Now) {
         let instance = instance.unwrap_or(self.engine.config().instance.as_str()).to_owned();
         self.record(now, "restart", || json!({ "instance": instance }));
         let instance = name::name(&instance).unwrap_or_default();
         self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
-    }
-
-    pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
-        self.record(now, "activate", || true.into());
-        self.engine.activate(bundle.clone(), now)
-    }
-
-    pub(super) fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
-        self.record(now, "observe", || {
-            let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
-            if let (Some(at), Some(members)) = (observation.observed_at, observed.as_object_mut()) {
-                members.insert("observed_at_ns".to_owned(), at.as_nanos().to_string().into());
-            }
-            observed
-        });
-        self.engine.observe(observation, now)
     }
 
     pub(super) fn advance(&mut self, now: Now) {
@@ -144,25 +124,6 @@ impl Stage {
     pub(super) fn anchor_clocks(&mut self, now: Now) {
         self.record(now, "anchor_clocks", || true.into());
         self.engine.anchor_clocks(now);
-    }
-
-    pub(super) fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
-        let done = self.engine.operate(operation, now);
-        self.record(now, "operate", || operation.to_json());
-        let (outcome, because) = match &done {
-            Ok(outcome) => (outcome.to_json(), Value::Null),
-            Err(error) => (Value::Null, error.code().into()),
-        };
-        self.add("outcome", || outcome);
-        self.add("because", || because);
-        done
-    }
-
-    pub(super) fn decide(&mut self, request: &Value, now: Now) -> Decision {
-        self.record(now, "decide", || request.clone());
-        let decision = self.engine.decide_json(&request_bytes(request), now);
-        self.add("decision", || decision.to_json());
-        decision
     }
 
     /// Adds to the call that was recorded last.
@@ -180,5 +141,46 @@ impl Stage {
             members.insert(name.to_owned(), argument());
         }
         tape.push(call);
+    }
+}
+
+impl Calls for Stage {
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        self.record(now, "activate", || true.into());
+        self.engine.activate_unproven(bundle.clone(), now)
+    }
+
+    fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
+        self.record(now, "observe", || {
+            let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
+            if let (Some(at), Some(members)) = (observation.observed_at, observed.as_object_mut()) {
+                members.insert("observed_at_ns".to_owned(), at.as_nanos().to_string().into());
+            }
+            observed
+        });
+        self.engine.observe(observation, now)
+    }
+
+    fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        let done = self.engine.operate(operation, now);
+        self.record(now, "operate", || operation.to_json());
+        let (outcome, because) = match &done {
+            Ok(outcome) => (outcome.to_json(), Value::Null),
+            Err(error) => (Value::Null, error.code().into()),
+        };
+        self.add("outcome", || outcome);
+        self.add("because", || because);
+        done
+    }
+
+    fn decide(&mut self, request: &Value, now: Now) -> Decision {
+        self.record(now, "decide", || request.clone());
+        let decision = self.engine.decide_json(&request_bytes(request), now);
+        self.add("decision", || decision.to_json());
+        decision
     }
 }

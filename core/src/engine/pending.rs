@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::Engine;
+use super::snapshot::Snapshot;
+use super::{Engine, Manner};
 use crate::audit::record::Given;
 use crate::combine::Verdict;
 use crate::decision::{Decision, DecisionId, Pending};
 use crate::limits::Limits;
-use crate::policy::action::ActionSpec;
 use crate::policy::format::ActionAudit;
 use crate::reason::Reason;
 use crate::request::{Request, RequestView};
@@ -23,33 +23,17 @@ use crate::time::{Monotonic, Now, Ttl};
 /// For how long an allow waits to be confirmed. Who asks later asks anew.
 const WAITS_FOR: Ttl = Ttl::from_secs(30);
 
-/// For what the gates are passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// For an answer that is acted on.
-    Answer,
-    /// For a question that nobody acts on: it uses no override up.
-    Question,
-    /// For an allow that is to wait, or has waited: an override counts and is not used.
-    Waiting,
-    /// For an allow that has waited, and is given out now.
-    Confirmed,
+/// Whether the action of a decision demands that an allow waits for its record.
+fn waits(snapshot: &Snapshot, decision: &Decision) -> bool {
+    let policy = snapshot.active.as_ref().map(|active| active.bundle.policy());
+    let action = decision.action.and_then(|number| usize::try_from(number).ok());
+    let action = policy.and_then(|policy| policy.actions.get(action?));
+    decision.is_allow() && action.is_some_and(|action| action.audit == Some(ActionAudit::Confirmed))
 }
 
-impl Asking {
-    /// Whether an allow on this action is held back: it takes the two calls.
-    fn holds_back(self, action: &ActionSpec) -> bool {
-        action.audit == Some(ActionAudit::Confirmed) && matches!(self, Self::Answer | Self::Question)
-    }
-
-    pub(super) fn looks_at_overrides(self, action: &ActionSpec) -> bool {
-        self != Self::Question && !self.holds_back(action)
-    }
-
-    /// What of a decision is given to whoever asks so.
-    pub(super) fn given(self, action: &ActionSpec, decision: Decision) -> Decision {
-        if decision.is_allow() && self.holds_back(action) { decision.withheld(TWO_CALLS) } else { decision }
-    }
+/// What of a decision one call gives: no allow that has to wait for its record.
+pub(super) fn held_back(snapshot: &Snapshot, decision: Decision) -> Decision {
+    if waits(snapshot, &decision) { decision.withheld(TWO_CALLS) } else { decision }
 }
 
 const TWO_CALLS: &str =
@@ -216,28 +200,19 @@ impl Engine {
         waits: &mut Option<(DecisionId, u64)>,
     ) -> Decision {
         let snapshot = self.current(now);
-        let policy = snapshot.active.as_ref().map(|active| active.bundle.policy());
-        let action = policy.and_then(|policy| policy.action(view.action.name)).map(|(_, action)| action);
-        if action.is_none_or(|action| action.audit != Some(ActionAudit::Confirmed)) {
-            drop(snapshot);
-            return self.answered(view, now);
-        }
         let now = self.held(now);
         self.end_pending(now);
-        let decision = self.gates(&snapshot, view, now, Asking::Waiting);
-        let decision = match decision.is_allow() {
-            true => {
-                let (decision, waiting) = self.let_wait(&snapshot, request, view, decision);
-                if waiting.is_some() {
-                    *waits = waiting;
-                    return decision;
-                }
-                decision
+        let (decider, mut decision) = self.decided(&snapshot, view, now);
+        if self::waits(decider, &decision) {
+            let waiting;
+            (decision, waiting) = self.let_wait(decider, request, view, decision);
+            if waiting.is_some() {
+                *waits = waiting;
+                return decision;
             }
-            false => decision,
-        };
-        let decision = self.recorded(&snapshot, Some(view), decision);
-        self.measures.count(&snapshot, &decision);
+        }
+        let decision = self.recorded(decider, Some(view), decision);
+        self.measures.count(decider, &decision);
         decision
     }
 
@@ -245,7 +220,7 @@ impl Engine {
     /// where there is no room.
     fn let_wait(
         &self,
-        snapshot: &super::Snapshot,
+        snapshot: &Snapshot,
         request: &Request,
         view: &RequestView<'_>,
         mut decision: Decision,
@@ -273,16 +248,16 @@ impl Engine {
         let snapshot = self.current(now);
         let now = self.held(now);
         let is_other = |decision: &Decision| decision.is_allow() && !decision.says_the_same_as(recorded);
-        let mut decision = self.gates(&snapshot, view, now, Asking::Waiting);
-        if decision.is_allow() && !is_other(&decision) && decision.override_id().is_some() {
+        let (decider, mut decision) = self.decided(&snapshot, view, now);
+        if decision.override_id().is_some() && !is_other(&decision) {
             // Only what is given out uses the override up.
-            decision = self.gates(&snapshot, view, now, Asking::Confirmed);
+            decision = self.gates(decider, view, now, Manner::CONFIRMED);
         }
         if is_other(&decision) {
             decision = decision.withheld(OTHERWISE);
         }
-        let decision = self.recorded_as(&snapshot, Some(view), decision, Given::For(id));
-        self.measures.count(&snapshot, &decision);
+        let decision = self.recorded_as(decider, Some(view), decision, Given::For(id));
+        self.measures.count(decider, &decision);
         decision
     }
 

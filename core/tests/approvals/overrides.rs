@@ -284,8 +284,8 @@ fn an_allow_that_waits_for_its_record_uses_an_override_up_when_it_is_given() {
         pending.id.unwrap()
     };
     let (engine, granted) = started();
-    // One call answers with the deny that the override would get past, and uses nothing up.
-    assert_eq!(ask(&engine, "ann", "order:pay", 1).reason(), Reason::DeniedByRule);
+    // One call gives nothing, and uses nothing up.
+    assert_eq!(ask(&engine, "ann", "order:pay", 1).reason(), Reason::AuditPending);
     let ids = [1, 2, 3].map(|millis| pending(&engine, millis));
     assert_eq!(engine.overrides()[0].uses_left, 2);
     let first = engine.confirm(ids[0], at(4));

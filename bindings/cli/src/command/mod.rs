@@ -6,6 +6,7 @@ mod audit;
 mod build;
 mod check;
 mod corpus;
+mod diff;
 mod drill;
 mod eval;
 mod explanation;
@@ -19,6 +20,7 @@ mod sli;
 mod test;
 mod verify;
 
+pub(crate) use eval::call_well;
 pub(crate) use explanation::closed;
 
 use std::ffi::OsString;
@@ -96,6 +98,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
+        Command::Diff(diff) => diff::run(diff, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve::run(serve, console),
