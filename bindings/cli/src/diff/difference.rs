@@ -1,9 +1,8 @@
 //! Where two policies decide differently: of each kind the smallest requests that show it.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fallgate::{Decision, Reason};
+use fallgate::Decision;
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -56,14 +55,6 @@ impl Told {
             reason: decision.reason().code(),
             rule: decision.rule().map(str::to_owned),
             obligations: decision.obligations().iter().map(|one| one.to_json().to_string()).collect(),
-        }
-    }
-
-    /// How much it grants. What is allowed once its record is written is more than a deny, and less than an allow.
-    fn grants(&self) -> u8 {
-        match self.is_allow {
-            true => 2,
-            false => u8::from(self.reason == Reason::AuditPending.code()),
         }
     }
 
@@ -188,10 +179,10 @@ impl Differences {
         if old == new {
             return;
         }
-        let kind = match old.grants().cmp(&new.grants()) {
-            Ordering::Less => Kind::NewlyAllowed,
-            Ordering::Greater => Kind::NewlyDenied,
-            Ordering::Equal => Kind::ReasonOnly,
+        let kind = match (old.is_allow, new.is_allow) {
+            (false, true) => Kind::NewlyAllowed,
+            (true, false) => Kind::NewlyDenied,
+            _ => Kind::ReasonOnly,
         };
         let action = request.pointer("/action/name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let kept = self.groups.entry((kind, action, old, new)).or_default();
