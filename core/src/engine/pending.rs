@@ -14,6 +14,7 @@ use crate::audit::record::Given;
 use crate::combine::Verdict;
 use crate::decision::{Decision, DecisionId, Pending};
 use crate::limits::Limits;
+use crate::operation::{ConfirmDecision, DecidePending, Operation};
 use crate::policy::format::ActionAudit;
 use crate::reason::Reason;
 use crate::request::{Request, RequestView};
@@ -146,6 +147,8 @@ impl Engine {
     /// The host then drains the records, writes them, acknowledges them, and asks with [`Engine::confirm`].
     #[must_use]
     pub fn decide_pending(&self, request: &Request, now: Now) -> Pending {
+        let operation = || Operation::DecidePending(DecidePending { request: request.to_json() });
+        let input = self.operating(now, operation);
         let (view, limits) = (RequestView::from(request), &self.config.limits);
         let mut waits = None;
         let decision = self.contained(Some(&view), now, || {
@@ -157,7 +160,9 @@ impl Engine {
         // What panicked on the way has nothing to wait for.
         let waits = waits.filter(|_| decision.reason() == Reason::AuditPending);
         let (id, seq) = waits.map_or((None, 0), |(id, seq)| (Some(id), seq));
-        Pending { decision, id, seq }
+        let pending = Pending { decision, id, seq };
+        input.done(Ok(&pending), |pending| pending.to_json());
+        pending
     }
 
     /// [`Engine::decide_pending`] on the bytes of an AuthZEN evaluation request.
@@ -176,6 +181,14 @@ impl Engine {
     /// the first call.
     #[must_use]
     pub fn confirm(&self, id: DecisionId, now: Now) -> Decision {
+        let operation = || Operation::ConfirmDecision(ConfirmDecision { pending: id.to_string() });
+        let input = self.operating(now, operation);
+        let answer = Pending::settled(self.confirmed(id, now));
+        input.done(Ok(&answer), |answer| answer.to_json());
+        answer.decision
+    }
+
+    fn confirmed(&self, id: DecisionId, now: Now) -> Decision {
         self.end_pending(self.held(now));
         let found = self.pending().take(id);
         let waiting = match found {

@@ -25,6 +25,7 @@ pub struct Lines {
     files: VecDeque<PathBuf>,
     open: Option<Open>,
     line: Vec<u8>,
+    line_bytes_max: u64,
     bytes_read: u64,
 }
 
@@ -70,7 +71,14 @@ impl Lines {
                 files.push_back(path.clone());
             }
         }
-        Ok(Self { files, open: None, line: Vec::new(), bytes_read: 0 })
+        Ok(Self { files, open: None, line: Vec::new(), line_bytes_max: LINE_BYTES_MAX, bytes_read: 0 })
+    }
+
+    /// The same, of lines that may have so many bytes.
+    #[must_use]
+    pub const fn within(mut self, line_bytes_max: u64) -> Self {
+        self.line_bytes_max = line_bytes_max;
+        self
     }
 
     /// How many bytes all files have, as far as they say.
@@ -109,7 +117,7 @@ impl Lines {
             }
             let Some(open) = &mut self.open else { return Ok(None) };
             self.line.clear();
-            let read = open.read(&mut self.line)?;
+            let read = open.read(&mut self.line, self.line_bytes_max)?;
             self.bytes_read = self.bytes_read.saturating_add(u64::try_from(self.line.len()).unwrap_or(u64::MAX));
             match read {
                 Some(is_whole) => break (open.number, is_whole),
@@ -127,10 +135,10 @@ impl Lines {
 
 impl Open {
     /// Reads the next line, and tells whether it is whole; nothing after the last.
-    fn read(&mut self, line: &mut Vec<u8>) -> Result<Option<bool>, Finding> {
+    fn read(&mut self, line: &mut Vec<u8>, line_bytes_max: u64) -> Result<Option<bool>, Finding> {
         let is_whole = match &mut self.source {
             Source::File(file) => {
-                let read = file.take(LINE_BYTES_MAX).read_until(b'\n', line);
+                let read = file.take(line_bytes_max).read_until(b'\n', line);
                 let read = read.map_err(|error| unreadable(&self.path, &error))?;
                 (read > 0).then(|| line.last() == Some(&b'\n'))
             }
