@@ -155,7 +155,8 @@ pub enum Command {
     Replay(Replay),
     /// Compute the service-level indicators from an audit chain. Verify the chain first: this does not.
     Sli {
-        /// The chain, a record a line; `-` reads the standard input.
+        /// The chain: a file with a record a line, a folder, or a database as in `sqlite:audit.db`; `-` reads the standard
+        /// input.
         audit: PathBuf,
         /// The pack that decided: what it declares is in no record, and without it some indicators say nothing.
         #[arg(long, value_name = "PACK")]
@@ -410,7 +411,7 @@ pub enum AuditCommand {
 /// A chain, and what was kept elsewhere to hold it against.
 #[derive(Args, Debug)]
 pub struct AuditChain {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The hash of the last record, as it was kept elsewhere; with `--count`, of the record of that number.
@@ -455,7 +456,7 @@ pub struct AuditCheckpoint {
 /// Show records, while they verify.
 #[derive(Args, Debug)]
 pub struct AuditShow {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// Only records of this kind; may be repeated.
@@ -478,7 +479,7 @@ pub struct AuditShow {
 /// Open a value that a record commits to.
 #[derive(Args, Debug)]
 pub struct AuditReveal {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The number of the record.
@@ -544,9 +545,9 @@ pub struct Serve {
     /// What is observed of a signal at the start; may be repeated. Later reports go to /v1/signals.
     #[arg(long = "observe", value_name = "NAME=STATUS", value_parser = signal)]
     pub observed: Vec<(String, String)>,
-    /// The folder that audit records are written to, as files that only grow; a decision's record stays in memory until it
-    /// is on disk.
-    #[arg(long, value_name = "FOLDER")]
+    /// Where audit records are written: a folder of files that only grow, or `sqlite:FILE` for a table. A decision's record
+    /// stays in memory until it is on disk.
+    #[arg(long, value_name = "PLACE")]
     pub audit: Option<PathBuf>,
     /// The file with the key for what must not stand in a record: 32 bytes, or their 64 hexadecimal digits. Left out: such
     /// values leave nothing that could be linked or opened.
@@ -560,7 +561,7 @@ pub struct Serve {
     /// that nobody knows.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// How large a file of audit records becomes before the next one is begun, in MiB.
+    /// How large a file in the folder becomes before the next one is begun, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = at_least_one)]
     pub audit_file_mib: usize,
     /// Connections at once; more wait to be accepted.

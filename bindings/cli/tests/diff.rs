@@ -702,3 +702,14 @@ fn what_is_called_complete_finds_all_that_brute_force_finds_and_no_more() {
     println!("{complete} complete comparisons, {differing} with differences");
     assert!(complete > 40 && differing > 30, "{complete} complete, {differing} with differences");
 }
+
+#[test]
+fn what_is_allowed_once_its_record_is_written_is_compared_as_allowed() {
+    let pack = PACK.replace("requires: [idp, ledger] }", "requires: [idp, ledger], audit: confirmed }");
+    let (_folder, old, new) = packs_of(&pack, RULES, &[("<= 100", "<= 200")]);
+    let (exit, output) = diff(&old, &new, &[]);
+    assert_eq!(exit, 1);
+    let found = groups(&output, "newly_allowed");
+    let by = (found[0].0.as_str(), found[0].1.as_str(), found[0].2.as_str());
+    assert_eq!((found.len(), by), (1, ("refund", "no_matching_rule", "allowed_by_rule agents")), "{output}");
+}

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::chain::{Chain, Head};
 use super::record::{Entry, Gap, RecordKind};
 use super::redact::RedactionKey;
+use crate::decision::DecisionId;
 use crate::time::Now;
 
 /// The entries that were not drained yet.
@@ -48,6 +49,8 @@ struct Line {
     text: String,
     /// What it took in the buffer; nothing for a record of the chain's own.
     entry_bytes: Option<usize>,
+    /// The decision that waits until it is confirmed.
+    waits: Option<DecisionId>,
 }
 
 /// Records for the host to write, oldest first.
@@ -59,11 +62,13 @@ pub struct Batch {
     pub last_seq: u64,
 }
 
-/// How much of a buffer is given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much of a buffer is given back, and which decisions waited for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
     entries: usize,
     bytes: usize,
+    /// The decisions whose records are confirmed now.
+    pub confirmed: Vec<DecisionId>,
 }
 
 /// After how many records the chain has a checkpoint of its own.
@@ -118,7 +123,7 @@ impl Buffer {
     }
 
     /// Makes room for others where records are confirmed.
-    pub fn give_back(&mut self, freed: Freed) {
+    pub fn give_back(&mut self, freed: &Freed) {
         self.kept = self.kept.saturating_sub(freed.entries);
         self.kept_bytes = self.kept_bytes.saturating_sub(freed.bytes);
     }
@@ -201,7 +206,7 @@ impl Outbox {
         for entry in entries {
             let bytes = entry.bytes();
             let body = entry.body(self.chain.head().count.saturating_add(1), key);
-            self.link(entry.at(), entry.kind(), body, Some(bytes));
+            self.link(entry.at(), entry.kind(), body, Some(bytes), entry.waits());
             if self.since_checkpoint >= CHECKPOINT_EVERY {
                 self.checkpoint(now);
             }
@@ -219,6 +224,7 @@ impl Outbox {
                 freed.entries = freed.entries.saturating_add(1);
                 freed.bytes = freed.bytes.saturating_add(bytes);
             }
+            freed.confirmed.extend(line.waits);
         }
         freed
     }
@@ -230,17 +236,30 @@ impl Outbox {
             return head;
         }
         let head = self.chain.head();
-        self.link(now, RecordKind::Checkpoint, head.to_json(), None);
+        self.link(now, RecordKind::Checkpoint, head.to_json(), None, None);
         self.since_checkpoint = 0;
         self.last_checkpoint = Some(head);
         head
     }
 
-    fn link(&mut self, at: Now, kind: RecordKind, body: serde_json::Value, entry_bytes: Option<usize>) {
+    /// The number of the record that a decision waits for, among those that are not confirmed.
+    #[must_use]
+    pub fn awaited_by(&self, decision: DecisionId) -> Option<u64> {
+        self.lines.iter().rev().find(|line| line.waits == Some(decision)).map(|line| line.seq)
+    }
+
+    fn link(
+        &mut self,
+        at: Now,
+        kind: RecordKind,
+        body: serde_json::Value,
+        entry_bytes: Option<usize>,
+        waits: Option<DecisionId>,
+    ) {
         // Every body here has a canonical form: texts, whole numbers that a double holds, and what a request may have.
         let Some(text) = self.chain.link(at, kind, body) else { return };
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
         let Head { count, hash } = self.chain.head();
-        self.lines.push_back(Line { seq: count, hash, text, entry_bytes });
+        self.lines.push_back(Line { seq: count, hash, text, entry_bytes, waits });
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::asked::Asked;
 use super::redact::{RedactionKey, redact};
-use crate::decision::Decision;
+use crate::decision::{Decision, DecisionId};
 use crate::policy::compile::Policy;
 use crate::state::events::{Event, EventKind};
 use crate::time::Now;
@@ -17,6 +17,10 @@ use crate::time::Now;
 pub enum RecordKind {
     /// A decision.
     Decision,
+    /// An allow that waits until the host confirms this record.
+    Pending,
+    /// An allow that waited was not given out.
+    Withdrawn,
     /// A bundle was activated or refused.
     Bundle,
     /// A bundle was staged, or its rollout went on, stopped or ended.
@@ -49,8 +53,10 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Decision,
+        Self::Pending,
+        Self::Withdrawn,
         Self::Bundle,
         Self::Rollout,
         Self::Signal,
@@ -72,6 +78,8 @@ impl RecordKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Decision => "decision",
+            Self::Pending => "pending",
+            Self::Withdrawn => "withdrawn",
             Self::Bundle => "bundle",
             Self::Rollout => "rollout",
             Self::Signal => "signal",
@@ -148,6 +156,7 @@ impl RecordKind {
             | EventKind::FlagCleared { .. }
             | EventKind::FlagExpired { .. }
             | EventKind::FlagKept { .. } => Self::Flag,
+            EventKind::DecisionWithdrawn { .. } => Self::Withdrawn,
             EventKind::ClockFailed | EventKind::ClockAnchored => Self::Clock,
             EventKind::EngineFailed => Self::Engine,
         }
@@ -176,6 +185,20 @@ pub struct DecisionEntry {
     pub policy: Arc<Policy>,
     /// The number of its entry in the journal of inputs, where there is one.
     pub input: Option<u64>,
+    /// Whether the host has it.
+    pub given: Given,
+}
+
+/// Whether the host has a decision that is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// It has: there was one call.
+    #[default]
+    AtOnce,
+    /// Not yet: it waits until this record is confirmed.
+    Waits,
+    /// It has, in the second of two calls: in place of what waited under this identifier.
+    For(DecisionId),
 }
 
 /// How much is missing from the chain at one place. What is missing was decided and answered; it is not written.
@@ -229,11 +252,21 @@ impl Entry {
 
     /// The kind of its record.
     #[must_use]
-    pub const fn kind(&self) -> RecordKind {
+    pub fn kind(&self) -> RecordKind {
         match self {
+            Self::Decision(kept) if kept.given == Given::Waits => RecordKind::Pending,
             Self::Decision(_) => RecordKind::Decision,
             Self::Event(event, _) => RecordKind::of(&event.kind),
             Self::Gap(_) => RecordKind::Gap,
+        }
+    }
+
+    /// What waits until its record is confirmed, if that is what it is.
+    #[must_use]
+    pub fn waits(&self) -> Option<DecisionId> {
+        match self {
+            Self::Decision(kept) if kept.given == Given::Waits => Some(kept.decision.id()),
+            _ => None,
         }
     }
 
@@ -279,7 +312,11 @@ impl Entry {
                 let mut texts: Vec<&mut Value> = quoting.map(|(_, text)| text).collect();
                 let paths = kept.policy.audit.as_ref().map_or(&[][..], |audit| &audit.redaction);
                 redact(paths, seq, key, &mut request, &mut texts);
-                with_input(json!({ "request": request, "decision": decision }), kept.input)
+                let mut body = json!({ "request": request, "decision": decision });
+                if let (Given::For(pending), Some(members)) = (kept.given, body.as_object_mut()) {
+                    members.insert("pending".to_owned(), pending.to_string().into());
+                }
+                with_input(body, kept.input)
             }
         }
     }

@@ -140,6 +140,8 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
         Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
+        Operation::DecidePending(_) => "decide, and wait for the record".to_owned(),
+        Operation::ConfirmDecision(confirm) => format!("confirm {}", short(&confirm.pending)),
         Operation::DrainJournal(drain) => format!("drain {} entries of the journal", drain.max()),
         Operation::AcknowledgeJournal(written) => format!("entries up to {} are written", written.n),
     }

@@ -12,7 +12,7 @@ use super::snapshot::{Active, Snapshot};
 use crate::audit::asked::Asked;
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
-use crate::audit::record::{DecisionEntry, Entry};
+use crate::audit::record::{DecisionEntry, Entry, Given};
 use crate::decision::Decision;
 use crate::journal::input::Input;
 use crate::limits::Limits;
@@ -85,6 +85,11 @@ impl Journal {
     }
 }
 
+/// Whether there is no allow without a record.
+const fn demands_record(action: Option<ActionAudit>) -> bool {
+    matches!(action, Some(ActionAudit::Required | ActionAudit::Confirmed))
+}
+
 /// What a record of ordinary size takes. A decision that must be recorded is not begun without so much room.
 const RECORD_BYTES: usize = 4_096;
 
@@ -134,8 +139,9 @@ impl Engine {
     pub fn acknowledge_audit(&self, seq: u64, now: Now) {
         let _input = self.operating(now, || Operation::AcknowledgeAudit(AcknowledgeAudit { seq }));
         let freed = self.outbox().acknowledge(seq);
+        self.written(&freed.confirmed);
         let mut journal = self.events();
-        journal.buffer.give_back(freed);
+        journal.buffer.give_back(&freed);
         let has_room_again = journal.full && journal.has_room();
         if has_room_again {
             journal.full = false;
@@ -170,11 +176,51 @@ impl Engine {
 
     /// Gate 3: whether a decision on this action may be made, as far as its record goes.
     pub(super) fn may_record(&self, action: &ActionSpec) -> bool {
-        action.audit != Some(ActionAudit::Required) || self.events().has_room()
+        !demands_record(action.audit) || self.events().has_room()
+    }
+
+    /// Records an allow that waits until its record is confirmed. The number of the record; nothing where there is no
+    /// room for it.
+    pub(super) fn record_to_wait(
+        &self,
+        snapshot: &Snapshot,
+        request: &RequestView<'_>,
+        decision: &Decision,
+    ) -> Option<u64> {
+        let policy = snapshot.active.as_ref()?.bundle.policy();
+        policy.audit.as_ref()?;
+        let (id, at) = (decision.id(), decision.at());
+        let asked = Some(Asked::of(request, &policy.schema));
+        let (decision, policy, given) = (decision.clone(), Arc::clone(policy), Given::Waits);
+        let mut entry = Box::new(DecisionEntry { decision, asked, policy, input: None, given });
+        let mut journal = self.events();
+        entry.input = journal.input;
+        if !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
+            return None;
+        }
+        journal.buffer.push(Entry::Decision(entry));
+        drop(journal);
+        // Linked at once, so that the host knows which record it has to write. Another thread may have handed it out and had
+        // it confirmed by now: then any number will do.
+        let mut outbox = self.outbox();
+        let entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(at, self.config.audit_key.as_ref(), entries);
+        Some(outbox.awaited_by(id).unwrap_or_else(|| outbox.head().count))
     }
 
     /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.
     pub(super) fn record(&self, snapshot: &Snapshot, request: Option<&RequestView<'_>>, decision: &mut Decision) {
+        self.record_as(snapshot, request, decision, Given::AtOnce);
+    }
+
+    /// The same, for a decision that may be given in place of one that waited.
+    pub(super) fn record_as(
+        &self,
+        snapshot: &Snapshot,
+        request: Option<&RequestView<'_>>,
+        decision: &mut Decision,
+        given: Given,
+    ) {
         let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return };
         let Some(spec) = &policy.audit else { return };
         let named = |request: &RequestView<'_>| policy.action(request.action.name).map(|(number, _)| number);
@@ -185,10 +231,10 @@ impl Engine {
         }
         let asked = request.map(|request| Asked::of(request, &policy.schema));
         let policy = Arc::clone(policy);
-        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None });
+        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None, given });
         let mut journal = self.events();
         entry.input = journal.input;
-        let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
+        let demanded = demands_record(action) && entry.decision.is_allow();
         if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
             entry.decision.refuse_for_audit();
             decision.refuse_for_audit();

@@ -23,6 +23,7 @@ mod metrics;
 mod operate;
 mod overrides;
 mod overview;
+mod pending;
 mod postures;
 mod quarantine;
 mod refused;
@@ -61,6 +62,7 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Trust};
+use crate::policy::format::ActionAudit;
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestView, Terms};
@@ -81,6 +83,7 @@ use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
+use pending::Table;
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, earlier};
 
@@ -159,6 +162,7 @@ pub struct Engine {
     /// What was put in, where the host keeps a journal of it. Held over each input, before any other lock.
     inputs: Option<Inputs>,
     outbox: Mutex<Outbox>,
+    pending: Mutex<Table>,
     cache: Cache,
     high_water: HighWater,
     measures: Measures,
@@ -182,6 +186,7 @@ impl Engine {
             journal: Mutex::new(Journal::new(limits)),
             inputs: inputs::of(&config),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
+            pending: Mutex::new(Table::new(limits)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
             measures: Measures::new(limits),
@@ -229,7 +234,9 @@ impl Engine {
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
         let _input = self.input(now, || Input::Advance);
-        drop(self.follow(now));
+        let (told, now) = self.follow(now);
+        drop(told);
+        self.end_pending(now);
     }
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.
@@ -266,7 +273,7 @@ impl Engine {
     /// When [`Engine::advance`] is due, at the latest; nothing while time alone changes nothing.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        Some(self.snapshot.load().due).filter(|due| *due < Monotonic::NEVER)
+        Some(self.snapshot.load().due.min(self.pending_until())).filter(|due| *due < Monotonic::NEVER)
     }
 
     /// The oldest event that was not polled yet.
@@ -326,6 +333,7 @@ impl Engine {
             Ok(()) => {
                 let (snapshot, now) = self.current(now);
                 self.gates(&snapshot, &request, now, Manner::UNOVERRIDDEN, decision);
+                pending::hold_back(&snapshot, decision);
             }
             Err(error) => self.refuse_as(&error, now, decision),
         })
@@ -355,16 +363,28 @@ impl Engine {
     fn answer(&self, request: &RequestView<'_>, now: Now, decision: &mut Decision) {
         let input = self.asked(request, now);
         let (snapshot, now) = self.current(now);
-        let decider = match &snapshot.candidate {
-            None => {
-                self.gates(&snapshot, request, now, Manner::ANSWER, decision);
-                &**snapshot
-            }
-            Some(candidate) => self.in_rollout(&snapshot, candidate, request, now, decision),
-        };
+        let decider = self.decide_by(&snapshot, request, now, decision);
+        pending::hold_back(decider, decision);
         self.record(decider, Some(request), decision);
         self.measures.count(decider, decision);
         input.decided(decision);
+    }
+
+    /// Decides by the bundle whose it is to decide; gives the snapshot of that one.
+    fn decide_by<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        request: &RequestView<'_>,
+        now: Now,
+        decision: &mut Decision,
+    ) -> &'s Snapshot {
+        match &snapshot.candidate {
+            None => {
+                self.gates(snapshot, request, now, Manner::ANSWER, decision);
+                snapshot
+            }
+            Some(candidate) => self.in_rollout(snapshot, candidate, request, now, decision),
+        }
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
@@ -450,7 +470,7 @@ impl Engine {
         self.judge(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
         if manner.overrides && !decision.is_allow() {
-            self.override_deny(snapshot, &evaluation, action, decision);
+            self.override_deny(snapshot, &evaluation, action, manner.uses_up(action), decision);
         }
     }
 
@@ -639,6 +659,8 @@ struct Question<'q> {
 struct Manner {
     /// Whether an override may get past a deny, and is used up by it.
     overrides: bool,
+    /// Whether the allow has waited for its record, and is given out now.
+    confirmed: bool,
     /// Whether earlier answers are used, and this one is kept.
     keeps: bool,
     /// What parts the answers of a candidate from those of the active bundle, in the keys of the cache.
@@ -650,13 +672,20 @@ const CANDIDATE: u32 = 1 << 31;
 
 impl Manner {
     /// By the active bundle, as hosts ask.
-    const ANSWER: Self = Self { overrides: true, keeps: true, arm: 0 };
+    const ANSWER: Self = Self { overrides: true, confirmed: false, keeps: true, arm: 0 };
+    /// The same, where the allow has waited for its record.
+    const CONFIRMED: Self = Self { confirmed: true, ..Self::ANSWER };
     /// The same without overrides: nobody acts on it, and it must use none up.
-    const UNOVERRIDDEN: Self = Self { overrides: false, keeps: true, arm: 0 };
+    const UNOVERRIDDEN: Self = Self { overrides: false, ..Self::ANSWER };
     /// By a candidate that is only compared: without a trace.
-    const SHADOW: Self = Self { overrides: false, keeps: false, arm: CANDIDATE };
+    const SHADOW: Self = Self { keeps: false, ..Self::CANDIDATE };
     /// By a candidate on whose side the request is. What an override covers is never its.
-    const CANDIDATE: Self = Self { overrides: false, keeps: true, arm: CANDIDATE };
+    const CANDIDATE: Self = Self { overrides: false, arm: CANDIDATE, ..Self::ANSWER };
+
+    /// Whether an override that counts is used up: what only waits to be given out uses none.
+    fn uses_up(self, action: &ActionSpec) -> bool {
+        self.confirmed || action.audit != Some(ActionAudit::Confirmed)
+    }
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

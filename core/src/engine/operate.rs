@@ -2,12 +2,12 @@
 
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
-use crate::decision::DecisionId;
+use crate::decision::{DecisionId, Pending};
 use crate::journal::input::Input;
 use crate::journal::ledger::Batch;
 use crate::operation::{
-    Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, RollBack, RotateTrust, StateReport,
+    Claim, ConfirmDecision, DecidePending, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine,
+    Quarry, Report, RestoreState, Retry, Revoke, RollBack, RotateTrust, StateReport,
 };
 use crate::policy::bundle::BundleId;
 use crate::policy::format::RuleEffect;
@@ -135,6 +135,16 @@ impl Engine {
             Operation::Release(at) => self.release(&at.signal, now)?,
             Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
             Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
+            Operation::DecidePending(DecidePending { request }) => {
+                let pending = self.decide_pending_json(request.to_string().as_bytes(), now);
+                return Ok(Outcome::Decided(Box::new(pending)));
+            }
+            Operation::ConfirmDecision(ConfirmDecision { pending }) => {
+                let id = DecisionId::parse(pending).ok_or_else(|| OperationError::Malformed {
+                    message: "confirm_decision.pending: write the identifier that `decide_pending` gave".to_owned(),
+                })?;
+                return Ok(Outcome::Decided(Box::new(Pending::settled(self.confirm(id, now)))));
+            }
             Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
             Operation::DrainJournal(drain) => {
                 let Batch { lines, last_n } = self.drain_journal(drain.max());

@@ -42,12 +42,13 @@ impl Engine {
     }
 
     /// Makes of a deny what an override makes of it. Rules that are `absolute` are evaluated whatever gate denied; an allow by
-    /// override is never kept, and the host may not keep it either.
+    /// override is never kept, and the host may not keep it either. One that only waits to be confirmed uses none up.
     pub(super) fn override_deny(
         &self,
         snapshot: &Snapshot,
         evaluation: &Evaluation<'_>,
         action: &ActionSpec,
+        uses: bool,
         decision: &mut Decision,
     ) {
         if snapshot.overrides.is_empty() || !snapshot.clock_ok {
@@ -64,7 +65,8 @@ impl Engine {
         }
         let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);
         let Some(verdict) = counted.tally.verdict_override() else { return };
-        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, grant.take_use()?)));
+        let take = |grant: &Arc<Grant>| if uses { grant.take_use() } else { grant.uses_left().checked_sub(1) };
+        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, take(grant)?)));
         let Some((id, uses_left)) = used else { return };
         let overrode = decision.reason();
         let review = policy.approvers.overrides.as_ref().and_then(|spec| spec.review.clone());
@@ -74,6 +76,9 @@ impl Engine {
         decision.detail = None;
         decision.override_id = Some(id.to_string().into());
         decision.settle(verdict, policy, action);
+        if !uses {
+            return;
+        }
         self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
         if uses_left == 0 {
             self.publish(&mut self.told(), now);

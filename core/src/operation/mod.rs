@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
-pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
+pub use audit::{AcknowledgeAudit, Checkpoint, ConfirmDecision, DecidePending, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
@@ -31,9 +31,11 @@ pub use trust::RotateTrust;
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
+use crate::decision::Pending;
 use crate::error::{BundleError, quoted};
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::request::parse_strict;
 use crate::state::admission::LoadError;
 use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
@@ -130,6 +132,10 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Decides, and lets an allow wait until its record is written.
+    DecidePending(DecidePending),
+    /// Asks for what waited.
+    ConfirmDecision(ConfirmDecision),
     /// Hands out entries of the journal of inputs.
     DrainJournal(DrainJournal),
     /// Confirms that entries of the journal are written.
@@ -205,6 +211,9 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// What was decided: `decision`, and where an allow waits, what to ask for in `pending` and the number of its record in
+    /// `seq`.
+    Decided(Box<Pending>),
     /// Entries of the journal, oldest first.
     Journal {
         /// Each a line.
@@ -222,6 +231,7 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Decided(answer) => answer.to_json(),
             Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
@@ -341,6 +351,10 @@ impl Operation {
         let longest = operation.bytes_max(limits);
         if bytes.len() > longest {
             return Err(too_long(longest));
+        }
+        // What a request says twice would be read one way here and another way elsewhere.
+        if matches!(operation, Self::DecidePending(_)) {
+            parse_strict(bytes, limits).map_err(|error| malformed(error.to_string()))?;
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)

@@ -18,9 +18,6 @@ use crate::time::Wall;
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 1] = ["heartbeat"];
 
-/// How much of audit an action could demand, and what does not exist yet.
-const CONFIRMED: &str = "confirmed";
-
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
 pub struct Bundle {
@@ -420,12 +417,6 @@ pub(crate) fn misfit(
     if text.starts_with("duplicate field") {
         let message = format!("the field {} stands twice", quoted(field));
         return Diagnostic::new(Code::DuplicateKey, pointer, message).with_help("keep one of them");
-    }
-    if field == CONFIRMED && pointer.ends_with("/audit") {
-        let message =
-            "`audit: confirmed` is not supported by this version: no answer waits until its record is written";
-        let help = "write `required`, and act only on what you have acknowledged";
-        return Diagnostic::new(Code::Unsupported, pointer, message).with_help(help);
     }
     let mut message: String = text.chars().take(200).collect();
     if message.starts_with("data did not match any variant") {

@@ -43,7 +43,8 @@ pub enum Skipped {
     NoRequest,
     /// It was decided by another bundle than the one of this name.
     OtherBundle,
-    /// It rests on what no record has: a quarantine, an override, an earlier decision, a limit, the state of the engine.
+    /// It rests on what no record has: a quarantine, an override, an earlier decision or call, a limit, the state of the
+    /// engine.
     Reason,
     /// A built-in signal had failed: the clock, the engine, the room for records, the epoch.
     BuiltIn,
@@ -219,7 +220,9 @@ impl Records {
         if text("bundle") != self.bundle.name() {
             return Err(Skipped::OtherBundle);
         }
-        if !ENOUGH.iter().any(|reason| reason.code() == text("reason")) {
+        // What was given in two calls rests on the record of the first.
+        let in_two_calls = record.body.get("pending").is_some();
+        if in_two_calls || !ENOUGH.iter().any(|reason| reason.code() == text("reason")) {
             return Err(Skipped::Reason);
         }
         let asked = record.body.get("request").filter(|asked| asked.is_object()).ok_or(Skipped::NoRequest)?;

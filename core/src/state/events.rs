@@ -241,6 +241,10 @@ impl Event {
                 put("epoch", (*epoch).into());
                 put("instance", instance.as_str().into());
             }
+            EventKind::DecisionWithdrawn { decision, why } => {
+                put("decision", decision.to_string().into());
+                put("why", (*why).into());
+            }
             EventKind::DecisionLabelled { decision, label } => {
                 put("decision", decision.to_string().into());
                 put("label", (*label).into());
@@ -635,6 +639,13 @@ pub enum EventKind {
         /// What was said, in the format's word.
         label: &'static str,
     },
+    /// An allow that waited for its record to be confirmed was not given out.
+    DecisionWithdrawn {
+        /// What waited, by its identifier.
+        decision: DecisionId,
+        /// Why: the code of the reason that was given instead, or `expired` where nobody came for it.
+        why: &'static str,
+    },
     /// The host reported how often it was asked to do something.
     AttemptsReported {
         /// How often since its last report.
@@ -695,6 +706,7 @@ impl EventKind {
             Self::DecisionLabelled { .. } => "decision_labelled",
             Self::TriggerLabelled { .. } => "trigger_labelled",
             Self::AttemptsReported { .. } => "attempts_reported",
+            Self::DecisionWithdrawn { .. } => "decision_withdrawn",
             Self::MitigationReported { .. } => "mitigation_reported",
             Self::Proposed { .. } => "proposed",
             Self::Approved { .. } => "approved",

@@ -112,6 +112,7 @@ impl EventKind {
             | Self::DecisionLabelled { .. }
             | Self::TriggerLabelled { .. }
             | Self::AttemptsReported { .. }
+            | Self::DecisionWithdrawn { .. }
             | Self::MitigationReported { .. } => (Severity::Info, Course::Alone),
             // What loosens is known to many before it is: those who were not asked hear of it in working hours, and at once
             // when it does loosen.

@@ -76,8 +76,8 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         metadata(url).map_err(|error| Failure::Usage(format!("--public-url: {error}")))?;
     }
     let audit = match &serve.audit {
-        Some(folder) => Some(AuditSettings {
-            folder: folder.clone(),
+        Some(place) => Some(AuditSettings {
+            place: place.clone(),
             key: serve.audit_key_file.as_deref().map(secret_key).transpose()?,
             file_bytes_max: u64::try_from(serve.audit_file_mib).unwrap_or(u64::MAX).saturating_mul(1 << 20),
         }),

@@ -18,7 +18,7 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::settings::{AuditSettings, Settings};
 use super::{CannotStart, Reload};
-use crate::audit_log::folder::Folder;
+use crate::audit_log::sink::Sink;
 use crate::finding::Finding;
 use crate::journal_file::JournalFile;
 
@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) metrics: Metrics,
     pub(super) log: Log,
     /// Where audit records are written.
-    audit: Option<Mutex<Folder>>,
+    audit: Option<Mutex<Sink>>,
     /// Where the journal of inputs is written.
     journal: Option<Mutex<JournalFile>>,
     reload: Reload,
@@ -79,11 +79,11 @@ impl State {
             None => None,
         };
         let audit = match &settings.audit {
-            Some(AuditSettings { folder, key, file_bytes_max }) => {
-                let folder = Folder::open(folder, *file_bytes_max).map_err(cannot_start)?;
-                config.audit_head = folder.head();
+            Some(AuditSettings { place, key, file_bytes_max }) => {
+                let sink = Sink::open(place, *file_bytes_max).map_err(cannot_start)?;
+                config.audit_head = sink.head();
                 config.audit_key = *key;
-                Some(Mutex::new(folder))
+                Some(Mutex::new(sink))
             }
             None => None,
         };
@@ -122,7 +122,12 @@ impl State {
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
             let started = tokio::time::Instant::now();
-            let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
+            let now = fallgate_clocks::now();
+            let write = || state.write_records().then(fallgate_clocks::now);
+            let answer = match state.audit.is_some() {
+                true => authzen::answer_when_written(&state.engine, endpoint, &body, now, write),
+                false => authzen::answer(&state.engine, endpoint, &body, now),
+            };
             // A batch and a search are many decisions, of which none took as long.
             if let (Endpoint::Evaluation, [reason]) = (endpoint, &*answer.reasons) {
                 let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -201,13 +206,13 @@ impl State {
     /// Whether all of them are on disk.
     pub(super) fn write_records(&self) -> bool {
         let Some(audit) = &self.audit else { return true };
-        let mut folder = audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = audit.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let batch = self.engine.drain_audit(RECORDS_AT_ONCE, fallgate_clocks::now());
             if batch.lines.is_empty() {
                 return true;
             }
-            if let Err(error) = folder.append(&batch.lines) {
+            if let Err(error) = sink.append(&batch.lines) {
                 self.log.line(format!("audit=failed {error}"));
                 return false;
             }
