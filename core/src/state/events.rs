@@ -11,6 +11,7 @@ use crate::reason::Reason;
 use crate::state::approvals::Close;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
+pub use crate::state::proposal::ApprovedBy;
 use crate::state::proposal::{GrantOverride, ProposalId};
 use crate::state::rollout::Ending;
 use crate::state::severity::{Causes, Severity};
@@ -262,25 +263,6 @@ impl Event {
             EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
-    }
-}
-
-/// Who is behind what approvals have done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApprovedBy {
-    /// The proposal.
-    pub proposal: ProposalId,
-    /// Who proposed it.
-    pub by: Name,
-    /// Who approved it, in order of their names.
-    pub approvers: Vec<Name>,
-}
-
-impl ApprovedBy {
-    fn put<T>(&self, put: &mut impl FnMut(&str, serde_json::Value) -> T) {
-        put("proposal", self.proposal.to_string().into());
-        put("by", self.by.as_str().into());
-        put("approvers", self.approvers.iter().map(|name| name.as_str()).collect());
     }
 }
 
