@@ -439,6 +439,36 @@ fn what_runs_as_a_signed_bundle_is_compared_with_a_folder() {
 }
 
 #[test]
+fn one_of_many_rules_that_changed_is_found_in_a_sample() {
+    // Forty roles with a limit each: all sets of roles are far too many.
+    let rule = |number: usize| {
+        let when = format!("resource.amount < {number}000");
+        format!(
+            "  - {{ id: r{number}, effect: allow, action: refund, subject: {{ roles: role{number} }}, when: {when} }}\n"
+        )
+    };
+    let rules: String = (1..=40).map(rule).collect();
+    let (_folder, old, new) = packs_of(PACK, &format!("rules:\n{rules}"), &[("< 7000", "< 7001")]);
+    let (exit, output) = diff(&old, &new, &[]);
+    let found = groups(&output, "newly_allowed");
+    assert_eq!((exit, found.len(), &coverage(&output, "refund")["complete"]), (1, 1, &json!(false)));
+    let request = &found[0].3["request"];
+    assert_eq!(request["subject"]["properties"]["roles"], json!(["role7"]));
+    assert_eq!(request["resource"]["properties"]["amount"], 7000);
+}
+
+#[test]
+fn more_states_of_things_than_the_bound_are_told() {
+    let signals: String = (0..101).map(|number| format!(", s{number}: {{ ttl: 5s }}")).collect();
+    let pack = PACK.replace(", ledger: { ttl: 5s } }", &format!(", ledger: {{ ttl: 5s }}{signals} }}"));
+    let (_folder, old, new) = packs_of(&pack, RULES, &[("amount <= 100", "amount <= 101")]);
+    let (_, output) = diff(&old, &new, &[]);
+    // One with every signal ok, and three for each of 103 signals.
+    assert_eq!(output["worlds"].as_array().unwrap().len(), 300);
+    assert_eq!(output["notes"], json!(["10 states of things not tried: there are too many"]));
+}
+
+#[test]
 fn a_witness_of_a_sample_says_no_more_than_it_has_to() {
     let rules = RULES.replace("resource.amount <= 100", "resource.amount * 3 == 33 && subject.id.matches('^a.*e$')");
     let (folder, old, new) = packs_of(

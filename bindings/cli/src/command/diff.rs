@@ -83,6 +83,9 @@ fn compare(diff: &Diff, compiled: [&Compiled; 2], is_terminal: bool) -> Result<R
     for (request, from) in &seen {
         search.ask(request, from)?;
     }
+    if search.worlds_left_out > 0 {
+        notes.push(format!("{} not tried: there are too many", states(search.worlds_left_out)));
+    }
     let requests: Vec<Value> = seen.into_iter().map(|(request, _)| request).collect();
     let actions = search.actions();
     let length = diff.limit.saturating_mul(u64::try_from(actions.len()).unwrap_or(u64::MAX));

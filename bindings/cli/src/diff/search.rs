@@ -19,6 +19,8 @@ use super::unchanged::Changed;
 use super::world::{World, instants, worlds, worlds_after_ok};
 use crate::finding::Finding;
 
+/// How many states of things are tried at the most: there are two engines in each.
+const WORLDS_MAX: usize = 300;
 /// How many requests wait before an engine is asked after a loss.
 const WAITING_MAX: usize = 512;
 /// Where the requests that nobody wrote come from.
@@ -67,6 +69,8 @@ pub struct Search<'a> {
     compared: [Compared<'a>; 2],
     /// The states of things, and both engines in each.
     worlds: Vec<(World, [Engine; 2])>,
+    /// How many states of things there are beyond the bound.
+    pub worlds_left_out: usize,
     first: Wall,
     changed: Changed,
     waiting: Vec<(Value, Request, String)>,
@@ -88,13 +92,15 @@ impl<'a> Search<'a> {
     pub fn new(compared: [Compared<'a>; 2], first: Wall) -> Result<Self, Finding> {
         let policies = compared.map(|one| &**one.bundle.policy());
         let mut all = Vec::new();
-        for world in worlds(&policies, &instants(&policies, first)) {
+        let found = worlds(&policies, &instants(&policies, first));
+        let worlds_left_out = found.len().saturating_sub(WORLDS_MAX);
+        for world in found.into_iter().take(WORLDS_MAX) {
             let engines = [world.engine(compared[0].bundle)?, world.engine(compared[1].bundle)?];
             all.push((world, engines));
         }
         let changed = Changed::of(compared.map(|one| one.pack));
         let differences = Differences::default();
-        Ok(Self { compared, worlds: all, first, changed, waiting: Vec::new(), differences })
+        Ok(Self { compared, worlds: all, worlds_left_out, first, changed, waiting: Vec::new(), differences })
     }
 
     /// The states of things in which everything is decided.
