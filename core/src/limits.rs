@@ -4,8 +4,11 @@
 //! refused: a pack with an error that names its place, a request with a deny that has the reason `limit_exceeded`, a
 //! condition by being indeterminate.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits on what an engine takes in. The defaults suit a service; a host may set lower ones, or higher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of a bundle. Default 64 MiB.
@@ -44,6 +47,8 @@ pub struct Limits {
     /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
     /// Default 256.
     pub overrides_max: usize,
+    /// Bundles that were active before and can be gone back to. Beyond, the oldest is forgotten. Default 4.
+    pub former_bundles_max: usize,
     /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
     pub quarantine_conditions_max: usize,
     /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
@@ -99,6 +104,10 @@ pub struct Limits {
     pub audit_entries_max: usize,
     /// About how many bytes of memory they may take. Default 64 MiB.
     pub audit_bytes_max: usize,
+    /// Entries of the journal of inputs that the host has not confirmed. Default zero, which switches the journal off.
+    pub journal_entries_max: usize,
+    /// About how many bytes of memory they may take. Default zero, which switches the journal off.
+    pub journal_bytes_max: usize,
     /// Steps of a drill, repetitions counted. Default 1,000,000.
     pub drill_steps_max: usize,
     /// Items of a batch. Default 1,000.
@@ -134,6 +143,7 @@ impl Limits {
         flags_max: 64,
         proposals_max: 1_000,
         overrides_max: 256,
+        former_bundles_max: 4,
         quarantine_conditions_max: 64,
         permits_max: 10_000,
         slots_max: 1_024,
@@ -161,6 +171,8 @@ impl Limits {
         labels_max: 10_000,
         audit_entries_max: 100_000,
         audit_bytes_max: 64 << 20,
+        journal_entries_max: 0,
+        journal_bytes_max: 0,
         drill_steps_max: 1_000_000,
         batch_max: 1_000,
         batch_bytes_max: 4 << 20,
@@ -171,12 +183,14 @@ impl Limits {
 }
 
 impl Limits {
-    /// Bytes of an operation: as many as a request may have, and for one that restores a state twice as many as that, since
-    /// it holds the state as text.
+    /// Bytes of an operation: as many as a request may have, and for one that restores a state or brings a bundle twice as
+    /// many as that, since it holds it as text.
     #[must_use]
     pub const fn operation_bytes_max(&self) -> usize {
-        let state = self.state_bytes_max.saturating_mul(2);
-        if state > self.request_bytes_max { state } else { self.request_bytes_max }
+        let longest =
+            if self.bundle_bytes_max > self.state_bytes_max { self.bundle_bytes_max } else { self.state_bytes_max };
+        let longest = longest.saturating_mul(2);
+        if longest > self.request_bytes_max { longest } else { self.request_bytes_max }
     }
 }
 

@@ -105,6 +105,11 @@ pub struct fallgate_limits {
     pub audit_entries_max: u64,
     /// About how many bytes of memory they may take.
     pub audit_bytes_max: u64,
+    /// Entries of the journal of inputs that the host has not confirmed; beyond, a gap stands in their place. 0, the default,
+    /// switches the journal off.
+    pub journal_entries_max: u64,
+    /// About how many bytes of memory they may take. 0, the default, switches the journal off.
+    pub journal_bytes_max: u64,
     /// Steps of a drill.
     pub drill_steps_max: u64,
     /// Items of a batch.
@@ -194,6 +199,8 @@ macro_rules! for_each_limit {
             labels_max,
             audit_entries_max,
             audit_bytes_max,
+            journal_entries_max,
+            journal_bytes_max,
             drill_steps_max,
             batch_max,
             batch_bytes_max,

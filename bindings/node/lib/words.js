@@ -95,6 +95,15 @@
  * @property {bigint} lastSeq The `seq` of the last, to be acknowledged once all are written; zero where there is none.
  */
 
+/**
+ * Entries of the journal of inputs to be written, oldest first. They stay in the engine until `acknowledgeJournal` confirms
+ * them.
+ *
+ * @typedef {object} JournalBatch
+ * @property {readonly string[]} lines Each an entry: one line of JSON, without the end of the line.
+ * @property {bigint} lastN The `n` of the last, to be acknowledged once all are written; zero where there is none.
+ */
+
 /** @typedef {'legitimate' | 'malicious'} DecisionLabel What the request of a decision turned out to be. */
 /** @typedef {'valid' | 'false'} TriggerLabel Whether there was a reason to enter a posture. */
 

@@ -120,6 +120,12 @@ impl Buffer {
         self.kept_bytes = self.kept_bytes.saturating_sub(freed.bytes);
     }
 
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.entries.is_empty() && self.gap.records() == 0
+    }
+
     /// How many entries are kept here and in the outbox, and about how many bytes.
     #[must_use]
     pub const fn kept(&self) -> (usize, usize) {
@@ -157,6 +163,12 @@ impl Outbox {
     #[must_use]
     pub const fn head(&self) -> Head {
         self.chain.head()
+    }
+
+    /// Whether every record is confirmed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// How many entries more a drain of at most `max` records could hand out.

@@ -22,6 +22,8 @@ pub enum RecordKind {
     Decision,
     /// A bundle was activated or refused.
     Bundle,
+    /// A bundle was staged, or its rollout went on, stopped or ended.
+    Rollout,
     /// A signal changed.
     Signal,
     /// A posture was entered, left, acknowledged or kept.
@@ -50,9 +52,10 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Decision,
         Self::Bundle,
+        Self::Rollout,
         Self::Signal,
         Self::Posture,
         Self::Quarantine,
@@ -73,6 +76,7 @@ impl RecordKind {
         match self {
             Self::Decision => "decision",
             Self::Bundle => "bundle",
+            Self::Rollout => "rollout",
             Self::Signal => "signal",
             Self::Posture => "posture",
             Self::Quarantine => "quarantine",
@@ -103,9 +107,17 @@ impl RecordKind {
             | EventKind::PolicySuspended { .. }
             | EventKind::BundleUnsigned { .. }
             | EventKind::BundleRevoked { .. }
+            | EventKind::BundleRolledBack { .. }
+            | EventKind::BundleCleared { .. }
             | EventKind::TrustRotated { .. }
             | EventKind::TrustRefused { .. }
             | EventKind::PolicyResumed => Self::Bundle,
+            EventKind::RolloutStaged { .. }
+            | EventKind::RolloutAdvanced { .. }
+            | EventKind::RolloutStopped { .. }
+            | EventKind::RolloutApproved { .. }
+            | EventKind::RolloutCompleted { .. }
+            | EventKind::RolloutEnded { .. } => Self::Rollout,
             EventKind::DecisionLabelled { .. }
             | EventKind::TriggerLabelled { .. }
             | EventKind::AttemptsReported { .. }
@@ -149,8 +161,8 @@ impl RecordKind {
 pub enum Entry {
     /// A decision.
     Decision(Box<DecisionEntry>),
-    /// An event.
-    Event(Event),
+    /// An event, and the number of the input that brought it about, where inputs are written down.
+    Event(Event, Option<u64>),
     /// What could not be kept.
     Gap(Gap),
 }
@@ -164,6 +176,8 @@ pub struct DecisionEntry {
     pub request: Value,
     /// What must not be written, as the bundle that decided declares it.
     pub redaction: Arc<[Path]>,
+    /// The number of its entry in the journal of inputs, where there is one.
+    pub input: Option<u64>,
 }
 
 /// How much is missing from the chain at one place. What is missing was decided and answered; it is not written.
@@ -198,7 +212,7 @@ impl Gap {
         let one = match entry {
             Entry::Decision(kept) if kept.decision.is_allow() => &mut self.allows,
             Entry::Decision(_) => &mut self.denies,
-            Entry::Event(_) | Entry::Gap(_) => &mut self.events,
+            Entry::Event(..) | Entry::Gap(_) => &mut self.events,
         };
         *one = one.saturating_add(1);
     }
@@ -210,7 +224,7 @@ impl Entry {
     pub fn at(&self) -> Now {
         match self {
             Self::Decision(kept) => kept.decision.at(),
-            Self::Event(event) => event.at,
+            Self::Event(event, _) => event.at,
             Self::Gap(gap) => gap.until,
         }
     }
@@ -220,7 +234,7 @@ impl Entry {
     pub const fn kind(&self) -> RecordKind {
         match self {
             Self::Decision(_) => RecordKind::Decision,
-            Self::Event(event) => RecordKind::of(&event.kind),
+            Self::Event(event, _) => RecordKind::of(&event.kind),
             Self::Gap(_) => RecordKind::Gap,
         }
     }
@@ -230,7 +244,7 @@ impl Entry {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Decision(kept) => Self::bytes_of_decision(kept),
-            Self::Event(_) | Self::Gap(_) => FIXED_BYTES,
+            Self::Event(..) | Self::Gap(_) => FIXED_BYTES,
         }
     }
 
@@ -244,7 +258,7 @@ impl Entry {
     #[must_use]
     pub fn body(&self, seq: u64, key: Option<&RedactionKey>) -> Value {
         match self {
-            Self::Event(event) => event.to_json(),
+            Self::Event(event, input) => with_input(event.to_json(), *input),
             Self::Gap(gap) => json!({
                 "denies": gap.denies,
                 "allows": gap.allows,
@@ -262,10 +276,18 @@ impl Entry {
                     context.filter(|(name, _)| ["detail", "messages", "obligations"].contains(&name.as_str()));
                 let mut texts: Vec<&mut Value> = quoting.map(|(_, text)| text).collect();
                 redact(&kept.redaction, seq, key, &mut request, &mut texts);
-                json!({ "request": request, "decision": decision })
+                with_input(json!({ "request": request, "decision": decision }), kept.input)
             }
         }
     }
+}
+
+/// A body that refers to the entry of the journal whose doing it is.
+fn with_input(mut body: Value, input: Option<u64>) -> Value {
+    if let (Some(members), Some(input)) = (body.as_object_mut(), input) {
+        members.insert("input".to_owned(), input.into());
+    }
+    body
 }
 
 /// What an entry takes besides its texts.

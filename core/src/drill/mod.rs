@@ -4,11 +4,11 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod approvals;
-pub mod case;
 pub mod expect;
 mod operations;
 mod records;
 mod restart;
+mod rollout;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::audit::chain::Head;
-use crate::condition::Status;
 use crate::decision::Decision;
+use crate::engine::case::Calls;
+pub use crate::engine::case::{CaseReport, START, explain_case, parse_status, run_case};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::operation::{Operation, Quarantine, Quarry, Revoke};
@@ -35,10 +36,8 @@ use approvals::{ApproveCall, Desk, ProposeCall};
 pub use operations::{GuardedCall, PostureCall};
 pub use records::Recording;
 pub use restart::{Fate, Restart};
+pub use rollout::Successor;
 use timeline::Stage;
-
-/// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
-pub const START: Wall = Wall::from_millis(1_767_225_600_000);
 
 /// A drill, as it is written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -107,6 +106,21 @@ pub struct Step {
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Revoke>,
+    /// A later bundle that is staged, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Successor>,
+    /// A later bundle that is activated, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate: Option<Successor>,
+    /// Moves the rollout on, without waiting for the time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub promote: bool,
+    /// Abandons the bundle that is staged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub roll_back: bool,
+    /// The revision that was active before and is to be active again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<u64>,
     /// A proposal that an approver makes, before the step decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propose: Option<ProposeCall>,
@@ -176,6 +190,9 @@ pub enum ObservedStatus {
         observed_at: Ttl,
     },
 }
+
+/// What is done with each step as it comes out.
+type Shown<'s> = dyn FnMut(&StepReport, &mut Stage) + 's;
 
 /// What a drill came to.
 #[derive(Clone, Debug)]
@@ -280,6 +297,10 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/stage",
+                "steps/*/stage/rules/*",
+                "steps/*/activate",
+                "steps/*/activate/rules/*",
                 "steps/*/propose",
                 "steps/*/propose/*",
                 "steps/*/approve",
@@ -326,7 +347,7 @@ impl Drill {
             }
             if step.propose.as_ref().is_some_and(|call| !call.is_one()) {
                 let message = "a proposal is about one thing";
-                let help = "give one of `leave`, `override`, `set_flag` and `clear_flag`";
+                let help = "give one of `leave`, `override`, `set_flag`, `clear_flag`, `promote` and `activate`";
                 return Err(
                     Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/propose"), message).with_help(help)
                 );
@@ -351,10 +372,28 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
-        self.run_on(&mut Stage::new(&self.audit), bundle, shown)
+        self.run_on(&mut Stage::new(&self.audit), bundle, &mut |step, _| shown(step))
     }
 
-    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
+    /// Runs the drill on engines that keep a journal of their inputs, and hands over its lines as they come. What is decided
+    /// is the same.
+    pub fn run_journaled(
+        &self,
+        bundle: &Bundle,
+        shown: &mut dyn FnMut(&StepReport),
+        written: &mut dyn FnMut(&str),
+    ) -> DrillReport {
+        let mut stage = Stage::journaled(&self.audit);
+        let report = self.run_on(&mut stage, bundle, &mut |step, stage| {
+            stage.journal().iter().for_each(|line| written(line));
+            shown(step);
+        });
+        // A drill without a step has made an engine all the same.
+        stage.journal().iter().for_each(|line| written(line));
+        report
+    }
+
+    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut Shown<'_>) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
         let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos(), written: Head::default() };
@@ -374,7 +413,7 @@ impl Drill {
                     hash.update(decision.to_json().to_string());
                     hash.update(b"\n");
                 }
-                shown(&report);
+                shown(&report, play.stage);
                 steps.push(report);
             }
         }
@@ -536,14 +575,6 @@ fn expects_a_decision(expect: &Expect) -> bool {
         || expires_in.is_some()
 }
 
-/// The bytes of a request in a pack: a text as it stands, anything else as JSON.
-fn request_bytes(request: &serde_json::Value) -> Vec<u8> {
-    match request {
-        serde_json::Value::String(text) => text.as_bytes().to_vec(),
-        json => json.to_string().into_bytes(),
-    }
-}
-
 /// Who asks to do what to what, as text for people.
 fn asked(request: &serde_json::Value) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("?");
@@ -565,10 +596,4 @@ fn instant(text: &str) -> Option<Wall> {
 fn not_a_timestamp(pointer: &str, text: &str) -> Diagnostic {
     let message = format!("{} is no timestamp", crate::error::quoted(text));
     Diagnostic::new(Code::InvalidValue, pointer, message).with_help("write RFC 3339, as in 2026-01-01T00:00:00Z")
-}
-
-/// A status by its word.
-#[must_use]
-pub fn parse_status(word: &str) -> Option<Status> {
-    [Status::Unknown, Status::Failed, Status::Degraded, Status::Ok].into_iter().find(|status| status.name() == word)
 }

@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use super::Step;
 use super::timeline::Stage;
+use crate::engine::case::Calls;
 use crate::error::quoted;
-use crate::operation::{Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report};
+use crate::operation::{
+    Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,
+};
 use crate::resilience::breaker::CallOutcome;
 use crate::state::quarantine::Selector;
 use crate::time::{Now, Ttl};
@@ -104,6 +107,11 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::FirstSeen(seen) => format!("first seen {} {}", seen.signal, quoted(&seen.key)),
         Operation::ForceOpen(at) => format!("force open {}", at.signal),
         Operation::Release(at) => format!("release {}", at.signal),
+        Operation::Activate(_) => "activate a bundle".to_owned(),
+        Operation::Stage(_) => "stage a bundle".to_owned(),
+        Operation::Promote(_) => "promote".to_owned(),
+        Operation::RollBack(RollBack { to: None }) => "roll back".to_owned(),
+        Operation::RollBack(RollBack { to: Some(to) }) => format!("go back to {}", short(to)),
         Operation::ExportState(_) => "export state".to_owned(),
         Operation::RestoreState(_) => "restore state".to_owned(),
         Operation::TakeOver(_) => "take over".to_owned(),
@@ -131,5 +139,7 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
         Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
+        Operation::DrainJournal(drain) => format!("drain {} entries of the journal", drain.max()),
+        Operation::AcknowledgeJournal(written) => format!("entries up to {} are written", written.n),
     }
 }

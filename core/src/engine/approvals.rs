@@ -9,7 +9,9 @@ use super::snapshot::Active;
 use super::told::Told;
 use super::{Engine, cut};
 use crate::name::Name;
+use crate::operation::{Approve, Operation, Propose, RevokeOverride};
 use crate::policy::approver::{FlagSpec, Quorum};
+use crate::policy::bundle::BundleId;
 use crate::policy::compile::Policy;
 use crate::state::approvals::{ApprovalError, Approved, Close, Pending, Proof};
 use crate::state::events::{ApprovedBy, EventKind};
@@ -26,6 +28,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`], with everything as it was.
     pub fn propose(&self, proposal: &Value, proof: Proof<'_>, now: Now) -> Result<ProposalId, ApprovalError> {
+        let _input = self.operating(now, || Operation::Propose(Propose::new(proposal.clone(), proof)));
         let by = proposal.get("by").and_then(Value::as_str).unwrap_or_default();
         self.on_approvals(None, by, now, |told, policy, now| told.propose(policy, proposal, proof, now))
     }
@@ -36,6 +39,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`]: the approval does not count.
     pub fn approve(&self, id: ProposalId, by: &str, proof: Proof<'_>, now: Now) -> Result<Approved, ApprovalError> {
+        let _input = self.operating(now, || Operation::Approve(Approve::new(id, by, proof)));
         self.on_approvals(Some(id), by, now, |told, policy, now| told.approve(policy, id, by, proof, now))
     }
 
@@ -44,6 +48,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`].
     pub fn withdraw(&self, id: ProposalId, by: &str, proof: Proof<'_>, now: Now) -> Result<(), ApprovalError> {
+        let _input = self.operating(now, || Operation::Withdraw(Approve::new(id, by, proof)));
         self.on_approvals(Some(id), by, now, |told, policy, now| {
             let member = policy.approvers.member(by).ok_or(ApprovalError::UnknownApprover)?;
             let proposal = told.approvals.waiting(id, now)?.proposal.clone();
@@ -58,6 +63,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError::UnknownOverride`].
     pub fn revoke_override(&self, id: ProposalId, now: Now) -> Result<(), ApprovalError> {
+        let _input = self.operating(now, || Operation::RevokeOverride(RevokeOverride { id: id.to_string() }));
         let (mut told, now) = self.follow(now);
         told.overrides.revoke(id, now.monotonic)?;
         told.happened.push((now.monotonic, EventKind::OverrideEnded { id, why: End::Revoked }));
@@ -178,6 +184,15 @@ impl Told {
                 let spec = policy.approvers.flag(&clear.flag).ok_or_else(|| unfit("the pack declares no such flag"))?;
                 Ok((spec.approvals.ok_or(ApprovalError::NoApprovalsDeclared)?, None))
             }
+            Change::Promote(named) | Change::Activate(named) => {
+                let quorum = policy.rollout.as_ref().and_then(|rollout| rollout.approvals);
+                let quorum = quorum.ok_or(ApprovalError::NoApprovalsDeclared)?;
+                BundleId::parse(&named.bundle).ok_or_else(|| unfit("`bundle` is no digest: write 64 digits"))?;
+                if matches!(change, Change::Promote(_)) && !self.stages(&named.bundle) {
+                    return Err(unfit("no bundle of that digest is staged"));
+                }
+                Ok((quorum, None))
+            }
         }
     }
 
@@ -242,6 +257,18 @@ impl Told {
                 if !matches!(cleared, Some(Ok(()))) {
                     self.close(id, Close::Moot, at);
                     return Err(ApprovalError::UnfitProposal { message: "the flag is not set".to_owned() });
+                }
+            }
+            Change::Promote(named) => {
+                if !self.approve_promotion(&named.bundle, approved_by(pending), now) {
+                    self.close(id, Close::Moot, at);
+                    return Err(ApprovalError::UnfitProposal { message: "the bundle is not staged".to_owned() });
+                }
+            }
+            Change::Activate(named) => {
+                if let Some(bundle) = BundleId::parse(&named.bundle) {
+                    let until = Now { monotonic: pending.expires_at, wall: pending.proposal.expires_at };
+                    self.clear_bundle(bundle, until, approved_by(pending), now);
                 }
             }
         }
@@ -341,6 +368,7 @@ impl Told {
         for id in self.approvals.close_all() {
             self.happened.push((at, EventKind::ProposalClosed { id, why: closes }));
         }
+        self.cleared.clear();
         let ended = self.overrides.end_all(at, ends);
         self.tell_ended(ended);
     }

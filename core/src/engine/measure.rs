@@ -12,10 +12,16 @@ use super::Engine;
 use super::journal::Journal;
 use super::snapshot::Snapshot;
 use crate::decision::{Decision, DecisionId};
+use crate::journal::input::Input;
 use crate::limits::Limits;
+use crate::operation::{
+    LabelDecision, LabelTrigger, Nothing, Operation, RecordLatency, ReportAttempts, ReportMitigation,
+};
 use crate::policy::compile::Policy;
+use crate::policy::format::RuleEffect;
 use crate::reason::{Effect, Reason};
 use crate::state::events::{Event, EventKind};
+use crate::state::rollout::Differences;
 use crate::telemetry::counts::{Counts, Row};
 use crate::telemetry::latency::Latency;
 use crate::telemetry::sli::{DecisionLabel, Declared, Fact, LabelError, Slis, Tally, TriggerLabel};
@@ -25,6 +31,8 @@ use crate::time::{Monotonic, Now};
 #[derive(Debug)]
 pub(super) struct Measures {
     pub(super) latency: Latency,
+    /// What candidates and active bundles were found to differ in.
+    pub(super) differences: Arc<Differences>,
     /// Decisions on no action that is counted by name.
     others: Arc<Row>,
     /// When the counters are next to be added up, in milliseconds.
@@ -51,7 +59,7 @@ impl Measures {
         let others = counts.others();
         let tally = Tally::new(limits.labels_max, limits.scope_instances_max);
         let ledger = Mutex::new(Ledger { counts, tally, taken: BTreeMap::new(), at: 0 });
-        Self { latency: Latency::default(), others, due: AtomicU64::new(0), ledger }
+        Self { latency: Latency::default(), differences: Arc::default(), others, due: AtomicU64::new(0), ledger }
     }
 
     /// Counts a decision on what no bundle declares.
@@ -88,6 +96,12 @@ impl Measures {
     pub(super) fn declare(&self, policy: &Policy, now: Monotonic) -> Arc<[Arc<Row>]> {
         let mut ledger = self.add_up(now);
         ledger.tally.declare(Declared::of(policy));
+        policy.actions.iter().map(|action| ledger.counts.row(&action.name)).collect()
+    }
+
+    /// The rows of the actions that a candidate declares, by number. What the indicators know is the active bundle's.
+    pub(super) fn rows(&self, policy: &Policy) -> Arc<[Arc<Row>]> {
+        let mut ledger = self.ledger();
         policy.actions.iter().map(|action| ledger.counts.row(&action.name)).collect()
     }
 
@@ -186,17 +200,23 @@ impl DerefMut for Telling<'_> {
 impl Engine {
     /// Takes note of how long a decision took, as the host measured it: the core reads no clock.
     pub fn record_latency(&self, effect: Effect, nanos: u64) {
+        let _input = self.input_at(None, || {
+            let effect = if effect == Effect::Allow { RuleEffect::Allow } else { RuleEffect::Deny };
+            Input::Operate(Operation::RecordLatency(RecordLatency { effect, nanos }).into(), None)
+        });
         self.measures.latency.record(effect, nanos);
     }
 
     /// Takes note of how often the host was asked to do something, decided or not, at its own count: what the rate of
     /// enforcement is measured against.
     pub fn report_attempts(&self, count: u64, now: Now) {
+        let _input = self.operating(now, || Operation::ReportAttempts(ReportAttempts { count }));
         self.events().push(self.held(now), EventKind::AttemptsReported { attempts: count });
     }
 
     /// Takes note of whether the host did what a decision obliged it to.
     pub fn report_mitigation(&self, done: bool, now: Now) {
+        let _input = self.operating(now, || Operation::ReportMitigation(ReportMitigation { done }));
         self.events().push(self.held(now), EventKind::MitigationReported { done });
     }
 
@@ -205,6 +225,8 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownDecision`] for the identifier of a decision that is still to come, [`LabelError::NoRoom`].
     pub fn label_decision(&self, id: DecisionId, label: DecisionLabel, now: Now) -> Result<(), LabelError> {
+        let _input =
+            self.operating(now, || Operation::LabelDecision(LabelDecision { decision: id.to_string(), label }));
         let held = self.held(now);
         let wall = u64::try_from(now.wall.as_nanos() / 1_000_000).unwrap_or(0);
         let ago = wall.checked_sub(id.wall_millis()).ok_or(LabelError::UnknownDecision)?;
@@ -219,6 +241,7 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownTrigger`].
     pub fn label_trigger(&self, trigger: u64, label: TriggerLabel, now: Now) -> Result<(), LabelError> {
+        let _input = self.operating(now, || Operation::LabelTrigger(LabelTrigger { trigger, label }));
         let held = self.held(now);
         self.measures.add_up(held.monotonic).tally.label_trigger(trigger, label)?;
         self.events().push(held, EventKind::TriggerLabelled { trigger, label: label.code() });
@@ -228,6 +251,7 @@ impl Engine {
     /// The service-level indicators, and how it stands with the objectives of the pack.
     #[must_use]
     pub fn slis(&self, now: Now) -> Slis {
+        let _input = self.operating(now, || Operation::Slis(Nothing {}));
         self.slis_at(self.held(now).monotonic)
     }
 

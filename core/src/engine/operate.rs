@@ -3,16 +3,20 @@
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
 use crate::decision::DecisionId;
+use crate::journal::input::Input;
+use crate::journal::ledger::Batch;
 use crate::operation::{
     Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, StateReport,
+    Retry, Revoke, RollBack, StateReport,
 };
+use crate::policy::bundle::BundleId;
 use crate::policy::format::RuleEffect;
 use crate::reason::Effect;
 use crate::state::approvals::ApprovalError;
 use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
+use crate::state::rollout::RolloutError;
 use crate::telemetry::sli::LabelError;
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -23,6 +27,16 @@ impl Engine {
     /// # Errors
     /// [`OperationError`], with its stable code: why it was not done.
     pub fn operate(&self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        if !is_input(operation) {
+            return self.operate_in_order(operation, now);
+        }
+        let input = self.input(now, || Input::operate(operation));
+        let done = self.operate_in_order(operation, now);
+        input.operated(&done);
+        done
+    }
+
+    fn operate_in_order(&self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
         match operation {
             Operation::EnterPosture(at) => self.enter_posture(&at.posture, at.scope.as_deref(), now)?,
             Operation::LeavePosture(at) => self.leave_posture(&at.posture, at.scope.as_deref(), now)?,
@@ -39,6 +53,13 @@ impl Engine {
             Operation::Revoke(Revoke { type_name, id, before }) => {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
+            }
+            Operation::Activate(of) => self.activate_signed(of.bundle.as_bytes(), now)?,
+            Operation::Stage(of) => self.stage_signed(of.bundle.as_bytes(), now)?,
+            Operation::Promote(_) => self.promote(now)?,
+            Operation::RollBack(RollBack { to: None }) => self.roll_back(now)?,
+            Operation::RollBack(RollBack { to: Some(to) }) => {
+                self.return_to(BundleId::parse(to).ok_or(RolloutError::NeverActive)?, now)?;
             }
             Operation::ExportState(_) => {
                 let state = self.export_state(now)?;
@@ -112,6 +133,11 @@ impl Engine {
             Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
             Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
             Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
+            Operation::DrainJournal(drain) => {
+                let Batch { lines, last_n } = self.drain_journal(drain.max());
+                return Ok(Outcome::Journal { lines, last_n });
+            }
+            Operation::AcknowledgeJournal(written) => self.acknowledge_journal(written.n),
         }
         Ok(Outcome::Done)
     }
@@ -132,6 +158,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether an operation is written down as one. What hands the journal over is not: it would have no end. What only reads,
+/// and what hands out audit records, say for themselves what of them matters.
+const fn is_input(operation: &Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::DrainJournal(_)
+            | Operation::AcknowledgeJournal(_)
+            | Operation::DrainAudit(_)
+            | Operation::Metrics(_)
+            | Operation::Slis(_)
+    )
 }
 
 /// Whether bytes that are no operation begin as that of a restored state does.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
 use super::{Engine, posture_name};
+use crate::journal::input::Input;
 use crate::policy::compile::Policy;
 use crate::state::approvals::Pending;
 use crate::state::guards::GuardReport;
@@ -12,17 +13,23 @@ use crate::time::{Monotonic, Now, Wall};
 impl Engine {
     /// How things stand, as JSON, for people who have to act: `posture`, that of the whole system, null where no bundle is
     /// active; `scopes`, those with a posture of their own, and which; `proposals` that wait, `overrides` in force and `flags`
-    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); and `guards`, how
-    /// it stands with each. What is due by now is done first, as in [`Engine::advance`].
+    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); `guards`, how
+    /// it stands with each; `rollout`, null where no bundle is staged: the candidate, its `step` and `share`, what it waits
+    /// for, and what it was found to differ in; `former_bundles`, to which the engine can go back. What is due by now is done first, as in [`Engine::advance`].
     #[must_use]
     pub fn overview(&self, now: Now) -> Value {
+        let _input = self.input(now, || Input::Advance);
         let flags = self.flags(now);
         let guards: Vec<Value> = self.guards().iter().map(GuardReport::to_json).collect();
         let (told, now) = self.follow(now);
         let snapshot = self.snapshot.load();
         let Some(active) = &told.active else {
-            return json!({ "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [] });
+            return json!({
+                "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [],
+                "rollout": null, "former_bundles": [],
+            });
         };
+        let (rollout, former) = Self::rollout_overview(&told, now);
         let policy = active.bundle.policy();
         let proposals = told.approvals.pending().map(|pending| waiting(pending, policy, now));
         let overrides = self.overrides().into_iter().map(|granted| {
@@ -42,6 +49,8 @@ impl Engine {
             "overrides": overrides.collect::<Vec<_>>(),
             "flags": flags.collect::<Vec<_>>(),
             "guards": guards,
+            "rollout": rollout,
+            "former_bundles": former,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::told::Told;
 use super::{Config, Engine};
 use crate::name::{self, Name};
+use crate::operation::{Nothing, Operation, RestoreState};
 use crate::policy::approver::Fingerprint;
 use crate::policy::bundle::hexadecimal;
 use crate::policy::compile::Policy;
@@ -47,6 +48,7 @@ impl Engine {
     /// # Errors
     /// [`StateError`], without a key or a bundle, or beyond the limit.
     pub fn export_state(&self, now: Now) -> Result<Vec<u8>, StateError> {
+        let _input = self.operating(now, || Operation::ExportState(Nothing {}));
         let key = self.config.state_key.as_ref().ok_or(StateError::NoKey)?;
         let (told, now) = self.follow(now);
         let state = told.exported(&self.config, now);
@@ -71,6 +73,10 @@ impl Engine {
     /// none. Nothing else of the state counts, unless it is genuine and only does not fit the bundle: then the rest of it
     /// is restored too, since that denies more.
     pub fn restore_state(&self, bytes: &[u8], least_sequence: Option<u64>, now: Now) -> Result<Restored, StateError> {
+        let _input = self.operating(now, || {
+            let state = String::from_utf8_lossy(bytes).into_owned();
+            Operation::RestoreState(RestoreState { state, least_sequence })
+        });
         let read = match &self.config.state_key {
             Some(key) => State::open(bytes, key, &self.config.limits),
             None => Err(StateError::NoKey),
@@ -162,7 +168,7 @@ impl Told {
         let (policy, at) = (active.bundle.policy(), now.monotonic);
         Ok(State {
             pack: policy.name.as_str().to_owned(),
-            revision: self.revision,
+            revision: self.returned_to.unwrap_or(self.revision),
             sequence: self.sequence(),
             instance: config.instance.as_str().to_owned(),
             failover: Failover {
@@ -216,6 +222,9 @@ impl Told {
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);
+        if policy.revision < state.revision {
+            self.returned_to = None;
+        }
         self.revision = self.revision.max(state.revision);
         self.restored = (state.failover.epoch, state.sequence);
         self.begin_above(state.sequence);

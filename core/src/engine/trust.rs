@@ -1,9 +1,13 @@
 //! Trust at the engine: whose bundles it takes, and how that changes (spec 2.2).
 
+use std::borrow::Cow;
+
 use super::Engine;
 use crate::error::{BundleError, Code, Diagnostic};
+use crate::journal::input::Input;
 use crate::name;
 use crate::policy::bundle::{Bundle, Trust};
+use crate::state::admission::LoadError;
 use crate::state::events::EventKind;
 use crate::time::Now;
 
@@ -25,6 +29,13 @@ impl Engine {
     /// `untrusted` where the engine takes anybody's bundles, and so holds no root that could vouch for a new one, or where its
     /// clock is not to be trusted.
     pub fn rotate_trust(&self, bytes: &[u8], now: Now) -> Result<u64, BundleError> {
+        let input = self.input(now, || Input::RotateTrust(Cow::Borrowed(bytes)));
+        let done = self.rotate_in_order(bytes, now);
+        input.done(done.as_ref().map_err(code), |version| serde_json::json!({ "version": version }));
+        done
+    }
+
+    fn rotate_in_order(&self, bytes: &[u8], now: Now) -> Result<u64, BundleError> {
         // What is due comes first: clocks that have parted are found.
         self.advance(now);
         let now = self.held(now);
@@ -68,38 +79,25 @@ impl Engine {
     /// # Errors
     /// [`LoadError`], with everything as it was.
     pub fn activate_signed(&self, bytes: &[u8], now: Now) -> Result<(), LoadError> {
-        match Bundle::from_signed(bytes, &self.trust(), &self.config.limits, now.wall) {
-            Ok(bundle) => Ok(self.activate(bundle, now)?),
-            Err(error) => {
-                let error = LoadError::Refused(error);
-                // Whatever it says of its name and revision, nobody vouches for it.
-                let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code: error.code() };
-                self.events().push(self.held(now), kind);
-                Err(error)
-            }
-        }
+        let input = self.input(now, || Input::ActivateSigned(Cow::Borrowed(bytes)));
+        let done = self.load(bytes, now).and_then(|bundle| Ok(self.activate(bundle, now)?));
+        input.done(done.as_ref().map_err(LoadError::code), |()| serde_json::json!({}));
+        done
+    }
+
+    /// Loads a bundle by the engine's own trust.
+    pub(super) fn load(&self, bytes: &[u8], now: Now) -> Result<Bundle, LoadError> {
+        Bundle::from_signed(bytes, &self.trust(), &self.config.limits, now.wall).map_err(|error| {
+            let error = LoadError::Refused(error);
+            // Whatever it says of its name and revision, nobody vouches for it.
+            let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code: error.code() };
+            self.events().push(self.held(now), kind);
+            error
+        })
     }
 }
 
-/// Why bytes did not become the active bundle.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// They are no bundle that the engine takes.
-    #[error(transparent)]
-    Refused(#[from] BundleError),
-    /// They are one, and it may not take the place of the active one.
-    #[error(transparent)]
-    NotActivated(#[from] super::ActivateError),
-}
-
-impl LoadError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(error) => error.diagnostics().first().map_or("untrusted", |first| first.code.as_str()),
-            Self::NotActivated(error) => error.code(),
-        }
-    }
+/// The code of the first mistake.
+fn code(error: &BundleError) -> &'static str {
+    error.diagnostics().first().map_or("untrusted", |first| first.code.as_str())
 }

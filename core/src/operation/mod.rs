@@ -7,9 +7,13 @@
 mod approval;
 mod audit;
 mod guard;
+mod journal;
 mod measures;
 mod quarantine;
+mod rollout;
 mod state;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,8 +21,10 @@ use serde_json::{Value, json};
 pub use approval::{Approve, Propose, RevokeOverride};
 pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
+pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+pub use rollout::{BundleText, RollBack};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::audit::buffer::Batch;
@@ -26,6 +32,7 @@ use crate::audit::chain::Head;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::admission::LoadError;
 use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
@@ -34,6 +41,7 @@ use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
+use crate::state::rollout::RolloutError;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::sli::{LabelError, Slis};
 use crate::time::Ttl;
@@ -56,6 +64,14 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Makes a bundle the active one.
+    Activate(BundleText),
+    /// Stages a bundle beside the active one: its rollout begins.
+    Stage(BundleText),
+    /// Moves the rollout on to its next step, without waiting for the time.
+    Promote(Nothing),
+    /// Abandons the candidate, or goes back to a bundle that was active before.
+    RollBack(RollBack),
     /// Exports what has to outlive the engine.
     ExportState(Nothing),
     /// Restores what was exported.
@@ -110,6 +126,10 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Hands out entries of the journal of inputs.
+    DrainJournal(DrainJournal),
+    /// Confirms that entries of the journal are written.
+    AcknowledgeJournal(AcknowledgeJournal),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -125,6 +145,26 @@ pub struct PostureAt {
     /// The scope, as in `tenant:acme`. Left out: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+}
+
+impl PostureAt {
+    /// A posture, everywhere or in a scope.
+    #[must_use]
+    pub fn new(posture: &str, scope: Option<&str>) -> Self {
+        Self { posture: posture.to_owned(), scope: scope.map(str::to_owned) }
+    }
+}
+
+impl From<Operation> for Cow<'_, Operation> {
+    fn from(operation: Operation) -> Self {
+        Self::Owned(operation)
+    }
+}
+
+impl<'a> From<&'a Operation> for Cow<'a, Operation> {
+    fn from(operation: &'a Operation) -> Self {
+        Self::Borrowed(operation)
+    }
 }
 
 /// What an operation came to.
@@ -159,6 +199,13 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// Entries of the journal, oldest first.
+    Journal {
+        /// Each a line.
+        lines: Vec<String>,
+        /// The number of the last.
+        last_n: u64,
+    },
 }
 
 impl Outcome {
@@ -169,6 +216,7 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
@@ -214,6 +262,12 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about a bundle.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It is about a rollout.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
@@ -240,6 +294,8 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Load(error) => error.code(),
+            Self::Rollout(error) => error.code(),
             Self::Failover(error) => error.code(),
             Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
@@ -254,7 +310,7 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state may have twice as many as the state.
+    /// may have; one that restores a state, or brings a bundle, may have twice as many as that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -270,11 +326,22 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
-            return Err(too_long(limits.request_bytes_max));
+        let longest = operation.bytes_max(limits);
+        if bytes.len() > longest {
+            return Err(too_long(longest));
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
+    }
+
+    /// Bytes of this operation, as text.
+    const fn bytes_max(&self, limits: &Limits) -> usize {
+        let held = match self {
+            Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
+            Self::Activate(_) | Self::Stage(_) => limits.bundle_bytes_max.saturating_mul(2),
+            _ => 0,
+        };
+        if held > limits.request_bytes_max { held } else { limits.request_bytes_max }
     }
 
     /// The operation as JSON.

@@ -15,6 +15,7 @@ mod audit;
 mod failover;
 mod guard;
 mod posture;
+mod rollout;
 mod slo;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
@@ -22,6 +23,7 @@ pub use audit::{ActionAudit, Audit, AuditLevel};
 pub use failover::Failover;
 pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
+pub use rollout::{RollBackWhen, Rollout};
 pub use slo::{Objective, Slo};
 
 /// A pack: everything that decides, in one document.
@@ -66,6 +68,9 @@ pub struct Pack {
     /// What happens when an engine takes over from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
+    /// How another bundle takes the place of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// What the decisions are held to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::limits::Limits;
 use crate::time::{Monotonic, Now, Ttl, Wall};
@@ -37,12 +37,25 @@ impl StateKey {
         (bytes != [0; 32]).then_some(Self(bytes))
     }
 
+    /// What the key is known by where it must not be shown.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.0)
+    }
+
     fn seal(&self, state: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(DOMAIN);
         mac.update(state);
         Some(mac)
     }
+}
+
+/// What a secret key is known by where it must not be shown: the first eight bytes of its SHA-256, in hexadecimal.
+#[must_use]
+pub fn fingerprint(key: &[u8]) -> String {
+    let digest: [u8; 32] = Sha256::digest(key).into();
+    crate::policy::bundle::hexadecimal(digest.get(..8).unwrap_or_default())
 }
 
 impl std::fmt::Debug for StateKey {

@@ -45,7 +45,7 @@ fn decide(eval: &Eval, pack: &Path, console: &mut Console<'_>, colours: Colours)
     };
     let now = Now::new(Monotonic::ZERO, wall);
     let engine = Engine::new(Config::default());
-    if let Err(error) = engine.activate(bundle.clone(), now) {
+    if let Err(error) = engine.activate(bundle.clone().without_tests(), now) {
         return Err(Finding::unreadable(format!("the pack cannot decide: {error}")).into());
     }
     if eval.all_signals_ok {

@@ -86,7 +86,7 @@ impl World {
         let now = self.now();
         let engine = Engine::new(Config::default());
         let refused = |error| Finding::unreadable(format!("the pack `{}` cannot decide: {error}", bundle.name()));
-        engine.activate(bundle.clone(), now).map_err(refused)?;
+        engine.activate(bundle.clone().without_tests(), now).map_err(refused)?;
         if let Some(posture) = &self.posture
             && bundle.policy().postures.number(posture).is_some_and(|number| number > 0)
         {

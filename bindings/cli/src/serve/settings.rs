@@ -25,6 +25,10 @@ pub struct Settings {
     pub observed: Vec<(String, fallgate::condition::Status)>,
     /// Where audit records are written, if anywhere.
     pub audit: Option<AuditSettings>,
+    /// Where the journal of inputs is written, if anywhere.
+    pub journal: Option<PathBuf>,
+    /// The secret that keys the identifiers of decisions; nothing for one that nobody knows.
+    pub key: Option<[u8; 16]>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
     /// Requests that are being decided at once; more wait, up to the request's time.

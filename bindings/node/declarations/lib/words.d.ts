@@ -80,6 +80,14 @@
  * @property {readonly string[]} lines Each a record: one line of canonical JSON, without the end of the line.
  * @property {bigint} lastSeq The `seq` of the last, to be acknowledged once all are written; zero where there is none.
  */
+/**
+ * Entries of the journal of inputs to be written, oldest first. They stay in the engine until `acknowledgeJournal` confirms
+ * them.
+ *
+ * @typedef {object} JournalBatch
+ * @property {readonly string[]} lines Each an entry: one line of JSON, without the end of the line.
+ * @property {bigint} lastN The `n` of the last, to be acknowledged once all are written; zero where there is none.
+ */
 /** @typedef {'legitimate' | 'malicious'} DecisionLabel What the request of a decision turned out to be. */
 /** @typedef {'valid' | 'false'} TriggerLabel Whether there was a reason to enter a posture. */
 /**
@@ -367,6 +375,16 @@ export type AuditBatch = {
      * The `seq` of the last, to be acknowledged once all are written; zero where there is none.
      */
     lastSeq: bigint;
+};
+export type JournalBatch = {
+    /**
+     * Each an entry: one line of JSON, without the end of the line.
+     */
+    lines: readonly string[];
+    /**
+     * The `n` of the last, to be acknowledged once all are written; zero where there is none.
+     */
+    lastN: bigint;
 };
 export type DecisionLabel = 'legitimate' | 'malicious';
 export type TriggerLabel = 'valid' | 'false';

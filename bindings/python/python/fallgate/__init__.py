@@ -33,7 +33,7 @@ from .engine import Engine
 from .entity import Entity
 from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
 from .limits import Limits
-from .operations import Approved, AuditBatch, Head, Metrics, Named, Quarry, Restored
+from .operations import Approved, AuditBatch, Head, JournalBatch, Metrics, Named, Quarry, Restored
 
 __all__ = [
     "ActivateError",
@@ -53,6 +53,7 @@ __all__ = [
     "Error",
     "Event",
     "Head",
+    "JournalBatch",
     "Limits",
     "Metrics",
     "Named",
