@@ -127,6 +127,7 @@ impl RecordKind {
             | EventKind::GuardForcedOpen { .. }
             | EventKind::GuardReleased { .. } => Self::Signal,
             EventKind::StateRestored { .. }
+            | EventKind::AuditBehind { .. }
             | EventKind::RestoreFailed { .. }
             | EventKind::TookOver { .. }
             | EventKind::Resigned { .. }

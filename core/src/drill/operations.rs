@@ -114,6 +114,7 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::RollBack(RollBack { to: Some(to) }) => format!("go back to {}", short(to)),
         Operation::ExportState(_) => "export state".to_owned(),
         Operation::RestoreState(_) => "restore state".to_owned(),
+        Operation::RotateTrust(_) => "rotate the trust root".to_owned(),
         Operation::TakeOver(_) => "take over".to_owned(),
         Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
         Operation::Resign(_) => "resign".to_owned(),

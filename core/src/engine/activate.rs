@@ -38,7 +38,7 @@ impl Engine {
     pub(super) fn prove(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
         let Some(FailedTests { first, more }) = case::failed_tests(bundle) else { return Ok(()) };
         let error = ActivateError::FailsTests { first, more };
-        self.refuse_bundle(bundle, error, self.held(now));
+        self.tell_refused(bundle, error, self.held(now));
         Err(error)
     }
 
@@ -58,7 +58,7 @@ impl Engine {
         told.approvals.begin(now.wall);
         self.publish(&mut told, now);
         if let Err(error) = told.may_activate(&bundle, reading, now) {
-            self.refuse_bundle(&bundle, error, now);
+            self.tell_refused(&bundle, error, now);
             return Err(error);
         }
         self.end_rollout(&mut told, Ending::Activation, now);
@@ -83,7 +83,7 @@ impl Engine {
         let (mut told, now) = self.follow(now);
         let bundle = told.former(to)?;
         if let Err(error) = told.may_return(&bundle, reading, now) {
-            self.refuse_bundle(&bundle, error, now);
+            self.tell_refused(&bundle, error, now);
             return Err(error.into());
         }
         self.end_rollout(&mut told, Ending::Operator, now);
@@ -94,7 +94,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn refuse_bundle(&self, bundle: &Bundle, error: ActivateError, now: Now) {
+    pub(super) fn tell_refused(&self, bundle: &Bundle, error: ActivateError, now: Now) {
         let (revision, code) = (bundle.revision(), error.code());
         let bundle = name::name(bundle.name()).unwrap_or_default();
         self.events().push(now, EventKind::BundleRefused { bundle, revision, code });

@@ -7,7 +7,7 @@ use crate::journal::input::Input;
 use crate::journal::ledger::Batch;
 use crate::operation::{
     Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, RollBack, StateReport,
+    Retry, Revoke, RollBack, RotateTrust, StateReport,
 };
 use crate::policy::bundle::BundleId;
 use crate::policy::format::RuleEffect;
@@ -73,6 +73,9 @@ impl Engine {
                     instance: restored.instance.into(),
                     elapsed_ms: restored.elapsed.map(|elapsed| elapsed.as_millis()),
                 }));
+            }
+            Operation::RotateTrust(RotateTrust { root }) => {
+                return Ok(Outcome::TrustRotated(self.rotate_trust(root.as_bytes(), now)?));
             }
             Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
             Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),
@@ -161,13 +164,15 @@ impl Engine {
 }
 
 /// Whether an operation is written down as one. What hands the journal over is not: it would have no end. What only reads,
-/// and what hands out audit records, say for themselves what of them matters.
+/// what hands out audit records, and what brings a bundle, say for themselves what of them matters.
 const fn is_input(operation: &Operation) -> bool {
     !matches!(
         operation,
         Operation::DrainJournal(_)
             | Operation::AcknowledgeJournal(_)
             | Operation::DrainAudit(_)
+            | Operation::Activate(_)
+            | Operation::Stage(_)
             | Operation::Metrics(_)
             | Operation::Slis(_)
     )

@@ -126,7 +126,7 @@ impl Engine {
         let spec = match told.may_stage(&bundle, reading, now) {
             Ok(spec) => spec,
             Err(error) => {
-                self.refuse_bundle(&bundle, error, now);
+                self.tell_refused(&bundle, error, now);
                 return Err(error);
             }
         };

@@ -12,6 +12,7 @@ mod measures;
 mod quarantine;
 mod rollout;
 mod state;
+mod trust;
 
 use std::borrow::Cow;
 
@@ -26,10 +27,11 @@ pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, R
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use rollout::{BundleText, RollBack};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
+pub use trust::RotateTrust;
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
-use crate::error::quoted;
+use crate::error::{BundleError, quoted};
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::admission::LoadError;
@@ -76,6 +78,8 @@ pub enum Operation {
     ExportState(Nothing),
     /// Restores what was exported.
     RestoreState(RestoreState),
+    /// Takes a new trust root, which the held one has signed.
+    RotateTrust(RotateTrust),
     /// Makes the engine the active one.
     TakeOver(Nothing),
     /// Takes in that an engine claims to be the active one.
@@ -179,6 +183,8 @@ pub enum Outcome {
     Exported(String),
     /// A state was restored.
     Restored(StateReport),
+    /// A trust root was taken: its version.
+    TrustRotated(u64),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
     /// The metrics.
@@ -220,6 +226,7 @@ impl Outcome {
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
+            Self::TrustRotated(version) => json!({ "trust_version": version }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),
@@ -262,6 +269,9 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about whom the engine trusts.
+    #[error(transparent)]
+    Trust(#[from] BundleError),
     /// It is about a bundle.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -294,6 +304,7 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Load(error) => error.code(),
             Self::Rollout(error) => error.code(),
             Self::Failover(error) => error.code(),
@@ -310,7 +321,8 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state, or brings a bundle, may have twice as many as that.
+    /// may have; one that restores a state, or brings a bundle or a trust root, may have twice as many as
+    /// that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -339,6 +351,7 @@ impl Operation {
         let held = match self {
             Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
             Self::Activate(_) | Self::Stage(_) => limits.bundle_bytes_max.saturating_mul(2),
+            Self::RotateTrust(_) => limits.trust_bytes_max.saturating_mul(2),
             _ => 0,
         };
         if held > limits.request_bytes_max { held } else { limits.request_bytes_max }

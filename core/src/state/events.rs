@@ -230,6 +230,10 @@ impl Event {
             EventKind::RestoreFailed { code } => {
                 put("code", (*code).into());
             }
+            EventKind::AuditBehind { known, held } => {
+                put("known", (*known).into());
+                put("held", (*held).into());
+            }
             EventKind::TookOver { epoch } | EventKind::Resigned { epoch } => {
                 put("epoch", (*epoch).into());
             }
@@ -593,6 +597,13 @@ pub enum EventKind {
         /// Why.
         code: &'static str,
     },
+    /// The audit chain does not go on behind the one that the state knows: confirmed records are missing.
+    AuditBehind {
+        /// How many records the host had confirmed.
+        known: u64,
+        /// How many the chain has now.
+        held: u64,
+    },
     /// This engine became the active one.
     TookOver {
         /// The epoch that it claims.
@@ -677,6 +688,7 @@ impl EventKind {
             Self::PostureKept { .. } => "posture_kept",
             Self::StateRestored { .. } => "state_restored",
             Self::RestoreFailed { .. } => "restore_failed",
+            Self::AuditBehind { .. } => "audit_behind",
             Self::TookOver { .. } => "took_over",
             Self::Resigned { .. } => "resigned",
             Self::SplitBrain { .. } => "split_brain",

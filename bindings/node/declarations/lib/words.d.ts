@@ -63,6 +63,9 @@
  * @property {Uint8Array} [auditKey] 32 secret bytes that key what audit records say in place of redacted values; without them
  *   such a value is gone without a trace.
  * @property {Head} [auditHead] Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
+ * @property {'unsigned' | string | Uint8Array | object} [trust] The trust root whose keys must sign bundles: its file, its
+ *   bytes or its document; with it nothing unsigned is taken. Left out, bundles without a signature are taken, which is for
+ *   development, and signed ones are refused; `'unsigned'` takes both.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 /** @typedef {Options & Timed} OpenOptions */
@@ -350,6 +353,12 @@ export type Options = {
      * Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
      */
     auditHead?: Head;
+    /**
+     * The trust root whose keys must sign bundles: its file, its
+     * bytes or its document; with it nothing unsigned is taken. Left out, bundles without a signature are taken, which is for
+     * development, and signed ones are refused; `'unsigned'` takes both.
+     */
+    trust?: 'unsigned' | string | Uint8Array | object;
     /**
      * The limits on all that comes in.
      */

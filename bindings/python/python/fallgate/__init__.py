@@ -31,7 +31,7 @@ from ._fallgate import (
 )
 from .engine import Engine
 from .entity import Entity
-from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
+from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError, TrustError
 from .limits import Limits
 from .operations import Approved, AuditBatch, Head, JournalBatch, Metrics, Named, Quarry, Restored
 
@@ -63,6 +63,7 @@ __all__ = [
     "Quarry",
     "Restored",
     "StepReport",
+    "TrustError",
     "__version__",
     "authzen_metadata",
 ]
