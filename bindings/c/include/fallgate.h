@@ -95,6 +95,8 @@ enum fallgate_status
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     // A case that the bundle itself carries does not come out as it says.
     FALLGATE_STATUS_FAILS_TESTS = 47,
+    // The active bundle lets its successor in by a rollout alone: stage it.
+    FALLGATE_STATUS_ROLLOUT_REQUIRED = 48,
     // An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     // A policy is refused for a cause that this header has no number for; the message has the code.
@@ -322,6 +324,8 @@ typedef struct fallgate_limits {
     uint64_t proposals_max;
     // Overrides that are remembered; beyond, none is granted.
     uint64_t overrides_max;
+    // Bundles that were active before and can be gone back to; beyond, the oldest is forgotten.
+    uint64_t former_bundles_max;
     // Quarantines by a condition at a time; beyond, all is quarantined.
     uint64_t quarantine_conditions_max;
     // Calls under way that one guard remembers; beyond, the oldest counts as failed.

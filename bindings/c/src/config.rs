@@ -53,6 +53,8 @@ pub struct fallgate_limits {
     pub proposals_max: u64,
     /// Overrides that are remembered; beyond, none is granted.
     pub overrides_max: u64,
+    /// Bundles that were active before and can be gone back to; beyond, the oldest is forgotten.
+    pub former_bundles_max: u64,
     /// Quarantines by a condition at a time; beyond, all is quarantined.
     pub quarantine_conditions_max: u64,
     /// Calls under way that one guard remembers; beyond, the oldest counts as failed.
@@ -181,6 +183,7 @@ macro_rules! for_each_limit {
             flags_max,
             proposals_max,
             overrides_max,
+            former_bundles_max,
             quarantine_conditions_max,
             permits_max,
             slots_max,

@@ -54,7 +54,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
- *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax'
+ *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
  *   | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax'
  *   | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax'

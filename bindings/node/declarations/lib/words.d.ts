@@ -44,7 +44,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
- *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax'
+ *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
  *   | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax'
  *   | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax'
@@ -326,7 +326,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.

@@ -27,6 +27,7 @@ class Limits(TypedDict, total=False):
     flags_max: int
     proposals_max: int
     overrides_max: int
+    former_bundles_max: int
     quarantine_conditions_max: int
     permits_max: int
     slots_max: int
