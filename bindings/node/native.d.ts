@@ -84,8 +84,14 @@ export declare function drillPath(handle: ExternalObject<Handle>, path: string):
 /** Explains what would be decided, as JSON. */
 export declare function explain(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
+/** Whether those read requests now that it was learnt for. */
+export declare function hasLearnt(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): boolean
+
 /** What a label of an answer stands for. */
 export declare function label(handle: ExternalObject<Handle>, number: number): string | null
+
+/** Takes note of who reads requests from now on, and forgets what was learnt for others. */
+export declare function learn(handle: ExternalObject<Handle>): void
 
 /** Locks a file, and makes it where there is none, for its owner's eyes. */
 export declare function lockFile(path: string): ExternalObject<Lock>

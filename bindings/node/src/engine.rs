@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use fallgate::drill::parse_status;
+use fallgate::engine::Readers;
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::Bundle;
@@ -27,6 +28,8 @@ pub struct Handle {
     closed: Cell<bool>,
     pub(crate) labels: RefCell<Labels>,
     pub(crate) names: RefCell<Names>,
+    /// Who read requests when it was last asked what they want.
+    pub(crate) readers: Cell<Readers>,
     /// What packed requests are unpacked into, kept from one to the next.
     pub(crate) arena: RefCell<Bump>,
 }
@@ -65,6 +68,7 @@ pub fn create(options: String) -> Result<External<Handle>> {
         closed: Cell::new(false),
         labels: RefCell::default(),
         names: RefCell::default(),
+        readers: Cell::default(),
         arena: RefCell::default(),
     }))
 }
