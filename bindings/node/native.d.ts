@@ -72,7 +72,10 @@ export declare function decideBytes(handle: ExternalObject<Handle>, request: Uin
 /** Decides on many requests on a thread of Node's pool; the decisions come as JSON, in the order of the requests. */
 export declare function decideMany(handle: ExternalObject<Handle>, asked: Array<Asked>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): Promise<string[]>
 
-/** Decides on a packed request: the first `length` of the bytes. */
+/**
+ * Decides on a packed request: the first `length` of the bytes. Gives nothing where other bundles read requests by now than
+ * those that it was packed for.
+ */
 export declare function decidePacked(handle: ExternalObject<Handle>, bytes: Uint8Array, length: number, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
 /** Runs the drill of a document, and gives its report as JSON. */
@@ -148,5 +151,8 @@ export declare function signal(handle: ExternalObject<Handle>, name: string): st
 /** Releases a lock. Twice is fine. */
 export declare function unlockFile(lock: ExternalObject<Lock>): void
 
-/** Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them. */
+/**
+ * Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them, and
+ * while another one is in its rollout beside it.
+ */
 export declare function wanted(handle: ExternalObject<Handle>, entity: string, typeName: string): Array<string> | null
