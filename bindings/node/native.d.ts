@@ -75,7 +75,10 @@ export declare function decideBytes(handle: ExternalObject<Handle>, request: Uin
 /** Decides on many requests on a thread of Node's pool; the decisions come as JSON, in the order of the requests. */
 export declare function decideMany(handle: ExternalObject<Handle>, asked: Array<Asked>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): Promise<string[]>
 
-/** Decides on a packed request: the first `length` of the bytes. */
+/**
+ * Decides on a packed request: the first `length` of the bytes. Gives nothing where other bundles read requests by now than
+ * those that it was packed for.
+ */
 export declare function decidePacked(handle: ExternalObject<Handle>, bytes: Uint8Array, length: number, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
 /** Runs the drill of a document, and gives its report as JSON. */
@@ -87,8 +90,14 @@ export declare function drillPath(handle: ExternalObject<Handle>, path: string):
 /** Explains what would be decided, as JSON. */
 export declare function explain(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
 
+/** Whether those read requests now that it was learnt for. */
+export declare function hasLearnt(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): boolean
+
 /** What a label of an answer stands for. */
 export declare function label(handle: ExternalObject<Handle>, number: number): string | null
+
+/** Takes note of who reads requests from now on, and forgets what was learnt for others. */
+export declare function learn(handle: ExternalObject<Handle>): void
 
 /** Locks a file, and makes it where there is none, for its owner's eyes. */
 export declare function lockFile(path: string): ExternalObject<Lock>
@@ -151,5 +160,8 @@ export declare function trustVersion(handle: ExternalObject<Handle>): bigint | n
 /** Releases a lock. Twice is fine. */
 export declare function unlockFile(lock: ExternalObject<Lock>): void
 
-/** Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them. */
+/**
+ * Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them, and
+ * while another one is in its rollout beside it.
+ */
 export declare function wanted(handle: ExternalObject<Handle>, entity: string, typeName: string): Array<string> | null

@@ -176,8 +176,11 @@ class Engine extends Operator {
       const length = packed(request, reading)
       // Where a getter of the request has activated another bundle, what that looks at may have been left out.
       if (length > 0 && reading === this.#reading) {
-        return this.#decision(addon.decidePacked(handle, packing.bytes, length, monotonic, wall))
+        const answer = addon.decidePacked(handle, packing.bytes, length, monotonic, wall)
+        if (answer !== '') return this.#decision(answer)
       }
+      // A bundle may have become active, or have been staged, by an operation or by time alone.
+      if (reading === this.#reading && !addon.hasLearnt(handle, monotonic, wall)) this.#learnAnew()
       let text = requestText(request, reading)
       if (reading !== this.#reading) text = requestText(request, this.#everything)
       return this.#decision(addon.decide(handle, text, monotonic, wall))
@@ -537,6 +540,7 @@ class Engine extends Operator {
   #learnAnew() {
     this.#labels = []
     const handle = this.#handle
+    addon.learn(handle)
     /** @type {Record<string, Map<string, ReadonlyMap<string, number> | null>>} */
     const known = { subject: new Map(), action: new Map(), resource: new Map(), context: new Map() }
     const numbers = (/** @type {string} */ entity, /** @type {string} */ type) => {

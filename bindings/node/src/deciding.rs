@@ -29,7 +29,8 @@ pub fn decide(
     Ok(settle(handle, request.as_bytes(), now(monotonic_ns.as_ref(), wall_ns.as_ref())?))
 }
 
-/// Decides on a packed request: the first `length` of the bytes.
+/// Decides on a packed request: the first `length` of the bytes. Gives nothing where other bundles read requests by now than
+/// those that it was packed for.
 #[napi(catch_unwind)]
 pub fn decide_packed(
     handle: &External<Handle>,
@@ -39,6 +40,9 @@ pub fn decide_packed(
     wall_ns: Option<BigInt>,
 ) -> Result<String> {
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    if !is_learnt(handle, now) {
+        return Ok(String::new());
+    }
     let names = handle.names.borrow();
     let mut arena = handle.arena.borrow_mut();
     arena.reset();
@@ -101,12 +105,34 @@ pub fn never_decided() -> String {
     Decision::default().to_json().to_string()
 }
 
-/// Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them.
+/// Takes note of who reads requests from now on, and forgets what was learnt for others.
+#[napi(catch_unwind)]
+pub fn learn(handle: &External<Handle>) {
+    handle.readers.set(handle.with(Engine::readers));
+    handle.labels.borrow_mut().clear();
+    handle.names.borrow_mut().clear();
+}
+
+/// Whether those read requests now that it was learnt for.
+#[napi(catch_unwind)]
+pub fn has_learnt(handle: &External<Handle>, monotonic_ns: Option<BigInt>, wall_ns: Option<BigInt>) -> Result<bool> {
+    Ok(is_learnt(handle, now(monotonic_ns.as_ref(), wall_ns.as_ref())?))
+}
+
+fn is_learnt(handle: &Handle, now: Now) -> bool {
+    handle.with(|engine| engine.readers_at(now)) == handle.readers.get()
+}
+
+/// Which attributes of this type of an entity the active bundle looks at; nothing where it may look at all of them, and
+/// while another one is in its rollout beside it.
 #[napi(catch_unwind)]
 pub fn wanted(handle: &External<Handle>, entity: String, type_name: String) -> Option<Vec<String>> {
     let entity = [Entity::Subject, Entity::Action, Entity::Resource, Entity::Context]
         .into_iter()
         .find(|known| known.name() == entity)?;
+    if handle.readers.get().are_two() {
+        return None;
+    }
     let bundle = handle.with(Engine::bundle)?;
     match bundle.policy().wanted(entity, &type_name) {
         Wanted::All => None,

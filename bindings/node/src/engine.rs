@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use fallgate::drill::parse_status;
+use fallgate::engine::Readers;
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
 use fallgate::time::Now;
@@ -30,6 +31,8 @@ pub struct Handle {
     closed: Cell<bool>,
     pub(crate) labels: RefCell<Labels>,
     pub(crate) names: RefCell<Names>,
+    /// Who read requests when it was last asked what they want.
+    pub(crate) readers: Cell<Readers>,
     /// What packed requests are unpacked into, kept from one to the next.
     pub(crate) arena: RefCell<Bump>,
 }
@@ -69,6 +72,7 @@ pub fn create(options: String, root: Option<&[u8]>) -> Result<External<Handle>> 
         closed: Cell::new(false),
         labels: RefCell::default(),
         names: RefCell::default(),
+        readers: Cell::default(),
         arena: RefCell::default(),
     }))
 }

@@ -1,7 +1,5 @@
 //! Many requests in one call: read with the interpreter's lock, decided without it.
 
-use std::sync::Arc;
-
 use bumpalo::Bump;
 use fallgate::Decision;
 use fallgate::request::{RequestError, RequestView};
@@ -36,11 +34,13 @@ pub(crate) fn decide(engine: &PyEngine, requests: &Bound<'_, PyAny>, now: Now) -
             return Ok(decisions);
         }
         let wants = engine.wants.load_full();
-        let mut decided = decide_chunk(engine, &chunk, &wants, now)?;
-        if wants.bundle().is_some() && !Arc::ptr_eq(&wants, &engine.wants.load()) {
-            // Another bundle, that wants something else, was activated meanwhile: everything is enough for any.
-            decided = decide_chunk(engine, &chunk, &Wants::default(), now)?;
-        }
+        let decided = if wants.is_enough(|| engine.engine.readers_at(now)) {
+            decide_chunk(engine, &chunk, &wants, now)?
+        } else {
+            // Another bundle has become active, or was staged: everything is enough for any.
+            engine.learn(requests.py());
+            decide_chunk(engine, &chunk, &Wants::default(), now)?
+        };
         decisions.extend(decided.into_iter().map(PyDecision::from));
     }
 }

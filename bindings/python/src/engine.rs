@@ -116,8 +116,7 @@ impl PyEngine {
             Loaded::ToVerify(bytes, path) => detached(py, || self.engine.activate_signed(&bytes, now))
                 .map_err(|error| source::not_taken(py, error, path.as_deref())),
         };
-        let wants = self.engine.bundle().map(|bundle| Wants::of(py, bundle));
-        self.wants.store(Arc::new(wants.unwrap_or_default()));
+        self.learn(py);
         activated
     }
 
@@ -298,7 +297,7 @@ impl PyEngine {
 
     #[getter]
     fn bundle(&self) -> Option<PyBundle> {
-        self.wants.load().bundle().map(|bundle| PyBundle {
+        self.engine.bundle().map(|bundle| PyBundle {
             name: bundle.name().to_owned(),
             revision: bundle.revision(),
             id: bundle.id().to_string(),
@@ -321,7 +320,7 @@ impl PyEngine {
     }
 
     fn __repr__(&self) -> String {
-        match self.wants.load().bundle() {
+        match self.engine.bundle() {
             Some(bundle) => format!("<fallgate.Engine {} revision {}>", bundle.name(), bundle.revision()),
             None => "<fallgate.Engine without a bundle>".to_owned(),
         }
@@ -334,21 +333,30 @@ impl PyEngine {
     where
         R: for<'a> Fn(&mut Reader<'a>, &'a Wants) -> Result<RequestView<'a>, Fault>,
     {
-        let decide = |wants: &Wants| {
+        let decide = |wants: &Wants| -> PyResult<Option<Decision>> {
             let arena = Bump::new();
             match read(&mut Reader::new(&arena, Bounds::of_request(&self.limits)), wants) {
-                // The clocks are read last: the values' own code may have taken its time.
-                Ok(view) => Ok(self.engine.decide_view(&view, when(now))),
-                Err(fault) => Ok(self.engine.refuse(&fault.into_request_error()?, when(now))),
+                Ok(view) => {
+                    // The clocks are read last: the values' own code may have taken its time.
+                    let now = when(now);
+                    let enough = wants.is_enough(|| self.engine.readers_at(now));
+                    Ok(enough.then(|| self.engine.decide_view(&view, now)))
+                }
+                Err(fault) => Ok(Some(self.engine.refuse(&fault.into_request_error()?, when(now)))),
             }
         };
         let wants = self.wants.load();
-        let decision = decide(&wants);
-        if Arc::ptr_eq(&wants, &self.wants.load()) {
-            return decision;
+        if let Some(decision) = decide(&wants)? {
+            return Ok(decision);
         }
-        // Another bundle was activated meanwhile. Whoever reads everything has read enough for any.
-        decide(&Wants::default())
+        // Another bundle has become active, or was staged. Whoever reads everything has read enough for any.
+        Python::attach(|py| self.learn(py));
+        Ok(decide(&Wants::default())?.unwrap_or_default())
+    }
+
+    /// Learns what is wanted from now on.
+    pub(crate) fn learn(&self, py: Python<'_>) {
+        self.wants.store(Arc::new(Wants::now(py, &self.engine)));
     }
 
     fn refused(&self, fault: Fault, now: Now) -> PyResult<PyDecision> {

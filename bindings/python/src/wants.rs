@@ -1,7 +1,9 @@
 //! Which attributes the active policy reads, with each name as Python looks it up: so that a request is asked for these
 //! and for nothing else.
 
+use fallgate::Engine;
 use fallgate::condition::Entity;
+use fallgate::engine::Readers;
 use fallgate::policy::bundle::Bundle;
 use fallgate::policy::compile::Wanted;
 use foldhash::fast::FixedState;
@@ -27,7 +29,8 @@ type Table = HashMap<Box<str>, Want, FixedState>;
 /// with the policy and not with the requests.
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
-    bundle: Option<Bundle>,
+    /// Who read requests when it was asked; nothing where everything is wanted for anybody.
+    readers: Option<Readers>,
     subject: Table,
     action: Table,
     resource: Table,
@@ -35,15 +38,29 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
+    /// What the active bundle of an engine wants: all, while another one is in its rollout beside it.
+    pub(crate) fn now(py: Python<'_>, engine: &Engine) -> Self {
+        let readers = engine.readers();
+        match engine.bundle() {
+            Some(bundle) if !readers.are_two() => Self { readers: Some(readers), ..Self::of(py, &bundle) },
+            _ => Self { readers: Some(readers), ..Self::default() },
+        }
+    }
+
+    /// Whether what was read by it is enough for those who read now.
+    pub(crate) fn is_enough(&self, readers: impl FnOnce() -> Readers) -> bool {
+        self.readers.is_none_or(|known| known == readers())
+    }
+
     /// What this bundle wants.
-    pub(crate) fn of(py: Python<'_>, bundle: Bundle) -> Self {
+    fn of(py: Python<'_>, bundle: &Bundle) -> Self {
         let table = |entity: Entity| -> Table {
             let types = bundle.policy().schema.types(entity);
-            types.map(|name| (name.into(), want(py, &bundle, entity, name))).collect()
+            types.map(|name| (name.into(), want(py, bundle, entity, name))).collect()
         };
         let (subject, action, resource) = (table(Entity::Subject), table(Entity::Action), table(Entity::Resource));
-        let context = Some(want(py, &bundle, Entity::Context, ""));
-        Self { bundle: Some(bundle), subject, action, resource, context }
+        let context = Some(want(py, bundle, Entity::Context, ""));
+        Self { readers: None, subject, action, resource, context }
     }
 
     /// What is wanted of this type of the entity: all where no bundle is active.
@@ -59,11 +76,6 @@ impl Wants {
         };
         // Of a type that no schema declares, only a policy that reads everything reads anything.
         table.get(type_name).unwrap_or(if matches!(context, Want::All) { ALL } else { NONE })
-    }
-
-    /// The bundle, if one is active.
-    pub(crate) const fn bundle(&self) -> Option<&Bundle> {
-        self.bundle.as_ref()
     }
 }
 

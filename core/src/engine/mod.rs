@@ -52,6 +52,7 @@ pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
+pub use rollout::Readers;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;

@@ -55,6 +55,31 @@ pub(super) struct Candidate {
     window: Arc<Window>,
 }
 
+/// Which bundles read requests. Another value means that what they read is another thing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readers {
+    /// The number of its activation; zero for none.
+    active: u64,
+    /// Likewise of the candidate.
+    candidate: u64,
+}
+
+impl Readers {
+    fn of(snapshot: &Snapshot) -> Self {
+        let number = |snapshot: &Snapshot| snapshot.active.as_ref().map_or(0, |active| active.activation);
+        Self {
+            active: number(snapshot),
+            candidate: snapshot.candidate.as_ref().map_or(0, |candidate| number(&candidate.snapshot)),
+        }
+    }
+
+    /// Whether there are two: then everything that a request has may be read.
+    #[must_use]
+    pub const fn are_two(self) -> bool {
+        self.candidate > 0
+    }
+}
+
 /// The side of a canary that a request is on: a pure function of the engine's key, the candidate, and whom it is about.
 ///
 /// Keyed, so that nobody chooses their side; of the candidate, so that it is not always the same people who come first.
@@ -199,6 +224,19 @@ impl Engine {
     #[must_use]
     pub fn is_in_rollout(&self) -> bool {
         self.snapshot.load().candidate.is_some()
+    }
+
+    /// Which bundles read requests, as of the last call that told the engine the time: for hosts that leave out of a request
+    /// what [`Policy::wanted`](crate::policy::compile::Policy::wanted) does not name, and remember what that was.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        Readers::of(&self.snapshot.load())
+    }
+
+    /// The same now: what is due is done first.
+    #[must_use]
+    pub fn readers_at(&self, now: Now) -> Readers {
+        Readers::of(&self.current(now).0)
     }
 
     /// Decides by the active bundle, and compares what the candidate makes of it; gives the snapshot whose bundle the
