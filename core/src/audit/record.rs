@@ -40,6 +40,8 @@ pub enum RecordKind {
     State,
     /// The engine met a panic.
     Engine,
+    /// A control feed was heard, or a message of it refused.
+    Control,
     /// An operator labelled something, or the host reported what it counted.
     Measure,
     /// Records are missing here: how many.
@@ -50,7 +52,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Decision,
         Self::Bundle,
         Self::Signal,
@@ -62,6 +64,7 @@ impl RecordKind {
         Self::Clock,
         Self::State,
         Self::Engine,
+        Self::Control,
         Self::Measure,
         Self::Gap,
         Self::Checkpoint,
@@ -82,6 +85,7 @@ impl RecordKind {
             Self::Clock => "clock",
             Self::State => "state",
             Self::Engine => "engine",
+            Self::Control => "control",
             Self::Measure => "measure",
             Self::Gap => "gap",
             Self::Checkpoint => "checkpoint",
@@ -140,6 +144,9 @@ impl RecordKind {
             | EventKind::FlagKept { .. } => Self::Flag,
             EventKind::ClockFailed | EventKind::ClockAnchored => Self::Clock,
             EventKind::EngineFailed => Self::Engine,
+            EventKind::ControlBegan { .. } | EventKind::ControlApplied { .. } | EventKind::ControlRefused { .. } => {
+                Self::Control
+            }
         }
     }
 }

@@ -131,5 +131,6 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
         Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
+        Operation::Apply(_) => "a control message".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 //! one time; it waits for nobody unless something is due at that very time.
 
 mod approvals;
+mod control;
 mod degraded;
 mod evaluate;
 mod explain;
@@ -208,6 +209,8 @@ pub struct Engine {
     config: Config,
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
+    /// Held while a control message is taken.
+    turns: Mutex<()>,
     journal: Mutex<Journal>,
     outbox: Mutex<Outbox>,
     cache: Cache,
@@ -228,6 +231,7 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
+            turns: Mutex::new(()),
             journal: Mutex::new(Journal::new(limits)),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),

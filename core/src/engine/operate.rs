@@ -111,6 +111,7 @@ impl Engine {
             Operation::Release(at) => self.release(&at.signal, now)?,
             Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
             Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
+            Operation::Apply(apply) => return Ok(Outcome::Applied(self.apply(apply.message.as_bytes(), now)?)),
             Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
         }
         Ok(Outcome::Done)

@@ -99,6 +99,10 @@ impl Engine {
             Err(error) => {
                 self.events().push(now, EventKind::RestoreFailed { code: error.code() });
                 self.tighten(&mut told, None, Cause::Restore, now);
+                // One that only does not fit was joined: then it is known what controllers have said.
+                if !matches!(error, StateError::BundleBehind { .. } | StateError::DoesNotFit) {
+                    told.doubt_feeds(now.wall);
+                }
             }
         }
         if let Some((epoch, instance)) = rival {
@@ -179,6 +183,7 @@ impl Told {
             flags: self.flags_set(at),
             approvals: self.barred(),
             recovering: self.recovering(policy),
+            control: self.feeds.exported(),
         })
     }
 
@@ -213,6 +218,7 @@ impl Told {
         let fits = self.join_postures(state, &policy.postures, elapsed, at);
         let known = |posture: &&String| policy.postures.number(posture).is_some_and(|number| number > 0);
         let fits = self.join_flags(state, &policy, elapsed, at) && fits;
+        let fits = self.feeds.join(&state.control) && fits;
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);

@@ -58,6 +58,7 @@ impl Engine {
             let revision = active.bundle.revision();
             self.events().push(now, EventKind::BundleRevoked { bundle, revision });
         }
+        told.unhear(&root);
         told.trust = Trust::keys(root);
         self.publish(&mut told, now);
         Ok(version)

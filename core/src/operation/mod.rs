@@ -6,6 +6,7 @@
 
 mod approval;
 mod audit;
+mod control;
 mod guard;
 mod measures;
 mod quarantine;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
 pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
+pub use control::{Applied, Apply, CONTROL_FORM, ControlForm, Message, NotDone};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
@@ -27,6 +29,7 @@ use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::control::ControlError;
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
 use crate::state::flags::FlagError;
@@ -110,6 +113,8 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Takes a control message.
+    Apply(Apply),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -159,6 +164,8 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// A control message was taken, or had been before.
+    Applied(Applied),
 }
 
 impl Outcome {
@@ -169,6 +176,7 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Applied(applied) => applied.to_json(),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
@@ -185,11 +193,13 @@ impl Outcome {
         }
     }
 
-    /// What it still waits for, by its code, where it was not done at once.
+    /// What it still waits for, or why what a control message says was not done, by its code.
     #[must_use]
     pub const fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::Approved(approved) => approved.waits_for,
+            Self::Applied(Applied::Done(outcome)) => outcome.waits_for(),
+            Self::Applied(Applied::NotDone(why)) => Some(why.code()),
             _ => None,
         }
     }
@@ -229,6 +239,9 @@ pub enum OperationError {
     /// It is about a guard.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// It is a control message.
+    #[error(transparent)]
+    Control(#[from] ControlError),
 }
 
 impl OperationError {
@@ -245,6 +258,7 @@ impl OperationError {
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
             Self::Guard(error) => error.code(),
+            Self::Control(error) => error.code(),
         }
     }
 }
@@ -254,7 +268,7 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state may have twice as many as the state.
+    /// may have; one that restores a state may have twice as many as the state, and so may a control message.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -270,7 +284,7 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_)) {
+        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_) | Self::Apply(_)) {
             return Err(too_long(limits.request_bytes_max));
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;

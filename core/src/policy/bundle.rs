@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::time::Wall;
 
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 2] = ["rollout", "heartbeat"];
+const LATER: [&str; 1] = ["rollout"];
 
 /// How much of audit an action could demand, and what does not exist yet.
 const CONFIRMED: &str = "confirmed";
@@ -219,13 +219,14 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 36] = [
+const PACK_MAPS: [&str; 39] = [
     "",
     "valid",
     "schema",
     "signals/*",
     "signals/*/recover",
     "signals/*/quorum",
+    "signals/*/heartbeat",
     "signals/*/breaker",
     "signals/*/bulkhead",
     "signals/*/limiter",
@@ -241,6 +242,8 @@ const PACK_MAPS: [&str; 36] = [
     "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "control",
+    "control/recover",
     "failover",
     "slo",
     "slo/*",

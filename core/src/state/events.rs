@@ -7,6 +7,7 @@ use crate::decision::DecisionId;
 use crate::name::Name;
 use crate::reason::Reason;
 use crate::state::approvals::Close;
+use crate::state::control::Place;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
 use crate::state::proposal::{GrantOverride, ProposalId};
@@ -206,6 +207,33 @@ impl Event {
             }
             EventKind::MitigationReported { done } => {
                 put("done", (*done).into());
+            }
+            EventKind::ControlBegan { feed, epoch } => {
+                put("feed", feed.as_str().into());
+                put("epoch", (*epoch).into());
+            }
+            EventKind::ControlApplied { place, verb, code, filled } => {
+                put("feed", place.feed.as_str().into());
+                put("epoch", place.epoch.into());
+                put("sequence", place.sequence.into());
+                put("operation", (**verb).into());
+                if let Some(code) = code {
+                    put("code", (*code).into());
+                }
+                if *filled {
+                    put("filled", true.into());
+                }
+            }
+            EventKind::ControlRefused { place, code, untold } => {
+                if let Some(place) = place {
+                    put("feed", place.feed.as_str().into());
+                    put("epoch", place.epoch.into());
+                    put("sequence", place.sequence.into());
+                }
+                put("code", (*code).into());
+                if *untold > 0 {
+                    put("untold", (*untold).into());
+                }
             }
             EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
@@ -520,6 +548,33 @@ pub enum EventKind {
         /// Whether it did.
         done: bool,
     },
+    /// A control feed was heard for the first time, or a later epoch of it began.
+    ControlBegan {
+        /// The feed.
+        feed: Name,
+        /// The epoch.
+        epoch: u64,
+    },
+    /// A control message was taken: one with an operation, or a heartbeat that filled the last of a hole.
+    ControlApplied {
+        /// Its number.
+        place: Place,
+        /// What it says: the name of the operation, or `heartbeat`.
+        verb: Box<str>,
+        /// Why the operation was not done; nothing where it was.
+        code: Option<&'static str>,
+        /// Whether it was the last that was missing.
+        filled: bool,
+    },
+    /// A control message was refused.
+    ControlRefused {
+        /// Its number; nothing where nobody vouches for it.
+        place: Option<Place>,
+        /// Why.
+        code: &'static str,
+        /// How many refusals were not told since the last one that was, because there were too many.
+        untold: u64,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -573,6 +628,9 @@ impl EventKind {
             Self::FlagCleared { .. } => "flag_cleared",
             Self::FlagExpired { .. } => "flag_expired",
             Self::FlagKept { .. } => "flag_kept",
+            Self::ControlBegan { .. } => "control_began",
+            Self::ControlApplied { .. } => "control_applied",
+            Self::ControlRefused { .. } => "control_refused",
             Self::ClockFailed => "clock_failed",
             Self::ClockAnchored => "clock_anchored",
             Self::EngineFailed => "engine_failed",

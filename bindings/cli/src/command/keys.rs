@@ -1,6 +1,6 @@
 //! `fallgate keys`: new keys, the keys of a trust root, and trust roots themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -122,7 +122,15 @@ fn trust(make: &MakeTrust, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let mut form = match &held {
         Some(root) => form_of(root)?,
         None => {
-            TrustForm { fallgate_trust: 1, version: 0, threshold: 1, keys: Vec::new(), revoked: RevokedForm::default() }
+            let revoked = RevokedForm::default();
+            TrustForm {
+                fallgate_trust: 1,
+                version: 0,
+                threshold: 1,
+                keys: Vec::new(),
+                control: BTreeMap::new(),
+                revoked,
+            }
         }
     };
     form.version = form.version.saturating_add(1);
