@@ -66,7 +66,7 @@ pub enum Observed {
     Future,
     /// No such signal is declared.
     UnknownSignal,
-    /// The signal is built in, follows others, or is a guard.
+    /// The signal is built in, follows others or a control feed, or is a guard.
     NotObservable,
 }
 

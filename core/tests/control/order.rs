@@ -1,5 +1,8 @@
 //! In which order messages are done, and that each is done once.
 
+// A thread for each of several hosts that bring the same messages.
+#![allow(clippy::disallowed_methods)]
+
 use std::sync::Arc;
 
 use fallgate::condition::Status;
