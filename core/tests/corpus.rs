@@ -13,6 +13,7 @@
 use bumpalo::Bump;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};
+use fallgate::policy::trust::root::TrustRoot;
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
 use fallgate::state::document::StateKey;
 use fallgate::time::{Monotonic, Now, Wall};
@@ -124,6 +125,9 @@ fn configured(config: &Json, instance: &Json) -> Engine {
     let mut configured = Config::default();
     configured.state_key = key("state_key").and_then(StateKey::new);
     configured.audit_key = key("audit_key");
+    if let Some(root) = config["trust"].as_str() {
+        configured.trust = Trust::keys(TrustRoot::from_json(root.as_bytes(), &Limits::DEFAULT).unwrap());
+    }
     configured.limits.audit_entries_max = config["audit_entries_max"].as_u64().unwrap().try_into().unwrap();
     configured.instance = fallgate::name::name(instance.as_str().unwrap()).unwrap();
     Engine::new(configured)
@@ -140,8 +144,11 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
         last = now;
         if let Some(restart) = call.get("restart") {
             engine = configured(&timeline["config"], &restart["instance"]);
-        } else if call.get("activate").is_some() {
-            engine.activate(bundle.clone(), now).unwrap();
+        } else if let Some(activate) = call.get("activate") {
+            match activate["envelope"].as_str() {
+                Some(envelope) => engine.activate_signed(envelope.as_bytes(), now).unwrap(),
+                None => engine.activate(bundle.clone(), now).unwrap(),
+            }
         } else if let Some(observed) = call.get("observe") {
             let status = fallgate::drill::parse_status(observed["status"].as_str().unwrap()).unwrap();
             let mut observation = Observation::new(observed["signal"].as_str().unwrap(), status);

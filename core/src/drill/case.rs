@@ -1,5 +1,8 @@
 //! A case of a pack: one request, under given signals, and the decision that must come out.
 
+use std::collections::BTreeMap;
+
+use super::control::Speaker;
 use super::expect::{decision_failures, signal_failures};
 use super::operations::{self, GuardedCall};
 use super::timeline::Stage;
@@ -8,13 +11,15 @@ use crate::condition::Status;
 use crate::decision::Decision;
 use crate::engine::Explanation;
 use crate::limits::Limits;
-use crate::operation::{BreakerAt, Operation, PostureAt};
+use crate::name::Name;
+use crate::operation::{BreakerAt, Operation, OperationError, PostureAt};
 use crate::policy::bundle::Bundle;
 use crate::policy::format::Case;
 use crate::policy::guard::GuardSpec;
 use crate::policy::signal::Source;
 use crate::request::Request;
 use crate::resilience::breaker::CallOutcome;
+use crate::state::control::ControlError;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -33,16 +38,21 @@ pub struct CaseReport {
 /// Runs one case on a fresh engine.
 #[must_use]
 pub fn run_case(bundle: &Bundle, case: &Case) -> CaseReport {
-    run_on(&mut Stage::new(&Recording::default()), bundle, case)
+    run_on(&mut Stage::new(&Recording::default(), speaker(bundle)), bundle, case)
 }
 
 /// Explains what a case comes to, on a fresh engine; nothing where its request cannot be read.
 #[must_use]
 pub fn explain_case(bundle: &Bundle, case: &Case) -> Option<Explanation> {
-    let mut stage = Stage::new(&Recording::default());
+    let mut stage = Stage::new(&Recording::default(), speaker(bundle));
     let (now, _) = tell(&mut stage, bundle, case);
     let request = Request::from_json(&super::request_bytes(&case.request), &Limits::DEFAULT).ok()?;
     Some(stage.engine().explain(&request, now))
+}
+
+/// Whoever speaks for the feeds that the bundle follows.
+pub(super) fn speaker(bundle: &Bundle) -> Option<Speaker> {
+    Speaker::of(bundle, &BTreeMap::new(), &BTreeMap::new())
 }
 
 pub(super) fn run_on(stage: &mut Stage, bundle: &Bundle, case: &Case) -> CaseReport {
@@ -76,6 +86,10 @@ fn tell(stage: &mut Stage, bundle: &Bundle, case: &Case) -> (Now, Vec<String>) {
             continue;
         }
         for member in members(bundle, name) {
+            if let Some(feed) = feed(bundle, member) {
+                hear(stage, member, &feed, status, now, &mut failures);
+                continue;
+            }
             let outcome = stage.observe(&Observation::new(member, status), now);
             if outcome != Observed::Taken {
                 failures.push(format!("signal {name}: {}", outcome.code()));
@@ -90,6 +104,28 @@ fn guard<'b>(bundle: &'b Bundle, name: &str) -> Option<&'b GuardSpec> {
     let policy = bundle.policy();
     let spec = policy.signals.get(usize::from(policy.signal(name)?))?;
     if let Source::Guard { spec, .. } = &spec.source { Some(spec) } else { None }
+}
+
+/// The control feed that a signal follows, if it follows one.
+fn feed(bundle: &Bundle, name: &str) -> Option<Name> {
+    let policy = bundle.policy();
+    let spec = policy.signals.get(usize::from(policy.signal(name)?))?;
+    if let Source::Heartbeat { feed, .. } = &spec.source { Some(*feed) } else { None }
+}
+
+/// Has a feed say what brings its signals to a status.
+fn hear(stage: &mut Stage, name: &str, feed: &str, status: Status, now: Now, failures: &mut Vec<String>) {
+    let said = stage.speaker.as_mut().and_then(|speaker| speaker.bring(feed, status, now));
+    let Some(said) = said else {
+        failures.push(format!("signal {name}: a heartbeat is never degraded"));
+        return;
+    };
+    for operation in said {
+        match stage.operate(&operation, now) {
+            Ok(_) | Err(OperationError::Control(ControlError::Conflict)) => {}
+            Err(error) => failures.push(format!("signal {name}: {error}")),
+        }
+    }
 }
 
 /// Brings a guard to where its signal has that status, by calls and by what an operator can do.

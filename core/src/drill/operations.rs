@@ -6,7 +6,11 @@ use serde_json::Value;
 use super::Step;
 use super::timeline::Stage;
 use crate::error::quoted;
-use crate::operation::{Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report};
+use crate::limits::Limits;
+use crate::operation::{
+    Acquire, Approve, BreakerAt, Message, Operation, OperationError, Outcome, PostureAt, Propose, Report,
+};
+use crate::policy::trust::envelope::Envelope;
 use crate::resilience::breaker::CallOutcome;
 use crate::state::quarantine::Selector;
 use crate::time::{Now, Ttl};
@@ -84,6 +88,15 @@ fn short(id: &str) -> String {
     id.chars().take(12).collect()
 }
 
+/// What a control message says, whoever signed it.
+fn said(message: &str) -> String {
+    let envelope = Envelope::from_json(message.as_bytes(), &Limits::DEFAULT).ok();
+    let read = envelope.and_then(|envelope| Message::from_payload(envelope.payload(), &Limits::DEFAULT).ok());
+    let Some(Message { place, operation, .. }) = read else { return "no control message".to_owned() };
+    let what = operation.as_ref().map_or_else(|| "heartbeat".to_owned(), told);
+    format!("{} {}/{}: {what}", place.feed, place.epoch, place.sequence)
+}
+
 /// What was done, as text for people.
 pub(super) fn told(operation: &Operation) -> String {
     let posture = |verb: &str, PostureAt { posture, scope }: &PostureAt| {
@@ -131,6 +144,6 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
         Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
-        Operation::Apply(_) => "a control message".to_owned(),
+        Operation::Apply(apply) => said(&apply.message),
     }
 }

@@ -6,12 +6,13 @@
 use serde_json::{Value, json};
 
 use super::case;
+use super::control::{ApplyCall, Speaker};
 use super::{Drill, Recording, request_bytes};
 use crate::decision::Decision;
-use crate::engine::{ActivateError, Config, Engine};
+use crate::engine::{Config, Engine, LoadError};
 use crate::name;
-use crate::operation::{Operation, OperationError, Outcome};
-use crate::policy::bundle::{Bundle, hexadecimal};
+use crate::operation::{Apply, Operation, OperationError, Outcome};
+use crate::policy::bundle::{Bundle, Trust, hexadecimal};
 use crate::policy::format::Case;
 use crate::state::document::StateKey;
 use crate::state::signals::{Observation, Observed};
@@ -36,7 +37,7 @@ impl Timeline {
     /// The calls of a drill.
     #[must_use]
     pub fn of_drill(drill: &Drill, bundle: &Bundle) -> Self {
-        let mut stage = Stage::taped(&drill.audit);
+        let mut stage = Stage::taped(&drill.audit, drill.speaker(bundle));
         let config = setting(stage.engine.config());
         drill.run_on(&mut stage, bundle, &mut |_| {});
         Self { name: drill.drill.clone(), config, calls: stage.tape.unwrap_or_default() }
@@ -45,7 +46,7 @@ impl Timeline {
     /// The calls of a case.
     #[must_use]
     pub fn of_case(bundle: &Bundle, case: &Case) -> Self {
-        let mut stage = Stage::taped(&Recording::default());
+        let mut stage = Stage::taped(&Recording::default(), case::speaker(bundle));
         let config = setting(stage.engine.config());
         let report = case::run_on(&mut stage, bundle, case);
         Self { name: report.name, config, calls: stage.tape.unwrap_or_default() }
@@ -64,9 +65,10 @@ impl Timeline {
     }
 
     /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, `instance`, the limit
-    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
+    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; `trust`, the trust root as text, where bundles are
+    /// signed; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
     /// text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`, `operate`,
-    /// `decide` and `restart`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
+    /// `decide` and `restart`. An `activate` is true, or has the signed bundle as its `envelope`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
     /// way but for the `instance` that stands there. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
     /// `because` of what it was not done; the other of the two is null. What is decided has the `decision` that comes out.
     #[must_use]
@@ -76,9 +78,10 @@ impl Timeline {
 }
 
 /// How drills set an engine up.
-fn config(recording: &Recording) -> Config {
+fn config(recording: &Recording, speaker: Option<&Speaker>) -> Config {
     let instance = name::name(INSTANCE).unwrap_or_default();
-    recording.over(Config { state_key: StateKey::new(STATE_KEY), instance, ..Config::default() })
+    let trust = speaker.map_or(Trust::unsigned_for_development(), |speaker| Trust::keys(speaker.root().clone()));
+    recording.over(Config { state_key: StateKey::new(STATE_KEY), instance, trust, ..Config::default() })
 }
 
 /// What another language needs of it.
@@ -88,6 +91,7 @@ fn setting(config: &Config) -> Value {
         "instance": config.instance.as_str(),
         "audit_entries_max": config.limits.audit_entries_max,
         "audit_key": config.audit_key.map(|key| hexadecimal(&key)),
+        "trust": config.trust.root().map(|root| String::from_utf8_lossy(root.bytes())),
     })
 }
 
@@ -97,15 +101,18 @@ pub(super) struct Stage {
     tape: Option<Vec<Value>>,
     /// The state that the last restart exported.
     pub(super) exported: Option<String>,
+    /// Who signs bundles and control messages, where a feed is followed.
+    pub(super) speaker: Option<Speaker>,
 }
 
 impl Stage {
-    pub(super) fn new(recording: &Recording) -> Self {
-        Self { engine: Engine::new(config(recording)), tape: None, exported: None }
+    pub(super) fn new(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        let engine = Engine::new(config(recording, speaker.as_ref()));
+        Self { engine, tape: None, exported: None, speaker }
     }
 
-    fn taped(recording: &Recording) -> Self {
-        Self { tape: Some(Vec::new()), ..Self::new(recording) }
+    fn taped(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        Self { tape: Some(Vec::new()), ..Self::new(recording, speaker) }
     }
 
     pub(super) const fn engine(&self) -> &Engine {
@@ -120,9 +127,19 @@ impl Stage {
         self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
     }
 
-    pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
-        self.record(now, "activate", || true.into());
-        self.engine.activate(bundle.clone(), now)
+    pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), LoadError> {
+        let Some(envelope) = self.speaker.as_ref().map(|speaker| speaker.signed(bundle)) else {
+            self.record(now, "activate", || true.into());
+            return Ok(self.engine.activate(bundle.clone(), now)?);
+        };
+        self.record(now, "activate", || json!({ "envelope": String::from_utf8_lossy(&envelope) }));
+        self.engine.activate_signed(&envelope, now)
+    }
+
+    /// What a controller says to the engine; nothing where it is lost. Where nobody speaks it is no message.
+    pub(super) fn say(&mut self, call: &ApplyCall, now: Now) -> Option<Operation> {
+        let nobody = || Some(Operation::Apply(Apply { message: String::new() }));
+        self.speaker.as_mut().map_or_else(nobody, |speaker| speaker.say(call, now))
     }
 
     pub(super) fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
