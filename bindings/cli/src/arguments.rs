@@ -1,12 +1,14 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
 mod approve;
+mod control;
 
 use std::path::PathBuf;
 
 pub use approve::{Approve, Check, Propose, Proving, Sign};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub use control::{Control, ShowMessage, SignMessage};
 
 /// Check, test, build, evaluate and rehearse policy packs.
 #[derive(Debug, Parser)]
@@ -142,6 +144,9 @@ pub enum Command {
     /// Propose and approve what loosens, and check approvals, without an engine at hand.
     #[command(subcommand)]
     Approve(Approve),
+    /// Make control messages for a fleet, and show what they say.
+    #[command(subcommand)]
+    Control(Control),
     /// Decide one request.
     Eval(Eval),
     /// Rehearse a pack's drills, step by step.
@@ -302,6 +307,12 @@ pub struct MakeTrust {
     /// Leave out a key of the root that it follows, by its id; may be repeated.
     #[arg(long, value_name = "ID", requires = "follow")]
     pub drop: Vec<String>,
+    /// A public key that may sign the control messages of a feed, as in `fleet=controller.pub`; may be repeated.
+    #[arg(long = "speaker", value_name = "FEED=FILE", value_parser = feed_and_value)]
+    pub speakers: Vec<(String, String)>,
+    /// How many keys must sign each message of a feed, as in `fleet=2`. Left out: as many as before, at first 1.
+    #[arg(long = "speakers-needed", value_name = "FEED=COUNT", value_parser = feed_and_value)]
+    pub speakers_needed: Vec<(String, String)>,
     /// Revoke a key, by its id; may be repeated.
     #[arg(long = "revoke-key", value_name = "ID")]
     pub revoke_keys: Vec<String>,
@@ -506,6 +517,9 @@ pub struct Serve {
     /// values leave nothing that could be linked or opened.
     #[arg(long, value_name = "FILE", requires = "audit")]
     pub audit_key_file: Option<PathBuf>,
+    /// The folder that control messages come to, as files in the order of their names. The trust root says who may sign them.
+    #[arg(long, value_name = "FOLDER", requires = "roots")]
+    pub control_dir: Option<PathBuf>,
     /// How large a file of audit records becomes before the next one is begun, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = at_least_one)]
     pub audit_file_mib: usize,
@@ -527,6 +541,12 @@ pub struct Serve {
     /// Whom to trust.
     #[command(flatten)]
     pub trusting: Trusting,
+}
+
+/// A feed, and what is said of it.
+fn feed_and_value(text: &str) -> Result<(String, String), String> {
+    let (feed, value) = text.split_once('=').ok_or("write the feed, `=`, and what is said of it")?;
+    Ok((feed.to_owned(), value.to_owned()))
 }
 
 /// A count that bounds, and does not switch off.

@@ -122,11 +122,13 @@ impl Told {
 
     /// Hears a feed: its message holds from when it came, less by how much older than the clocks may differ it is. So one
     /// that somebody held back for a while holds for so much less, and one that is too old refreshes nothing, nor does one
-    /// from the future. A clock that is not to be trusted cannot tell.
+    /// from the future. A clock that is not to be trusted cannot tell, and of a feed that contradicts itself nobody knows who it
+    /// is that was heard.
     fn hear(&mut self, message: &Message, reading: Monotonic, now: Now, skew: Ttl) {
         let age = now.wall.as_nanos().saturating_sub(message.at.as_nanos());
         let skew = i64::try_from(skew.as_nanos()).unwrap_or(i64::MAX);
-        if !self.clock_ok || age < skew.saturating_neg() {
+        let contradicted = self.feeds.feed(&message.place.feed).is_some_and(|feed| feed.contradicted);
+        if !self.clock_ok || contradicted || age < skew.saturating_neg() {
             return;
         }
         let late = u64::try_from(age.saturating_sub(skew)).unwrap_or(0);

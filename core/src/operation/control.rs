@@ -56,6 +56,18 @@ pub struct ControlForm {
     pub heartbeat: Option<Nothing>,
 }
 
+impl ControlForm {
+    /// The canonical bytes, which are what is signed.
+    ///
+    /// # Errors
+    /// As [`Message::from_payload`]: what an engine would refuse is not to be signed.
+    pub fn payload(&self, limits: &Limits) -> Result<Vec<u8>, ControlError> {
+        let malformed = |_| ControlError::Malformed { message: "it has no canonical form".to_owned() };
+        let payload = serde_json_canonicalizer::to_vec(self).map_err(malformed)?;
+        Message::from_payload(&payload, limits).map(|_| payload)
+    }
+}
+
 /// A control message that is well formed.
 #[derive(Clone, Debug)]
 pub struct Message {

@@ -115,8 +115,11 @@ fn two_messages_of_one_number_fail_the_feed_and_it_only_tightens_until_a_later_e
     assert_eq!(fate(engine.apply(&message(1, 3, 1_000, Some(quarantine("bob"))), at(1_000))), "done");
     assert!(!allows(&engine, "list", "bob", at(1_000)));
     assert_eq!(control(&engine), Status::Failed);
+    assert_eq!(engine.apply(&beat(2, 2, 1_000), at(1_000)), Err(ControlError::Gap { expected: 1 }));
+    assert_eq!(control(&engine), Status::Failed, "what was heard in a contradiction was not heard");
     assert!(events(&engine).contains(&"control_refused"));
     assert_eq!(fate(engine.apply(&message(2, 1, 2_000, Some(lift("ann"))), at(2_000))), "done");
+    assert_eq!(fate(engine.apply(&beat(2, 2, 1_000), at(2_000))), "heard");
     assert_eq!(control(&engine), Status::Ok);
     assert!(allows(&engine, "read", "ann", at(2_000)));
 }

@@ -5,6 +5,7 @@ mod approve;
 mod audit;
 mod build;
 mod check;
+mod control;
 mod corpus;
 mod drill;
 mod eval;
@@ -89,6 +90,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Sign { file, keys, output } => sign::run(file, keys, output, console),
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Approve(approve) => approve::run(approve, console, colours),
+        Command::Control(control) => control::run(control, console),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill { pack, name, metrics, trusting } => {
             drill::run(pack, trusting, name.as_deref(), *metrics, console, colours)

@@ -25,6 +25,8 @@ pub struct Settings {
     pub observed: Vec<(String, fallgate::condition::Status)>,
     /// Where audit records are written, if anywhere.
     pub audit: Option<AuditSettings>,
+    /// The folder that control messages come to, if there is one.
+    pub control: Option<PathBuf>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
     /// Requests that are being decided at once; more wait, up to the request's time.
