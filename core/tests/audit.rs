@@ -228,6 +228,40 @@ fn with_the_sink_stalled_for_an_hour_memory_stays_bounded_and_the_counts_add_up(
 }
 
 #[test]
+fn what_was_not_handed_out_cannot_be_confirmed() {
+    let engine = engine(&json!({ "level": "all" }), Config::default());
+    (0..4).for_each(|millis| assert!(decide(&engine, "ann", "order:read", millis) == Reason::AllowedByRule));
+    let _ = engine.checkpoint(at(4));
+    assert_eq!(engine.drain_audit(2, at(5)).last_seq, 2);
+    engine.acknowledge_audit(u64::MAX, at(5));
+    let records: Vec<u64> = engine
+        .drain_audit(100, at(6))
+        .lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(records, [3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn a_host_that_drains_and_never_confirms_gets_no_more_than_there_is_room_for() {
+    let engine = engine(&json!({ "level": "all" }), small(5));
+    for millis in 0..1_000 {
+        let _ = decide(&engine, "ann", "order:read", millis);
+        let batch = engine.drain_audit(usize::MAX, at(millis));
+        // Five entries, and a checkpoint, which is asked for each time, behind each of them at the most.
+        assert!(batch.lines.len() <= 10, "{}", batch.lines.len());
+        assert!(engine.audit_counters().kept <= 5);
+        let _ = engine.checkpoint(at(millis));
+    }
+    let records = drained(&engine, 1_000);
+    let gaps: Vec<_> = records.iter().filter(|record| record.kind.code() == "gap").collect();
+    let of_gaps: u64 = gaps.iter().map(|gap| gap.body["allows"].as_u64().unwrap()).sum();
+    let decisions = records.iter().filter(|record| record.kind.code() == "decision").count() as u64;
+    assert_eq!(decisions + of_gaps, 1_000);
+}
+
+#[test]
 fn a_chain_goes_on_behind_the_head_that_the_host_has() {
     let first = engine(&json!({ "level": "all" }), Config::default());
     let _ = decide(&first, "ann", "order:read", 1);

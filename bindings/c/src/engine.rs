@@ -24,7 +24,8 @@ pub struct fallgate_engine {
 }
 
 impl Handle for fallgate_engine {
-    type Inner = Engine;
+    /// Boxed: an engine's counters are aligned to cache lines, and a handle to a word, like every other.
+    type Inner = Box<Engine>;
     const NAME: &'static str = "fallgate_engine";
     const MARK: u64 = 0x6661_6C6C_656E_6769;
 }
@@ -103,7 +104,7 @@ pub unsafe extern "C" fn fallgate_engine_new(
         }
         // SAFETY: the header's contract of structs that are passed in.
         let config = unsafe { chosen(config)? };
-        let made = give(Engine::new(config));
+        let made = give(Box::new(Engine::new(config)));
         // SAFETY: looked at above.
         unsafe { engine.write(made) };
         Ok(())

@@ -31,8 +31,12 @@ pub struct Buffer {
 pub struct Outbox {
     chain: Chain,
     lines: VecDeque<Line>,
+    /// The number of the last record that was handed out.
+    handed_out: u64,
     /// Records since the last checkpoint.
     since_checkpoint: u64,
+    /// What the last checkpoint said, where this chain has one.
+    last_checkpoint: Option<Head>,
 }
 
 #[derive(Debug)]
@@ -101,7 +105,9 @@ impl Buffer {
     pub fn take(&mut self, max: usize) -> Vec<Entry> {
         let taken = self.entries.len().min(max);
         let mut entries: Vec<Entry> = self.entries.drain(..taken).collect();
-        if self.entries.is_empty() && entries.len() < max && self.gap.records() > 0 {
+        // A gap whose place is taken by an earlier one stays open: a host that drains again and again and never confirms
+        // would have a record more each time.
+        if self.entries.is_empty() && entries.len() < max && self.kept < self.entries_max {
             self.close_gap();
             entries.extend(self.entries.pop_front());
         }
@@ -165,6 +171,7 @@ impl Outbox {
         self.link_all(now, key, entries);
         let lines: Vec<String> = self.lines.iter().take(max).map(|line| line.text.clone()).collect();
         let last_seq = lines.len().checked_sub(1).and_then(|last| self.lines.get(last)).map_or(0, |line| line.seq);
+        self.handed_out = self.handed_out.max(last_seq);
         Batch { lines, last_seq }
     }
 
@@ -180,8 +187,10 @@ impl Outbox {
         }
     }
 
-    /// Confirms that every record up to that number is written. What it took is free again.
+    /// Confirms that every record up to that number is written. What it took is free again. What was not handed out nobody
+    /// can have written: it stays, whatever number is confirmed.
     pub fn acknowledge(&mut self, seq: u64) -> Freed {
+        let seq = seq.min(self.handed_out);
         let mut freed = Freed::default();
         while let Some(line) = self.lines.pop_front_if(|line| line.seq <= seq) {
             if let Some(bytes) = line.entry_bytes {
@@ -192,11 +201,16 @@ impl Outbox {
         freed
     }
 
-    /// Adds a record of where the chain has come to: what a host signs, or keeps elsewhere.
+    /// Adds a record of where the chain has come to: what a host signs, or keeps elsewhere. Where the last record is one
+    /// already it is that one, so that asking again takes no room.
     pub fn checkpoint(&mut self, now: Now) -> Head {
+        if let Some(head) = self.last_checkpoint.filter(|_| self.since_checkpoint == 0) {
+            return head;
+        }
         let head = self.chain.head();
         self.link(now, RecordKind::Checkpoint, head.to_json(), None);
         self.since_checkpoint = 0;
+        self.last_checkpoint = Some(head);
         head
     }
 
