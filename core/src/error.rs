@@ -213,8 +213,8 @@ impl BundleError {
 
     /// The mistakes, in the order of the document.
     #[must_use]
-    pub fn diagnostics(&self) -> &[Diagnostic] {
-        &self.diagnostics
+    pub const fn diagnostics(&self) -> &[Diagnostic] {
+        self.diagnostics.as_slice()
     }
 }
 

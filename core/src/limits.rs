@@ -50,6 +50,8 @@ pub struct Limits {
     /// Overrides that are remembered: in force, or so lately that they count against another. Beyond, none is granted.
     /// Default 256.
     pub overrides_max: usize,
+    /// Bundles that were active before and can be gone back to. Beyond, the oldest is forgotten. Default 4.
+    pub former_bundles_max: usize,
     /// Quarantines by a condition at a time. Beyond, everything is quarantined. Default 64.
     pub quarantine_conditions_max: usize,
     /// Calls under way that one guard remembers, besides the places of a bulkhead. Beyond, the oldest counts as failed.
@@ -142,6 +144,7 @@ impl Limits {
         flags_max: 64,
         proposals_max: 1_000,
         overrides_max: 256,
+        former_bundles_max: 4,
         quarantine_conditions_max: 64,
         permits_max: 10_000,
         slots_max: 1_024,
@@ -179,12 +182,14 @@ impl Limits {
 }
 
 impl Limits {
-    /// Bytes of an operation: as many as a request may have, and for one that restores a state twice as many as that, since
-    /// it holds the state as text.
+    /// Bytes of an operation: as many as a request may have, and for one that restores a state or brings a bundle twice as
+    /// many as that, since it holds it as text.
     #[must_use]
     pub const fn operation_bytes_max(&self) -> usize {
-        let state = self.state_bytes_max.saturating_mul(2);
-        if state > self.request_bytes_max { state } else { self.request_bytes_max }
+        let longest =
+            if self.bundle_bytes_max > self.state_bytes_max { self.bundle_bytes_max } else { self.state_bytes_max };
+        let longest = longest.saturating_mul(2);
+        if longest > self.request_bytes_max { longest } else { self.request_bytes_max }
     }
 }
 

@@ -9,8 +9,11 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 20] = [
-    ("Activation", "ActivateError", include_str!("../src/engine/mod.rs")),
+const OTHERS: [(&str, &str, &str); 23] = [
+    ("Activation", "ActivateError", include_str!("../src/state/admission.rs")),
+    ("Rollout", "RolloutError", include_str!("../src/state/rollout.rs")),
+    ("Stops", "Stop", include_str!("../src/state/rollout.rs")),
+    ("Rollbacks", "Ending", include_str!("../src/state/rollout.rs")),
     ("Operations", "OperationError", include_str!("../src/operation/mod.rs")),
     ("Postures", "PostureError", include_str!("../src/state/postures.rs")),
     ("Approvals", "ApprovalError", include_str!("../src/state/approvals.rs")),

@@ -191,7 +191,12 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
 /// what the standby allows, the engine allows too.
 fn stand_by(timeline: &Json, bundle: &Bundle, engine: &Engine, now: Now, replayed: &mut Replayed) {
     let standby = configured(&timeline["config"], &json!("standby"));
-    standby.activate(bundle.clone(), now).unwrap();
+    let envelope =
+        timeline["operations"].as_array().unwrap().iter().find_map(|call| call["activate"]["envelope"].as_str());
+    match envelope {
+        Some(envelope) => standby.activate_signed(envelope.as_bytes(), now).unwrap(),
+        None => standby.activate(bundle.clone(), now).unwrap(),
+    }
     let state = engine.export_state(now).unwrap();
     standby.restore_state(&state, None, now).unwrap();
     for spec in &bundle.policy().signals {

@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use fallgate::drill::Drill;
-use fallgate::drill::case::run_case;
+use fallgate::drill::run_case;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate_cli::pack::{drill_files, load_drill, load_pack};

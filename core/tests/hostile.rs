@@ -69,7 +69,7 @@ fn a_mistake_is_named_with_its_place() {
             Code::UnknownGroup,
             "/overrides/from",
         ),
-        ("/rollout", json!({}), Code::Unsupported, "/rollout"),
+        ("/rollout", json!({}), Code::MissingField, "/rollout"),
         ("/actoins", json!({}), Code::UnknownField, "/actoins"),
         ("/actions/buy/requries", json!(["idp"]), Code::UnknownField, "/actions/buy/requries"),
         ("/actions/buy/requires", json!(["ipd"]), Code::UnknownSignal, "/actions/buy/requires/0"),

@@ -11,6 +11,7 @@ use std::path::Path;
 const PAGE: &str = concat!(
     include_str!("../../docs/SPEC.md"),
     include_str!("../../docs/SPEC-evidence.md"),
+    include_str!("../../docs/SPEC-rollout.md"),
     include_str!("../../docs/SPEC-control.md"),
 );
 

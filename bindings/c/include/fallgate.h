@@ -93,6 +93,8 @@ enum fallgate_status
     FALLGATE_STATUS_SAME_REVISION = 45,
     // Something is quarantined by a condition that the bundle cannot keep.
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
+    // A case that the bundle itself carries does not come out as it says.
+    FALLGATE_STATUS_FAILS_TESTS = 47,
     // An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     // A policy is refused for a cause that this header has no number for; the message has the code.

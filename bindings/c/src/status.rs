@@ -170,6 +170,8 @@ pub enum fallgate_status {
     FALLGATE_STATUS_SAME_REVISION = 45,
     /// Something is quarantined by a condition that the bundle cannot keep.
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
+    /// A case that the bundle itself carries does not come out as it says.
+    FALLGATE_STATUS_FAILS_TESTS = 47,
     /// An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
     /// A policy is refused for a cause that this header has no number for; the message has the code.
@@ -251,6 +253,7 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_LOSES_FLAG, c"loses_flag"),
     (fallgate_status::FALLGATE_STATUS_SAME_REVISION, c"same_revision"),
     (fallgate_status::FALLGATE_STATUS_LOSES_QUARANTINE, c"loses_quarantine"),
+    (fallgate_status::FALLGATE_STATUS_FAILS_TESTS, c"fails_tests"),
     (fallgate_status::FALLGATE_STATUS_OPERATION_REFUSED, c"operation_refused"),
     (fallgate_status::FALLGATE_STATUS_REFUSED, c"refused"),
     (fallgate_status::FALLGATE_STATUS_SYNTAX, c"syntax"),

@@ -2,6 +2,7 @@
 
 mod approve;
 mod control;
+mod diff;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ pub use approve::{Approve, Check, Propose, Proving, Sign};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub use control::{Control, ShowMessage, SignMessage};
+pub use diff::{Diff, FailOn};
 
 /// Check, test, build, evaluate and rehearse policy packs.
 #[derive(Debug, Parser)]
@@ -181,6 +183,8 @@ pub enum Command {
     },
     /// Take away what requests, data and signals say, one at a time and in pairs, and show each deny that becomes an allow.
     Ablate(Ablate),
+    /// Compare two packs: what changes, and which requests the new one newly allows or denies.
+    Diff(Diff),
     /// Print the drills and cases of packs as one JSON document of calls and decisions, for another language to replay.
     Corpus {
         /// A folder of packs, or one pack's folder.

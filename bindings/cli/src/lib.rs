@@ -12,6 +12,7 @@ pub mod audit_log;
 pub mod budget;
 pub mod command;
 pub mod console;
+pub mod diff;
 pub mod finding;
 pub mod json;
 #[cfg(feature = "opa")]

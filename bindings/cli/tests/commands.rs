@@ -139,6 +139,13 @@ shop: 5 cases, 1 drill with 9 steps: 2 failed
     assert_eq!(ran.exit, 1);
     assert!(ran.out.contains("✗ alice document:read handbook  allow allowed_stale"), "{}", ran.out);
     assert!(ran.out.contains("reason: expected cached, found allowed_stale"), "{}", ran.out);
+    // Who looks for what is wrong with a case asks what is decided; who serves the pack is refused.
+    let request = format!("{pack}/requests/write.json");
+    let ran = fallgate(&["eval", &pack, "--input", &request, "--all-signals-ok"]);
+    assert!(ran.out.starts_with("allow: allowed_by_rule\n"), "{}{}", ran.out, ran.err);
+    let ran = fallgate(&["serve", &pack, "--listen", "127.0.0.1:0"]);
+    assert_ne!(ran.exit, 0);
+    assert!(ran.err.contains("the bundle fails its own test `an owner changes her notes`"), "{}", ran.err);
 }
 
 #[test]

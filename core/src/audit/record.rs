@@ -22,6 +22,8 @@ pub enum RecordKind {
     Decision,
     /// A bundle was activated or refused.
     Bundle,
+    /// A bundle was staged, or its rollout went on, stopped or ended.
+    Rollout,
     /// A signal changed.
     Signal,
     /// A posture was entered, left, acknowledged or kept.
@@ -52,9 +54,10 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Decision,
         Self::Bundle,
+        Self::Rollout,
         Self::Signal,
         Self::Posture,
         Self::Quarantine,
@@ -76,6 +79,7 @@ impl RecordKind {
         match self {
             Self::Decision => "decision",
             Self::Bundle => "bundle",
+            Self::Rollout => "rollout",
             Self::Signal => "signal",
             Self::Posture => "posture",
             Self::Quarantine => "quarantine",
@@ -107,9 +111,17 @@ impl RecordKind {
             | EventKind::PolicySuspended { .. }
             | EventKind::BundleUnsigned { .. }
             | EventKind::BundleRevoked { .. }
+            | EventKind::BundleRolledBack { .. }
+            | EventKind::BundleCleared { .. }
             | EventKind::TrustRotated { .. }
             | EventKind::TrustRefused { .. }
             | EventKind::PolicyResumed => Self::Bundle,
+            EventKind::RolloutStaged { .. }
+            | EventKind::RolloutAdvanced { .. }
+            | EventKind::RolloutStopped { .. }
+            | EventKind::RolloutApproved { .. }
+            | EventKind::RolloutCompleted { .. }
+            | EventKind::RolloutEnded { .. } => Self::Rollout,
             EventKind::DecisionLabelled { .. }
             | EventKind::TriggerLabelled { .. }
             | EventKind::AttemptsReported { .. }

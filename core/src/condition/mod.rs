@@ -3,6 +3,7 @@
 //! Reading order: this file (what a condition may read and what it gives), `cel` (text to expression, checked against the
 //! schema), `monotone` (what may be lost), `program` (the compiled form), `eval` (the compiled form against one request), `rego`.
 
+pub mod boundaries;
 mod calendar;
 mod calls;
 pub mod cel;

@@ -658,3 +658,58 @@ fn the_hot_path_builds_nothing() {
     assert_eq!(built(hot), 0);
     assert!(built(building) > 0);
 }
+
+/// What a condition's boundaries are, as text: what is cut, paired, compared with `now`, and loose.
+fn boundaries(text: &str) -> String {
+    let program = try_compile(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+    let found = program.boundaries();
+    let name = |leaf: &boundaries::Leaf<'_>| {
+        let (entity, name) = ATTRIBUTES[usize::from(leaf.slot)];
+        let fields: String = leaf.fields.iter().map(|field| format!(".{field}")).collect();
+        format!("{}.{name}{fields}", entity.name())
+    };
+    let mut said: Vec<String> = found.cuts.iter().map(|(leaf, cut)| format!("{} {cut:?}", name(leaf))).collect();
+    said.extend(found.pairs.iter().map(|(one, other, by)| format!("{} with {} {by}", name(one), name(other))));
+    said.extend(found.members.iter().map(|(leaf, list)| format!("{} in {}", name(leaf), name(list))));
+    said.extend(found.with_now.iter().map(|leaf| format!("{} with now", name(leaf))));
+    said.extend(found.loose.iter().map(|leaf| format!("{} loose", name(leaf))));
+    said.extend(found.reads_age.then(|| "age".to_owned()));
+    said.sort();
+    said.join("; ")
+}
+
+#[test]
+fn what_a_condition_compares_with_constants_is_where_it_can_change() {
+    for (condition, expected) in [
+        ("resource.amount <= 100", "resource.amount Order(Int(100))"),
+        ("100 > resource.amount", "resource.amount Order(Int(100))"),
+        ("subject.t && !subject.f", "subject.f Is(Bool(true)); subject.t Is(Bool(true))"),
+        ("subject.id in ['a', 'b']", "subject.id Is(Str(\"a\")); subject.id Is(Str(\"b\"))"),
+        ("subject.id in data.blocked", "subject.id Is(Str(\"eve\")); subject.id Is(Str(\"mallory\"))"),
+        ("'agent' in subject.roles", "subject.roles Holds(Str(\"agent\"))"),
+        ("subject.id.startsWith('svc-')", "subject.id StartsWith(\"svc-\")"),
+        ("resource.owner.name == 'bob'", "resource.owner.name Is(Str(\"bob\"))"),
+        ("has(subject.missing)", ""),
+        ("resource.owner.name == subject.id", "resource.owner.name with subject.id false"),
+        ("resource.amount < subject.refund_limit", "resource.amount with subject.refund_limit true"),
+        ("subject.id in subject.roles", "subject.id in subject.roles"),
+        ("context.time > now", "context.time with now"),
+        ("signals.idp.ok || signals.geo.failed", ""),
+        // Both sides are followed where both are truths.
+        (
+            "(subject.t && subject.f) == (resource.amount > 1)",
+            "resource.amount Order(Int(1)); subject.f Is(Bool(true)); subject.t Is(Bool(true))",
+        ),
+        // And what cannot be followed is loose.
+        ("resource.amount * 2 < 100", "resource.amount loose"),
+        ("size(subject.roles) > 1", "subject.roles loose"),
+        ("subject.roles.exists(r, r == subject.id)", "subject.id loose; subject.roles loose"),
+        ("subject.id in [resource.owner.name]", "resource.owner.name loose; subject.id loose"),
+        ("subject.id.matches('^a+$')", "subject.id loose"),
+        ("signals.idp.age < duration('5s')", "age"),
+        ("[subject.id] == ['a']", "subject.id loose"),
+    ] {
+        assert_eq!(boundaries(condition), expected, "{condition}");
+    }
+    assert!(boundaries("cidr('10.0.0.0/8').containsIP(context.ip)").starts_with("context.ip Within(Cidr"));
+}

@@ -12,10 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::Step;
 use super::operations::PostureCall;
+use super::rollout::Shelf;
 use crate::error::{Code, Diagnostic, quoted};
 use crate::operation::{Approve, Operation, Propose, RevokeOverride};
 use crate::policy::bundle::{Bundle, escape, hexadecimal};
-use crate::state::proposal::{Change, ClearFlag, FORM, GrantOverride, LeavePosture, ProposalDocument, SetFlag};
+use crate::state::proposal::{
+    BundleNamed, Change, ClearFlag, FORM, GrantOverride, LeavePosture, ProposalDocument, SetFlag,
+};
 use crate::state::statement::Purpose;
 use crate::state::totp;
 use crate::time::{Now, Ttl};
@@ -37,6 +40,12 @@ pub struct ProposeCall {
     /// A flag to clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_flag: Option<String>,
+    /// The revision of a staged bundle to promote, with what it newly allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<u64>,
+    /// The revision of a bundle to let in without a rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate: Option<u64>,
     /// Who proposes it.
     pub by: String,
     /// Why. Left out: the drill's name.
@@ -68,7 +77,14 @@ pub struct ProposeCall {
 impl ProposeCall {
     /// Whether it is about one thing.
     pub(super) fn is_one(&self) -> bool {
-        let things = [self.leave.is_some(), self.grant.is_some(), self.set_flag.is_some(), self.clear_flag.is_some()];
+        let things = [
+            self.leave.is_some(),
+            self.grant.is_some(),
+            self.set_flag.is_some(),
+            self.clear_flag.is_some(),
+            self.promote.is_some(),
+            self.activate.is_some(),
+        ];
         things.iter().filter(|there| **there).count() == 1
     }
 }
@@ -108,6 +124,7 @@ pub(super) struct Desk {
     /// By what steps call them: the ids and the canonical bytes.
     proposals: BTreeMap<String, (String, Vec<u8>)>,
     count: u64,
+    shelf: Shelf,
 }
 
 /// Whether these are keys, or where they are not.
@@ -140,13 +157,21 @@ fn key(text: &str) -> Option<Key> {
 
 impl Desk {
     pub(super) fn new(drill: &str, keys: &BTreeMap<String, String>, bundle: &Bundle) -> Self {
+        let shelf = Shelf::new(bundle);
         let keys = keys.iter().filter_map(|(name, text)| Some((name.clone(), key(text)?))).collect();
-        Self { drill: drill.to_owned(), bundle: bundle.name().to_owned(), keys, proposals: BTreeMap::new(), count: 0 }
+        Self {
+            drill: drill.to_owned(),
+            bundle: bundle.name().to_owned(),
+            keys,
+            proposals: BTreeMap::new(),
+            count: 0,
+            shelf,
+        }
     }
 
-    /// What the step has people do, signed.
+    /// What the step does with bundles, and what it has people do, signed.
     pub(super) fn operations(&mut self, step: &Step, now: Now) -> Vec<Operation> {
-        let mut operations = Vec::new();
+        let mut operations = self.shelf.operations(step);
         operations.extend(step.propose.as_ref().and_then(|call| self.propose(call, now)));
         let approve = step.approve.as_ref();
         operations.extend(approve.map(|call| Operation::Approve(self.signed(call, Purpose::Approval, now))));
@@ -170,7 +195,10 @@ impl Desk {
         let grant = call.grant.clone().map(Change::GrantOverride);
         let set = call.set_flag.clone().map(Change::SetFlag);
         let clear = call.clear_flag.clone().map(|flag| Change::ClearFlag(ClearFlag { flag }));
-        let operation = leave.or(grant).or(set).or(clear)?;
+        let named = |revision| BundleNamed { bundle: self.shelf.digest(revision) };
+        let promote = call.promote.map(|revision| Change::Promote(named(revision)));
+        let activate = call.activate.map(|revision| Change::Activate(named(revision)));
+        let operation = leave.or(grant).or(set).or(clear).or(promote).or(activate)?;
         self.count = self.count.saturating_add(1);
         let ago = call.issued_before.unwrap_or_default();
         let issued_at = super::moved(now.wall, ago, false);

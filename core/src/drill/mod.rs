@@ -4,12 +4,12 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod approvals;
-pub mod case;
 pub mod control;
 pub mod expect;
 mod operations;
 mod records;
 mod restart;
+mod rollout;
 pub mod timeline;
 
 use std::collections::BTreeMap;
@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::audit::chain::Head;
-use crate::condition::Status;
 use crate::decision::Decision;
+use crate::engine::case::Calls;
+pub use crate::engine::case::{CaseReport, START, explain_case, parse_status, run_case};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::operation::{Operation, Quarantine, Quarry, Revoke};
@@ -37,10 +38,8 @@ use control::{ApplyCall, Speaker};
 pub use operations::{GuardedCall, PostureCall};
 pub use records::Recording;
 pub use restart::{Fate, Restart};
+pub use rollout::Successor;
 use timeline::Stage;
-
-/// The wall clock at the start of a drill that does not say another: 2026-01-01T00:00:00Z.
-pub const START: Wall = Wall::from_millis(1_767_225_600_000);
 
 /// A drill, as it is written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -112,6 +111,21 @@ pub struct Step {
     /// A subject whose earlier decisions are void from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Revoke>,
+    /// A later bundle that is staged, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Successor>,
+    /// A later bundle that is activated, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate: Option<Successor>,
+    /// Moves the rollout on, without waiting for the time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub promote: bool,
+    /// Abandons the bundle that is staged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub roll_back: bool,
+    /// The revision that was active before and is to be active again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<u64>,
     /// A proposal that an approver makes, before the step decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propose: Option<ProposeCall>,
@@ -288,6 +302,10 @@ impl Drill {
                 "steps/*/quarantine",
                 "steps/*/lift",
                 "steps/*/revoke",
+                "steps/*/stage",
+                "steps/*/stage/rules/*",
+                "steps/*/activate",
+                "steps/*/activate/rules/*",
                 "steps/*/propose",
                 "steps/*/propose/*",
                 "steps/*/approve",
@@ -338,7 +356,7 @@ impl Drill {
             }
             if step.propose.as_ref().is_some_and(|call| !call.is_one()) {
                 let message = "a proposal is about one thing";
-                let help = "give one of `leave`, `override`, `set_flag` and `clear_flag`";
+                let help = "give one of `leave`, `override`, `set_flag`, `clear_flag`, `promote` and `activate`";
                 return Err(
                     Diagnostic::new(Code::InvalidValue, format!("/steps/{at}/propose"), message).with_help(help)
                 );
@@ -556,14 +574,6 @@ fn expects_a_decision(expect: &Expect) -> bool {
         || expires_in.is_some()
 }
 
-/// The bytes of a request in a pack: a text as it stands, anything else as JSON.
-fn request_bytes(request: &serde_json::Value) -> Vec<u8> {
-    match request {
-        serde_json::Value::String(text) => text.as_bytes().to_vec(),
-        json => json.to_string().into_bytes(),
-    }
-}
-
 /// Who asks to do what to what, as text for people.
 fn asked(request: &serde_json::Value) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("?");
@@ -585,10 +595,4 @@ fn instant(text: &str) -> Option<Wall> {
 fn not_a_timestamp(pointer: &str, text: &str) -> Diagnostic {
     let message = format!("{} is no timestamp", crate::error::quoted(text));
     Diagnostic::new(Code::InvalidValue, pointer, message).with_help("write RFC 3339, as in 2026-01-01T00:00:00Z")
-}
-
-/// A status by its word.
-#[must_use]
-pub fn parse_status(word: &str) -> Option<Status> {
-    [Status::Unknown, Status::Failed, Status::Degraded, Status::Ok].into_iter().find(|status| status.name() == word)
 }

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::Step;
 use super::timeline::Stage;
+use crate::engine::case::Calls;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::operation::{
-    Acquire, Approve, BreakerAt, Message, Operation, OperationError, Outcome, PostureAt, Propose, Report,
+    Acquire, Approve, BreakerAt, Message, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,
 };
 use crate::policy::trust::envelope::Envelope;
 use crate::resilience::breaker::CallOutcome;
@@ -117,6 +118,11 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::FirstSeen(seen) => format!("first seen {} {}", seen.signal, quoted(&seen.key)),
         Operation::ForceOpen(at) => format!("force open {}", at.signal),
         Operation::Release(at) => format!("release {}", at.signal),
+        Operation::Activate(_) => "activate a bundle".to_owned(),
+        Operation::Stage(_) => "stage a bundle".to_owned(),
+        Operation::Promote(_) => "promote".to_owned(),
+        Operation::RollBack(RollBack { to: None }) => "roll back".to_owned(),
+        Operation::RollBack(RollBack { to: Some(to) }) => format!("go back to {}", short(to)),
         Operation::ExportState(_) => "export state".to_owned(),
         Operation::RestoreState(_) => "restore state".to_owned(),
         Operation::TakeOver(_) => "take over".to_owned(),

@@ -10,6 +10,7 @@ use crate::audit::record::RecordKind;
 use crate::audit::redact::RedactionKey;
 use crate::audit::verify::{Record, Verifier};
 use crate::engine::Config;
+use crate::engine::case::Calls;
 use crate::error::{Code, Diagnostic, quoted};
 use crate::operation::{AcknowledgeAudit, DrainAudit, Operation, Outcome};
 use crate::time::Now;

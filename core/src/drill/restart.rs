@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::timeline::Stage;
+use crate::engine::case::Calls;
 use crate::operation::{Nothing, Operation, Outcome, RestoreState};
 use crate::policy::bundle::Bundle;
 use crate::time::Now;

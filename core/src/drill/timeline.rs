@@ -3,14 +3,18 @@
 //! A face does not read drills its own way: it makes these calls through its public functions, with its own values, and
 //! gives the same decisions byte for byte, or it decides something by itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::case;
 use super::control::{ApplyCall, Speaker};
-use super::{Drill, Recording, request_bytes};
+use super::{Drill, Recording};
+use crate::condition::Status;
 use crate::decision::Decision;
-use crate::engine::{Config, Engine, LoadError};
-use crate::name;
+use crate::engine::case::{self, Calls, request_bytes};
+use crate::engine::{ActivateError, Config, Engine};
+use crate::error::{BundleError, Code};
+use crate::name::{self, Name};
 use crate::operation::{Apply, Operation, OperationError, Outcome};
 use crate::policy::bundle::{Bundle, Trust, hexadecimal};
 use crate::policy::format::Case;
@@ -46,7 +50,8 @@ impl Timeline {
     /// The calls of a case.
     #[must_use]
     pub fn of_case(bundle: &Bundle, case: &Case) -> Self {
-        let mut stage = Stage::taped(&Recording::default(), case::speaker(bundle));
+        let speaker = Speaker::of(bundle, &BTreeMap::new(), &BTreeMap::new());
+        let mut stage = Stage::taped(&Recording::default(), speaker);
         let config = setting(stage.engine.config());
         let report = case::run_on(&mut stage, bundle, case);
         Self { name: report.name, config, calls: stage.tape.unwrap_or_default() }
@@ -115,10 +120,6 @@ impl Stage {
         Self { tape: Some(Vec::new()), ..Self::new(recording, speaker) }
     }
 
-    pub(super) const fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     /// Ends the engine, and begins with another one.
     pub(super) fn restart(&mut self, instance: Option<&str>, now: Now) {
         let instance = instance.unwrap_or(self.engine.config().instance.as_str()).to_owned();
@@ -127,30 +128,10 @@ impl Stage {
         self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
     }
 
-    pub(super) fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), LoadError> {
-        let Some(envelope) = self.speaker.as_ref().map(|speaker| speaker.signed(bundle)) else {
-            self.record(now, "activate", || true.into());
-            return Ok(self.engine.activate(bundle.clone(), now)?);
-        };
-        self.record(now, "activate", || json!({ "envelope": String::from_utf8_lossy(&envelope) }));
-        self.engine.activate_signed(&envelope, now)
-    }
-
     /// What a controller says to the engine; nothing where it is lost. Where nobody speaks it is no message.
     pub(super) fn say(&mut self, call: &ApplyCall, now: Now) -> Option<Operation> {
         let nobody = || Some(Operation::Apply(Apply { message: String::new() }));
         self.speaker.as_mut().map_or_else(nobody, |speaker| speaker.say(call, now))
-    }
-
-    pub(super) fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
-        self.record(now, "observe", || {
-            let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
-            if let (Some(at), Some(members)) = (observation.observed_at, observed.as_object_mut()) {
-                members.insert("observed_at_ns".to_owned(), at.as_nanos().to_string().into());
-            }
-            observed
-        });
-        self.engine.observe(observation, now)
     }
 
     pub(super) fn advance(&mut self, now: Now) {
@@ -161,25 +142,6 @@ impl Stage {
     pub(super) fn anchor_clocks(&mut self, now: Now) {
         self.record(now, "anchor_clocks", || true.into());
         self.engine.anchor_clocks(now);
-    }
-
-    pub(super) fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
-        let done = self.engine.operate(operation, now);
-        self.record(now, "operate", || operation.to_json());
-        let (outcome, because) = match &done {
-            Ok(outcome) => (outcome.to_json(), Value::Null),
-            Err(error) => (Value::Null, error.code().into()),
-        };
-        self.add("outcome", || outcome);
-        self.add("because", || because);
-        done
-    }
-
-    pub(super) fn decide(&mut self, request: &Value, now: Now) -> Decision {
-        self.record(now, "decide", || request.clone());
-        let decision = self.engine.decide_json(&request_bytes(request), now);
-        self.add("decision", || decision.to_json());
-        decision
     }
 
     /// Adds to the call that was recorded last.
@@ -197,5 +159,62 @@ impl Stage {
             members.insert(name.to_owned(), argument());
         }
         tape.push(call);
+    }
+}
+
+impl Calls for Stage {
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        let Some(envelope) = self.speaker.as_ref().map(|speaker| speaker.signed(bundle)) else {
+            self.record(now, "activate", || true.into());
+            return self.engine.activate_unproven(bundle.clone(), now);
+        };
+        self.record(now, "activate", || json!({ "envelope": String::from_utf8_lossy(&envelope) }));
+        let engine = &self.engine;
+        let signed = Bundle::from_signed(&envelope, &engine.trust(), &engine.config().limits, now.wall);
+        let refused = |error: BundleError| error.diagnostics().first().map_or(Code::Untrusted, |first| first.code);
+        engine.activate_unproven(signed.map_err(|error| ActivateError::Untrusted(refused(error)))?, now)
+    }
+
+    fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
+        self.record(now, "observe", || {
+            let mut observed = json!({ "signal": observation.signal, "status": observation.status.name() });
+            if let (Some(at), Some(members)) = (observation.observed_at, observed.as_object_mut()) {
+                members.insert("observed_at_ns".to_owned(), at.as_nanos().to_string().into());
+            }
+            observed
+        });
+        self.engine.observe(observation, now)
+    }
+
+    fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        let done = self.engine.operate(operation, now);
+        self.record(now, "operate", || operation.to_json());
+        let (outcome, because) = match &done {
+            Ok(outcome) => (outcome.to_json(), Value::Null),
+            Err(error) => (Value::Null, error.code().into()),
+        };
+        self.add("outcome", || outcome);
+        self.add("because", || because);
+        done
+    }
+
+    fn hear(&mut self, feed: &Name, status: Status, now: Now) -> bool {
+        let Some(said) = self.speaker.as_mut().and_then(|speaker| speaker.bring(feed, status, now)) else {
+            return false;
+        };
+        // Where a status is had by a contradiction, the second message is refused.
+        said.iter().filter(|operation| self.operate(operation, now).is_err()).count()
+            == usize::from(status == Status::Failed)
+    }
+
+    fn decide(&mut self, request: &Value, now: Now) -> Decision {
+        self.record(now, "decide", || request.clone());
+        let decision = self.engine.decide_json(&request_bytes(request), now);
+        self.add("decision", || decision.to_json());
+        decision
     }
 }

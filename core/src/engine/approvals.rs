@@ -10,6 +10,7 @@ use super::told::Told;
 use super::{Engine, cut};
 use crate::name::Name;
 use crate::policy::approver::{FlagSpec, Quorum};
+use crate::policy::bundle::BundleId;
 use crate::policy::compile::Policy;
 use crate::state::approvals::{ApprovalError, Approved, Close, Pending, Proof};
 use crate::state::events::{ApprovedBy, EventKind};
@@ -178,6 +179,15 @@ impl Told {
                 let spec = policy.approvers.flag(&clear.flag).ok_or_else(|| unfit("the pack declares no such flag"))?;
                 Ok((spec.approvals.ok_or(ApprovalError::NoApprovalsDeclared)?, None))
             }
+            Change::Promote(named) | Change::Activate(named) => {
+                let quorum = policy.rollout.as_ref().and_then(|rollout| rollout.approvals);
+                let quorum = quorum.ok_or(ApprovalError::NoApprovalsDeclared)?;
+                BundleId::parse(&named.bundle).ok_or_else(|| unfit("`bundle` is no digest: write 64 digits"))?;
+                if matches!(change, Change::Promote(_)) && !self.stages(&named.bundle) {
+                    return Err(unfit("no bundle of that digest is staged"));
+                }
+                Ok((quorum, None))
+            }
         }
     }
 
@@ -242,6 +252,18 @@ impl Told {
                 if !matches!(cleared, Some(Ok(()))) {
                     self.close(id, Close::Moot, at);
                     return Err(ApprovalError::UnfitProposal { message: "the flag is not set".to_owned() });
+                }
+            }
+            Change::Promote(named) => {
+                if !self.approve_promotion(&named.bundle, approved_by(pending), now) {
+                    self.close(id, Close::Moot, at);
+                    return Err(ApprovalError::UnfitProposal { message: "the bundle is not staged".to_owned() });
+                }
+            }
+            Change::Activate(named) => {
+                if let Some(bundle) = BundleId::parse(&named.bundle) {
+                    let until = Now { monotonic: pending.expires_at, wall: pending.proposal.expires_at };
+                    self.clear_bundle(bundle, until, approved_by(pending), now);
                 }
             }
         }
@@ -341,6 +363,7 @@ impl Told {
         for id in self.approvals.close_all() {
             self.happened.push((at, EventKind::ProposalClosed { id, why: closes }));
         }
+        self.cleared.clear();
         let ended = self.overrides.end_all(at, ends);
         self.tell_ended(ended);
     }

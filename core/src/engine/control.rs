@@ -44,6 +44,15 @@ impl Engine {
         applied
     }
 
+    /// Brings the signals that follow a feed to a status, as if a controller had: on an engine of its own, on which the cases
+    /// of a bundle are asked.
+    pub(super) fn rehearse_feed(&self, feed: &Name, status: Status, now: Now) {
+        let (mut told, now) = self.follow(now);
+        told.feeds.rehearse(*feed, (now.monotonic, now.wall));
+        told.observe_feed(feed, status, now.monotonic, now.monotonic);
+        self.publish(&mut told, now);
+    }
+
     /// Lets one message come after the other, whichever thread brings it.
     fn turn(&self) -> MutexGuard<'_, ()> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::policy::compile::Policy;
 use crate::reason::{Effect, Reason};
 use crate::state::events::{Event, EventKind};
+use crate::state::rollout::Differences;
 use crate::telemetry::counts::{Counts, Row};
 use crate::telemetry::latency::Latency;
 use crate::telemetry::sli::{DecisionLabel, Declared, Fact, LabelError, Slis, Tally, TriggerLabel};
@@ -25,6 +26,8 @@ use crate::time::{Monotonic, Now};
 #[derive(Debug)]
 pub(super) struct Measures {
     pub(super) latency: Latency,
+    /// What candidates and active bundles were found to differ in.
+    pub(super) differences: Arc<Differences>,
     /// Decisions on no action that is counted by name.
     others: Arc<Row>,
     /// When the counters are next to be added up, in milliseconds.
@@ -51,7 +54,7 @@ impl Measures {
         let others = counts.others();
         let tally = Tally::new(limits.labels_max, limits.scope_instances_max);
         let ledger = Mutex::new(Ledger { counts, tally, taken: BTreeMap::new(), at: 0 });
-        Self { latency: Latency::default(), others, due: AtomicU64::new(0), ledger }
+        Self { latency: Latency::default(), differences: Arc::default(), others, due: AtomicU64::new(0), ledger }
     }
 
     /// Counts a decision on what no bundle declares.
@@ -88,6 +91,12 @@ impl Measures {
     pub(super) fn declare(&self, policy: &Policy, now: Monotonic) -> Arc<[Arc<Row>]> {
         let mut ledger = self.add_up(now);
         ledger.tally.declare(Declared::of(policy));
+        policy.actions.iter().map(|action| ledger.counts.row(&action.name)).collect()
+    }
+
+    /// The rows of the actions that a candidate declares, by number. What the indicators know is the active bundle's.
+    pub(super) fn rows(&self, policy: &Policy) -> Arc<[Arc<Row>]> {
+        let mut ledger = self.ledger();
         policy.actions.iter().map(|action| ledger.counts.row(&action.name)).collect()
     }
 

@@ -11,6 +11,7 @@ use crate::policy::signal::BUILT_IN;
 use crate::reason::{Effect, Reason};
 use crate::state::control::Feed;
 use crate::state::guards::{GuardCounts, GuardReport};
+use crate::state::rollout::{Step, read};
 use crate::telemetry::counts::Sums;
 use crate::telemetry::metrics::{Labels, Metrics, Unit};
 use crate::telemetry::sli::{Family, INDICATORS};
@@ -27,6 +28,7 @@ impl Engine {
         self.put_decisions(&mut metrics, &by_action);
         self.put_cache(&mut metrics, &by_action);
         self.put_policy(&mut metrics);
+        self.put_rollout(&mut metrics);
         self.put_signals(&mut metrics);
         self.put_guards(&mut metrics);
         self.put_feeds(&mut metrics);
@@ -132,6 +134,39 @@ impl Engine {
         let help = "Whether whoever can hand the engine bytes writes its policy: trust for development";
         let unsigned = active.is_some_and(|active| *active.bundle.provenance() == Provenance::Unsigned);
         metrics.gauge("fallgate_policy_unsigned", help, None, flag(unsigned));
+    }
+
+    fn put_rollout(&self, metrics: &mut Metrics) {
+        let differences = &self.measures.differences;
+        let (step, share, stopped, activated_at) = {
+            let told = self.told();
+            let rollout = told.staged.as_ref().map(|staged| &staged.rollout);
+            let step = rollout.map_or(0.0, |rollout| match rollout.step() {
+                Step::Shadow => 1.0,
+                Step::Canary(number) => 2.0 + f64::from(number),
+            });
+            let share = rollout.map_or(0.0, |rollout| f64::from(rollout.share().points()) / 10_000.0);
+            let stopped = rollout.is_some_and(|rollout| rollout.stopped().is_some());
+            (step, share, stopped, told.activated_at)
+        };
+        let help = "How far the rollout has come: 0 none, 1 shadow, from 2 on the shares of the canary";
+        metrics.gauge("fallgate_rollout_step", help, None, one(step));
+        let help = "The part of the requests that the candidate decides";
+        metrics.gauge("fallgate_rollout_share", help, None, one(share));
+        metrics.gauge("fallgate_rollout_stopped", "Whether the rollout has stopped", None, flag(stopped));
+        let help = "Decisions that a candidate and the active bundle both made";
+        metrics.counter("fallgate_rollout_compared", help, [(Vec::new(), read(&differences.compared))]);
+        let kinds = [
+            ("newly_allowed", &differences.newly_allowed),
+            ("newly_denied", &differences.newly_denied),
+            ("reason_only", &differences.reason_only),
+            ("indeterminate", &differences.indeterminate),
+        ];
+        let kinds = kinds.map(|(kind, count)| (vec![("kind", kind.to_owned())], read(count)));
+        metrics.counter("fallgate_rollout_differences", "What a candidate decided otherwise, by kind", kinds);
+        let help = "When the active bundle became active, in seconds since 1970";
+        let at = activated_at.map(|at| (Vec::new(), at.as_nanos() as f64 / 1e9));
+        metrics.gauge("fallgate_policy_activated_at", help, Some(Unit::Seconds), at);
     }
 
     fn put_signals(&self, metrics: &mut Metrics) {

@@ -4,7 +4,9 @@
 //! snapshot. A decision loads one snapshot and reads nothing else, so it sees one bundle, one state of every signal and
 //! one time; it waits for nobody unless something is due at that very time.
 
+mod activate;
 mod approvals;
+pub(crate) mod case;
 mod control;
 mod degraded;
 mod evaluate;
@@ -23,6 +25,7 @@ mod overview;
 mod postures;
 mod quarantine;
 mod restore;
+mod rollout;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -44,21 +47,20 @@ pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
 pub use restore::Restored;
-pub use trust::LoadError;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
-use crate::error::Code;
 use crate::limits::Limits;
-use crate::name::{self, Name};
+use crate::name::Name;
 use crate::policy::action::ActionSpec;
-use crate::policy::bundle::{Bundle, Provenance, Trust};
+use crate::policy::bundle::{Bundle, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
 use crate::request::{Request, RequestError, RequestView, Terms};
+pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
 use crate::state::cache_key;
@@ -75,7 +77,7 @@ use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
 use snapshot::{Active, Need, Snapshot};
-use told::{Told, carried, earlier};
+use told::{Told, earlier};
 
 /// How an engine is set up. The defaults loosen nothing; but a production host sets [`Config::trust`].
 #[derive(Clone)]
@@ -130,67 +132,6 @@ impl Default for Config {
     }
 }
 
-/// Why a bundle was not activated. The active one stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ActivateError {
-    /// A bundle of this name with a higher revision was active.
-    #[error("revision {offered} is older than revision {highest}, which was active")]
-    OlderRevision {
-        /// The revision offered.
-        offered: u64,
-        /// The highest one seen.
-        highest: u64,
-    },
-    /// Another bundle of this revision was active: what one revision means would depend on the engine.
-    #[error("another bundle of revision {revision} was active")]
-    SameRevision {
-        /// The revision.
-        revision: u64,
-    },
-    /// The engine's trust does not take the bundle, though whoever loaded it did.
-    #[error("the bundle does not satisfy the trust of the engine: {}", .0.as_str())]
-    Untrusted(Code),
-    /// A bundle of another name is active.
-    #[error("the bundle is of another pack than the active one")]
-    OtherName,
-    /// The bundle may not decide now, and the active one may.
-    #[error("the bundle is outside its validity")]
-    OutsideValidity,
-    /// A posture is entered that the bundle has not, or in a scope that it has not: to activate it would leave the posture.
-    #[error("the posture {posture} is entered, and the bundle could not keep it")]
-    LosesPosture {
-        /// The posture.
-        posture: Name,
-    },
-    /// A flag is set that the bundle has not: to activate it would clear the flag.
-    #[error("the flag {flag} is set, and the bundle could not keep it; clear it first")]
-    LosesFlag {
-        /// The flag.
-        flag: Name,
-    },
-    /// A quarantine by a condition is in force that the bundle cannot compile: to activate it would lift the quarantine.
-    #[error("a quarantine by a condition is in force, and the bundle has not what it reads")]
-    LosesQuarantine,
-}
-
-impl ActivateError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::OlderRevision { .. } => "older_revision",
-            Self::SameRevision { .. } => "same_revision",
-            Self::Untrusted(code) => code.as_str(),
-            Self::OtherName => "other_name",
-            Self::OutsideValidity => "outside_validity",
-            Self::LosesPosture { .. } => "loses_posture",
-            Self::LosesFlag { .. } => "loses_flag",
-            Self::LosesQuarantine => "loses_quarantine",
-        }
-    }
-}
-
 /// What the engine has counted since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -219,6 +160,8 @@ pub struct Engine {
     hash: FixedState,
     #[cfg(test)]
     pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
+    #[cfg(test)]
+    pub(crate) panic_in_candidate: std::sync::atomic::AtomicBool,
 }
 
 impl Engine {
@@ -241,6 +184,8 @@ impl Engine {
             config,
             #[cfg(test)]
             panic_in_decide: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            panic_in_candidate: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -248,62 +193,6 @@ impl Engine {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Makes a bundle the active one. Readers never wait and never see half of each.
-    ///
-    /// What was observed of signals that the new bundle declares too is kept, unless a panic was contained: then the
-    /// engine starts anew.
-    ///
-    /// # Errors
-    /// [`ActivateError`], with everything as it was.
-    pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        let reading = now;
-        let now = self.held(now);
-        let mut told = self.told();
-        told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
-        told.approvals.begin(now.wall);
-        let name = name::name(bundle.name()).unwrap_or_default();
-        let revision = bundle.revision();
-        self.publish(&mut told, now);
-        let admitted = told
-            .admits(&bundle, reading, now)
-            .and_then(|()| told.keeps_postures(&bundle))
-            .and_then(|()| told.keeps_flags(&bundle))
-            .and_then(|()| told.keeps_quarantine(&bundle));
-        if let Err(error) = admitted {
-            let code = error.code();
-            self.events().push(now, EventKind::BundleRefused { bundle: name, revision, code });
-            return Err(error);
-        }
-        let started_anew = !told.engine_ok;
-        told.carry_guards(&bundle);
-        told.quarantines.outdate();
-        told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
-        told.engine_ok = true;
-        told.statuses.clear();
-        told.activations = told.activations.saturating_add(1);
-        told.revision = told.revision.max(revision);
-        told.carry_postures(&bundle);
-        let rows = self.measures.declare(bundle.policy(), now.monotonic);
-        told.carry_approvals(&bundle, started_anew, now.monotonic);
-        told.highest = Some((revision, bundle.id()));
-        let unsigned = *bundle.provenance() == Provenance::Unsigned;
-        told.active = Some(Active { bundle, activation: told.activations, revoked: false, rows });
-        if let Some(active) = &told.active {
-            self.events().follow(active);
-        }
-        told.hold_flagged();
-        let (snapshot, _) = told.snapshot(now);
-        let snapshot = Arc::new(snapshot);
-        self.snapshot.store(Arc::clone(&snapshot));
-        self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
-        if unsigned {
-            self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
-        }
-        self.tell_validity(&mut told, &snapshot, now);
-        self.tell_transitions(&mut told, now);
-        Ok(())
     }
 
     /// Takes a report about a signal.
@@ -422,7 +311,7 @@ impl Engine {
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&self.current(now), &request, self.held(now), false),
+            Ok(()) => self.gates(&self.current(now), &request, self.held(now), Manner::UNOVERRIDDEN),
             Err(error) => self.refused(&error, now),
         })
     }
@@ -474,18 +363,26 @@ impl Engine {
     /// The gates, the record, and the count.
     fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let snapshot = self.current(now);
-        let decision = self.gates(&snapshot, request, self.held(now), true);
-        let decision = self.recorded(&snapshot, Some(request), decision);
-        self.measures.count(&snapshot, &decision);
+        let held = self.held(now);
+        let (decider, decision) = match &snapshot.candidate {
+            None => (&**snapshot, self.gates(&snapshot, request, held, Manner::ANSWER)),
+            Some(candidate) => self.in_rollout(&snapshot, candidate, request, held),
+        };
+        let decision = self.recorded(decider, Some(request), decision);
+        self.measures.count(decider, &decision);
         decision
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, may_override: bool) -> Decision {
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner) -> Decision {
         let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
         if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            panic!("a panic that a test asked for");
+        }
+        #[cfg(test)]
+        if manner.arm == CANDIDATE && self.panic_in_candidate.swap(false, std::sync::atomic::Ordering::Relaxed) {
             panic!("a panic that a test asked for");
         }
 
@@ -549,15 +446,15 @@ impl Engine {
             clock_ok: snapshot.clock_ok,
             rego_input: OnceCell::new(),
         };
-        let question = Question { snapshot, number, action, need, standing, terms };
+        let question = Question { snapshot, number, action, need, standing, terms, manner };
         let decision = self.judged(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if may_override { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+        if manner.overrides { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
     fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
-        let Question { snapshot, number, action, need, standing, terms } = *question;
+        let Question { snapshot, number, action, need, standing, terms, manner } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
         if snapshot.quarantines(&request, slots, &self.config.limits, now) {
@@ -570,8 +467,8 @@ impl Engine {
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
-        let cacheable = action.allow_ttl.is_some() || action.deny_ttl.is_some();
-        let key = cacheable.then(|| cache_key::key(number, &action.reads, slots, &request));
+        let cacheable = manner.keeps && (action.allow_ttl.is_some() || action.deny_ttl.is_some());
+        let key = cacheable.then(|| cache_key::key(number | manner.arm, &action.reads, slots, &request));
         let kept = key.as_ref().and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
@@ -644,6 +541,7 @@ impl Engine {
 
     fn publish(&self, told: &mut Told, now: Now) {
         told.audit_ok = !self.events().is_full();
+        self.follow_rollout(told, None, now);
         let (snapshot, changed) = told.snapshot(now);
         if let Some(active) = &snapshot.active {
             for SignalChange { number, from, to, since, relied_until } in changed {
@@ -741,6 +639,32 @@ struct Question<'q> {
     need: &'q Need,
     standing: Standing,
     terms: Terms,
+    manner: Manner,
+}
+
+/// How a decision is gone about.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// Whether an override may get past a deny, and is used up by it.
+    overrides: bool,
+    /// Whether earlier answers are used, and this one is kept.
+    keeps: bool,
+    /// What parts the answers of a candidate from those of the active bundle, in the keys of the cache.
+    arm: u32,
+}
+
+/// The highest bit of an action's number, which none has: see [`Limits::actions_max`].
+const CANDIDATE: u32 = 1 << 31;
+
+impl Manner {
+    /// By the active bundle, as hosts ask.
+    const ANSWER: Self = Self { overrides: true, keeps: true, arm: 0 };
+    /// The same without overrides: nobody acts on it, and it must use none up.
+    const UNOVERRIDDEN: Self = Self { overrides: false, keeps: true, arm: 0 };
+    /// By a candidate that is only compared: without a trace.
+    const SHADOW: Self = Self { overrides: false, keeps: false, arm: CANDIDATE };
+    /// By a candidate on whose side the request is. What an override covers is never its.
+    const CANDIDATE: Self = Self { overrides: false, keeps: true, arm: CANDIDATE };
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

@@ -5,14 +5,16 @@ use super::{Engine, QuarantineTerms};
 use crate::decision::DecisionId;
 use crate::operation::{
     Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, StateReport,
+    Retry, Revoke, RollBack, StateReport,
 };
+use crate::policy::bundle::BundleId;
 use crate::policy::format::RuleEffect;
 use crate::reason::Effect;
 use crate::state::approvals::ApprovalError;
 use crate::state::guards::PermitId;
 use crate::state::proposal::SetFlag;
 use crate::state::quarantine::Selector;
+use crate::state::rollout::RolloutError;
 use crate::telemetry::sli::LabelError;
 use crate::time::{Monotonic, Now, Wall};
 use crate::value::Timestamp;
@@ -39,6 +41,13 @@ impl Engine {
             Operation::Revoke(Revoke { type_name, id, before }) => {
                 let before = before.map_or(now.monotonic, |before| Monotonic::from_nanos(before.as_nanos()));
                 self.revoke(type_name, id, before, now);
+            }
+            Operation::Activate(of) => self.activate_signed(of.bundle.as_bytes(), now)?,
+            Operation::Stage(of) => self.stage_signed(of.bundle.as_bytes(), now)?,
+            Operation::Promote(_) => self.promote(now)?,
+            Operation::RollBack(RollBack { to: None }) => self.roll_back(now)?,
+            Operation::RollBack(RollBack { to: Some(to) }) => {
+                self.return_to(BundleId::parse(to).ok_or(RolloutError::NeverActive)?, now)?;
             }
             Operation::ExportState(_) => {
                 let state = self.export_state(now)?;

@@ -13,8 +13,10 @@ use crate::time::{Monotonic, Now, Wall};
 impl Engine {
     /// How things stand, as JSON, for people who have to act: `posture`, that of the whole system, null where no bundle is
     /// active; `scopes`, those with a posture of their own, and which; `proposals` that wait, `overrides` in force and `flags`
-    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); `guards`, how it
-    /// stands with each; and `feeds`, where each control feed has come to. What is due by now is done first, as in [`Engine::advance`].
+    /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); `guards`, how
+    /// it stands with each; `feeds`, where each control feed has come to; `rollout`, null where no bundle is staged: the
+    /// candidate, its `step` and `share`, what it waits for, and what it was found to differ in; `former_bundles`, to which the
+    /// engine can go back. What is due by now is done first, as in [`Engine::advance`].
     #[must_use]
     pub fn overview(&self, now: Now) -> Value {
         let flags = self.flags(now);
@@ -23,8 +25,12 @@ impl Engine {
         let snapshot = self.snapshot.load();
         let feeds: Vec<Value> = told.feeds.iter().map(|(name, feed)| heard(name, feed, now)).collect();
         let Some(active) = &told.active else {
-            return json!({ "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [], "feeds": feeds });
+            return json!({
+                "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [],
+                "feeds": feeds, "rollout": null, "former_bundles": [],
+            });
         };
+        let (rollout, former) = Self::rollout_overview(&told, now);
         let policy = active.bundle.policy();
         let proposals = told.approvals.pending().map(|pending| waiting(pending, policy, now));
         let overrides = self.overrides().into_iter().map(|granted| {
@@ -45,6 +51,8 @@ impl Engine {
             "flags": flags.collect::<Vec<_>>(),
             "guards": guards,
             "feeds": feeds,
+            "rollout": rollout,
+            "former_bundles": former,
         })
     }
 }

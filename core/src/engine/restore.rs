@@ -166,7 +166,7 @@ impl Told {
         let (policy, at) = (active.bundle.policy(), now.monotonic);
         Ok(State {
             pack: policy.name.as_str().to_owned(),
-            revision: self.revision,
+            revision: self.returned_to.unwrap_or(self.revision),
             sequence: self.sequence(),
             instance: config.instance.as_str().to_owned(),
             failover: Failover {
@@ -222,6 +222,9 @@ impl Told {
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);
+        if policy.revision < state.revision {
+            self.returned_to = None;
+        }
         self.revision = self.revision.max(state.revision);
         self.restored = (state.failover.epoch, state.sequence);
         self.begin_above(state.sequence);

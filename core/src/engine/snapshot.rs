@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rollout::Candidate;
 use crate::condition::SignalView;
 use crate::limits::Limits;
 use crate::name::Name;
@@ -33,6 +34,8 @@ pub(super) struct Active {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) active: Option<Active>,
+    /// The bundle that is compared with it, and decides for some.
+    pub(super) candidate: Option<Box<Candidate>>,
     pub(super) signals: Vec<SignalView>,
     /// By action: the signals that it requires, and those that its rules read.
     pub(super) needs: Vec<Need>,

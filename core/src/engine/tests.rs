@@ -100,6 +100,39 @@ fn a_panic_leaves_its_record() {
 }
 
 #[test]
+fn a_panic_of_a_candidate_is_its_own_and_stops_its_rollout() {
+    for (canary, millis) in [(json!([]), 1_500), (json!(["100%"]), 2_500)] {
+        let revision = |revision: u64| {
+            bundle(|document| {
+                document["revision"] = json!(revision);
+                document["rollout"] = json!({"shadow": "1s", "canary": canary, "sample": 1});
+                document["actions"]["read"] = json!({});
+            })
+        };
+        let engine = Engine::new(Config::default());
+        engine.activate(revision(3), at(0)).unwrap();
+        engine.stage(revision(4), at(500)).unwrap();
+        if millis > 1_500 {
+            assert_eq!(reason(&engine, "read", 600), Reason::AllowedByRule);
+            engine.advance(at(1_500));
+        }
+        codes(&engine);
+        engine.panic_in_candidate.store(true, Ordering::Relaxed);
+        let decision = engine.decide_json(&request("read", "staff"), at(millis - 100));
+        assert_eq!((decision.reason(), decision.revision()), (Reason::AllowedByRule, 3));
+        assert_eq!(codes(&engine), ["rollout_stopped"]);
+        assert_eq!(engine.signal("engine"), Some(Status::Ok));
+        assert_eq!(engine.overview(at(millis))["rollout"]["stopped"], "candidate_failed");
+        // It is not asked again, and nothing but the way back is left.
+        engine.panic_in_candidate.store(true, Ordering::Relaxed);
+        assert_eq!(reason(&engine, "read", 60_000), Reason::AllowedByRule);
+        assert!(engine.panic_in_candidate.load(Ordering::Relaxed));
+        assert_eq!(engine.promote(at(60_000)).unwrap_err().code(), "rollout_stopped");
+        engine.roll_back(at(60_000)).unwrap();
+    }
+}
+
+#[test]
 fn after_a_panic_signals_have_to_be_observed_anew() {
     let engine = engine();
     engine.observe(&Observation::ok("idp"), at(0));

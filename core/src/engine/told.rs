@@ -7,6 +7,7 @@ use bumpalo::Bump;
 
 use super::ActivateError;
 use super::losses::{Seen, SignalChange};
+use super::rollout::{Candidate, Staged};
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::limits::Limits;
@@ -25,6 +26,7 @@ use crate::state::guards::Guards;
 use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
+use crate::state::rollout::Stop;
 use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
@@ -32,6 +34,17 @@ use crate::time::{Monotonic, Now, Ttl, Wall};
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) active: Option<Active>,
+    /// The bundle that is in its rollout.
+    pub(super) staged: Option<Box<Staged>>,
+    /// The bundles that were active here last, the active one at the end.
+    pub(super) formers: Vec<Bundle>,
+    /// The bundles that approved people let in, whatever their revision, and until when.
+    pub(super) cleared: Vec<(BundleId, Now)>,
+    /// The revision of the active bundle, where it is below the highest: whoever went back to it let it in, and a restart
+    /// may begin with it.
+    pub(super) returned_to: Option<u64>,
+    /// When the active bundle became it.
+    pub(super) activated_at: Option<Wall>,
     /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
     pub(super) highest: Option<(u64, BundleId)>,
     /// Whose bundles are taken.
@@ -72,13 +85,18 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 impl Told {
     pub(super) fn new(limits: &Limits, seed: u64, trust: Trust) -> Self {
         Self {
             active: None,
+            staged: None,
+            formers: Vec::new(),
+            cleared: Vec::new(),
+            returned_to: None,
+            activated_at: None,
             highest: None,
             trust,
             held: Vec::new(),
@@ -121,35 +139,18 @@ impl Told {
         self.quarantines.refresh(&policy, &self.limits);
         let standings = self.standings(&policy, now);
         let changed = self.changed(&policy, &active.rows, &standings, now);
-        let needs = policy
-            .actions
-            .iter()
-            .map(|action| {
-                let (required_until, required) = self.rests_on(&action.requires, &standings);
-                let (read_until, read) = self.rests_on(&action.reads.signals, &standings);
-                // Every cached decision rests on the clock, in which its life is measured.
-                let clock = self.changes(CLOCK);
-                let posture = PostureStanding::default();
-                let read = read.wrapping_add(clock);
-                let stamp = Stamp { activation: active.activation, required, read, posture, quarantine: 0 };
-                let degraded: Vec<Name> = action
-                    .requires
-                    .iter()
-                    .filter(|number| status(&standings, **number) != Status::Ok)
-                    .filter_map(|number| Some(policy.signals.get(usize::from(*number))?.name))
-                    .collect();
-                let degraded = if degraded.is_empty() { None } else { Some(sorted(degraded).into()) };
-                Need { degraded, required_until, read_until, stamp }
-            })
-            .collect();
+        let needs = self.needs(&policy, active.activation, &standings);
+        let candidate = self.candidate(&standings);
         let signals = standings.iter().map(|standing| standing.view).collect();
         let due = standings.iter().filter_map(|standing| standing.until).map(just_after).min();
         let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
         let due = due.min(self.postures.due(&policy.postures).unwrap_or(Monotonic::NEVER));
         let due = due.min(self.quarantines.due().unwrap_or(Monotonic::NEVER));
         let due = due.min(self.approvals_due(&policy, now.monotonic).unwrap_or(Monotonic::NEVER));
+        let due = due.min(self.rollout_due(now.monotonic));
         let snapshot = Snapshot {
             active: Some(active),
+            candidate,
             signals,
             needs,
             in_force: self.postures.in_force(),
@@ -163,9 +164,58 @@ impl Told {
         (snapshot, changed)
     }
 
+    /// By action: how it stands with the signals that it requires, and those that its rules read.
+    fn needs(&self, policy: &Policy, activation: u64, standings: &[Standing]) -> Vec<Need> {
+        policy
+            .actions
+            .iter()
+            .map(|action| {
+                let (required_until, required) = self.rests_on(&action.requires, standings);
+                let (read_until, read) = self.rests_on(&action.reads.signals, standings);
+                // Every cached decision rests on the clock, in which its life is measured.
+                let clock = self.changes(CLOCK);
+                let posture = PostureStanding::default();
+                let read = read.wrapping_add(clock);
+                let stamp = Stamp { activation, required, read, posture, quarantine: 0 };
+                let degraded: Vec<Name> = action
+                    .requires
+                    .iter()
+                    .filter(|number| status(standings, **number) != Status::Ok)
+                    .filter_map(|number| Some(policy.signals.get(usize::from(*number))?.name))
+                    .collect();
+                let degraded = if degraded.is_empty() { None } else { Some(sorted(degraded).into()) };
+                Need { degraded, required_until, read_until, stamp }
+            })
+            .collect()
+    }
+
+    /// What decisions see of the rollout. A candidate that met a panic is not asked again.
+    fn candidate(&self, standings: &[Standing]) -> Option<Box<Candidate>> {
+        let staged = self.staged.as_ref()?;
+        if staged.rollout.stopped() == Some(Stop::CandidateFailed) {
+            return None;
+        }
+        // The two declare the same signals, postures and scopes: what is told by number is so of both.
+        let own = &staged.active;
+        let snapshot = Snapshot {
+            active: Some(own.clone()),
+            signals: standings.iter().map(|standing| standing.view).collect(),
+            needs: self.needs(own.bundle.policy(), own.activation, standings),
+            ..self.empty()
+        };
+        Some(Box::new(Candidate::new(staged, snapshot)))
+    }
+
+    /// When time alone next moves the rollout on; what waits for something else is not due.
+    fn rollout_due(&self, now: Monotonic) -> Monotonic {
+        let due = self.staged.as_ref().map(|staged| staged.rollout.due());
+        due.filter(|due| now < *due).unwrap_or(Monotonic::NEVER)
+    }
+
     fn empty(&self) -> Snapshot {
         Snapshot {
             active: None,
+            candidate: None,
             signals: Vec::new(),
             needs: Vec::new(),
             in_force: self.postures.in_force(),
@@ -229,16 +279,24 @@ impl Told {
         if active.bundle.name() != bundle.name() {
             return Err(ActivateError::OtherName);
         }
+        let decides = !active.revoked && in_validity(active.bundle.policy(), now);
+        if !in_validity(bundle.policy(), now) && decides {
+            return Err(ActivateError::OutsideValidity);
+        }
+        Ok(())
+    }
+
+    /// Whether no bundle of a higher revision was ever active, nor another one of the same.
+    pub(super) fn admits_revision(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        if self.active.is_none() {
+            return Ok(());
+        }
         let offered = bundle.revision();
         if offered < self.revision {
             return Err(ActivateError::OlderRevision { offered, highest: self.revision });
         }
         if self.highest.is_some_and(|(highest, id)| offered == highest && bundle.id() != id) {
             return Err(ActivateError::SameRevision { revision: offered });
-        }
-        let decides = !active.revoked && in_validity(active.bundle.policy(), now);
-        if !in_validity(bundle.policy(), now) && decides {
-            return Err(ActivateError::OutsideValidity);
         }
         Ok(())
     }
@@ -297,6 +355,7 @@ impl Told {
             }
             let ended = self.overrides.carry(bundle.policy(), at);
             self.tell_ended(ended);
+            self.cleared.clear();
         }
     }
 

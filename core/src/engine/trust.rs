@@ -4,6 +4,7 @@ use super::Engine;
 use crate::error::{BundleError, Code, Diagnostic};
 use crate::name;
 use crate::policy::bundle::{Bundle, Trust};
+use crate::state::admission::LoadError;
 use crate::state::events::EventKind;
 use crate::time::Now;
 
@@ -69,38 +70,18 @@ impl Engine {
     /// # Errors
     /// [`LoadError`], with everything as it was.
     pub fn activate_signed(&self, bytes: &[u8], now: Now) -> Result<(), LoadError> {
-        match Bundle::from_signed(bytes, &self.trust(), &self.config.limits, now.wall) {
-            Ok(bundle) => Ok(self.activate(bundle, now)?),
-            Err(error) => {
-                let error = LoadError::Refused(error);
-                // Whatever it says of its name and revision, nobody vouches for it.
-                let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code: error.code() };
-                self.events().push(self.held(now), kind);
-                Err(error)
-            }
-        }
+        let bundle = self.load(bytes, now)?;
+        Ok(self.activate(bundle, now)?)
     }
-}
 
-/// Why bytes did not become the active bundle.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// They are no bundle that the engine takes.
-    #[error(transparent)]
-    Refused(#[from] BundleError),
-    /// They are one, and it may not take the place of the active one.
-    #[error(transparent)]
-    NotActivated(#[from] super::ActivateError),
-}
-
-impl LoadError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(error) => error.diagnostics().first().map_or("untrusted", |first| first.code.as_str()),
-            Self::NotActivated(error) => error.code(),
-        }
+    /// Loads a bundle by the engine's own trust.
+    pub(super) fn load(&self, bytes: &[u8], now: Now) -> Result<Bundle, LoadError> {
+        Bundle::from_signed(bytes, &self.trust(), &self.config.limits, now.wall).map_err(|error| {
+            let error = LoadError::Refused(error);
+            // Whatever it says of its name and revision, nobody vouches for it.
+            let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code: error.code() };
+            self.events().push(self.held(now), kind);
+            error
+        })
     }
 }

@@ -94,11 +94,6 @@ impl Message {
                 .with_help("make the engine with a trust root that has a member `control`")
                 .into());
         };
-        let max = limits.operation_bytes_max();
-        if bytes.len() > max {
-            let message = format!("{} bytes, more than the limit of {max}", bytes.len());
-            return Err(Diagnostic::new(Code::LimitExceeded, "", message).into());
-        }
         let envelope = Envelope::from_json(bytes, limits)?;
         let feeds = root.verify_control(&envelope, now)?;
         let message = Self::from_payload(envelope.payload(), limits)?;
@@ -182,7 +177,11 @@ const fn is_admitted(operation: &Operation) -> bool {
         | Operation::Withdraw(_)
         | Operation::RevokeOverride(_)
         | Operation::SetFlag(_)
-        | Operation::ClearFlag(_) => true,
+        | Operation::ClearFlag(_)
+        | Operation::Activate(_)
+        | Operation::Stage(_)
+        | Operation::Promote(_)
+        | Operation::RollBack(_) => true,
         Operation::ExportState(_)
         | Operation::RestoreState(_)
         | Operation::TakeOver(_)

@@ -10,6 +10,7 @@ mod control;
 mod guard;
 mod measures;
 mod quarantine;
+mod rollout;
 mod state;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub use control::{Applied, Apply, CONTROL_FORM, ControlForm, Message, NotDone};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
+pub use rollout::{BundleText, RollBack};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
 
 use crate::audit::buffer::Batch;
@@ -28,6 +30,7 @@ use crate::audit::chain::Head;
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::state::admission::LoadError;
 use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::control::ControlError;
 use crate::state::document::StateError;
@@ -37,6 +40,7 @@ use crate::state::guards::{GuardError, PermitId, Reported};
 use crate::state::postures::PostureError;
 use crate::state::proposal::{ClearFlag, ProposalId, SetFlag};
 use crate::state::quarantine::QuarantineError;
+use crate::state::rollout::RolloutError;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::sli::{LabelError, Slis};
 use crate::time::Ttl;
@@ -59,6 +63,14 @@ pub enum Operation {
     LiftQuarantine(Quarry),
     /// Voids what was decided for a subject.
     Revoke(Revoke),
+    /// Makes a bundle the active one.
+    Activate(BundleText),
+    /// Stages a bundle beside the active one: its rollout begins.
+    Stage(BundleText),
+    /// Moves the rollout on to its next step, without waiting for the time.
+    Promote(Nothing),
+    /// Abandons the candidate, or goes back to a bundle that was active before.
+    RollBack(RollBack),
     /// Exports what has to outlive the engine.
     ExportState(Nothing),
     /// Restores what was exported.
@@ -224,6 +236,12 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about a bundle.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It is about a rollout.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
@@ -253,6 +271,8 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Load(error) => error.code(),
+            Self::Rollout(error) => error.code(),
             Self::Failover(error) => error.code(),
             Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
@@ -268,7 +288,7 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state may have twice as many as the state, and so may a control message.
+    /// may have; one that restores a state, brings a bundle or a control message, may have twice as many as that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -284,11 +304,22 @@ impl Operation {
         })?;
         reader.end().map_err(|_| malformed("something stands behind the operation".to_owned()))?;
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        if bytes.len() > limits.request_bytes_max && !matches!(operation, Self::RestoreState(_) | Self::Apply(_)) {
-            return Err(too_long(limits.request_bytes_max));
+        let longest = operation.bytes_max(limits);
+        if bytes.len() > longest {
+            return Err(too_long(longest));
         }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
+    }
+
+    /// Bytes of this operation, as text.
+    const fn bytes_max(&self, limits: &Limits) -> usize {
+        let held = match self {
+            Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
+            Self::Activate(_) | Self::Stage(_) | Self::Apply(_) => limits.bundle_bytes_max.saturating_mul(2),
+            _ => 0,
+        };
+        if held > limits.request_bytes_max { held } else { limits.request_bytes_max }
     }
 
     /// The operation as JSON.

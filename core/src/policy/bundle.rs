@@ -1,23 +1,21 @@
 //! A bundle: the one canonical document that an engine loads, its digest, and how it is known who wrote it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
 use super::compile::{Policy, compile};
-use super::format::Pack;
+use super::format::{Case, Pack};
 use super::trust::envelope::{self, Envelope};
 use super::trust::whole;
 pub use super::trust::{Provenance, Trust};
 use crate::error::{BundleError, Code, Diagnostic, nearest, quoted};
 use crate::limits::Limits;
+use crate::name::Name;
 use crate::time::Wall;
 
-/// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 1] = ["rollout"];
-
-/// How much of audit an action could demand, and what does not exist yet.
+/// How much of audit an action could demand, and what does not exist yet: refused by its name, never ignored.
 const CONFIRMED: &str = "confirmed";
 
 /// A policy that is ready to decide, with the bytes that it came from.
@@ -27,6 +25,18 @@ pub struct Bundle {
     bytes: Arc<[u8]>,
     id: BundleId,
     provenance: Provenance,
+    tests: Arc<[Case]>,
+    /// What of the tests fails, once they were asked: for every copy of this bundle.
+    failed_tests: Arc<OnceLock<Option<FailedTests>>>,
+}
+
+/// What of a bundle's own cases does not come out as they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedTests {
+    /// The name of the first that fails, or its beginning.
+    pub first: Name,
+    /// How many others do.
+    pub more: usize,
 }
 
 /// The SHA-256 of a bundle's canonical bytes; shown in hexadecimal.
@@ -133,20 +143,23 @@ impl Bundle {
     /// Every mistake found: in the form, in names and types, in conditions, or beyond a limit. `unsigned` where keys are
     /// trusted: a document carries no signature.
     pub fn from_document(document: &serde_json::Value, trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
-        Self::build(document, unsigned(trust)?, limits)
+        let provenance = unsigned(trust)?;
+        refuse_inexact(document, &mut String::new(), DEPTH_MAX)?;
+        // What its bytes say is compiled, else `1.0` would be a double here and, read from the bytes, an int.
+        let canonical = canonical(document)?;
+        within(&canonical, limits)?;
+        Self::build(&whole(&canonical)?, provenance, limits)
     }
 
     fn build(document: &serde_json::Value, provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
         refuse_lists(document, &PACK_MAPS)?;
         let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
-        let bytes = serde_json_canonicalizer::to_vec(document).map_err(|_| {
-            Diagnostic::new(Code::Syntax, "", "the document has no canonical form")
-                .with_help("leave out numbers beyond a double")
-        })?;
+        let bytes = canonical(document)?;
         within(&bytes, limits)?;
         let policy = compile(&pack, limits)?;
         let id = BundleId::of(&bytes);
-        Ok(Self { policy: Arc::new(policy), bytes: bytes.into(), id, provenance })
+        let (policy, bytes, tests) = (Arc::new(policy), bytes.into(), pack.tests.into());
+        Ok(Self { policy, bytes, id, provenance, tests, failed_tests: Arc::default() })
     }
 
     /// How it is known who wrote the bundle.
@@ -159,6 +172,24 @@ impl Bundle {
     #[must_use]
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// The cases that the bundle carries.
+    #[must_use]
+    pub fn tests(&self) -> &[Case] {
+        &self.tests
+    }
+
+    /// The same bundle for a tool that looks at what it decides, whatever its own cases come to. No host that enforces what
+    /// is decided has a use for it.
+    #[must_use]
+    pub fn without_tests(self) -> Self {
+        Self { tests: Arc::new([]), failed_tests: Arc::default(), ..self }
+    }
+
+    /// What of the bundle's own cases fails, as `ask` finds it out: once, since it depends on the bundle alone.
+    pub(crate) fn failed_tests(&self, ask: impl FnOnce(&[Case]) -> Option<FailedTests>) -> Option<FailedTests> {
+        *self.failed_tests.get_or_init(|| ask(&self.tests))
     }
 
     /// The canonical bytes.
@@ -210,6 +241,50 @@ fn is_bare(bytes: &[u8]) -> bool {
     document.is_ok_and(|document| document.is_object() && parts.iter().all(|part| document.get(part).is_none()))
 }
 
+fn canonical(document: &serde_json::Value) -> Result<Vec<u8>, Diagnostic> {
+    serde_json_canonicalizer::to_vec(document)
+        .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))
+}
+
+/// The whole numbers up to here, and their negatives, each have a double of their own: 2^53 - 1 (RFC 8785, appendix D).
+const EXACT_MAX: u64 = (1 << 53) - 1;
+
+/// How deep a document may be: what the reader of a bundle's bytes goes down to.
+const DEPTH_MAX: u32 = 127;
+
+/// Refuses what would not be read back as it was written: depth without end, and a whole number that the canonical form
+/// would round, so that two documents would share one digest.
+fn refuse_inexact(value: &serde_json::Value, pointer: &mut String, depth: u32) -> Result<(), Diagnostic> {
+    let Some(deeper) = depth.checked_sub(1) else {
+        let message = format!("more than {DEPTH_MAX} maps and lists in each other");
+        return Err(Diagnostic::new(Code::LimitExceeded, pointer.as_str(), message));
+    };
+    let length = pointer.len();
+    let mut below = |name: &str, value| {
+        pointer.push('/');
+        pointer.push_str(&escape(name));
+        let refused = refuse_inexact(value, pointer, deeper);
+        pointer.truncate(length);
+        refused
+    };
+    match value {
+        serde_json::Value::Object(members) => members.iter().try_for_each(|(name, value)| below(name, value)),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(at, value)| below(&at.to_string(), value))
+        }
+        serde_json::Value::Number(number) => {
+            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            if size.is_none_or(|size| size <= EXACT_MAX) {
+                return Ok(());
+            }
+            let message = format!("the whole number {number} is beyond 2^53 - 1, and a bundle would round it");
+            let help = "write it in a condition, or as a text; a test's request can be written as the text of its JSON";
+            Err(Diagnostic::new(Code::InvalidValue, pointer.as_str(), message).with_help(help))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
     if bytes.len() <= limits.bundle_bytes_max {
         return Ok(());
@@ -219,7 +294,7 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 39] = [
+const PACK_MAPS: [&str; 42] = [
     "",
     "valid",
     "schema",
@@ -245,6 +320,9 @@ const PACK_MAPS: [&str; 39] = [
     "control",
     "control/recover",
     "failover",
+    "rollout",
+    "rollout/approvals",
+    "rollout/roll_back_when",
     "slo",
     "slo/*",
     "approvers/*",
@@ -309,10 +387,6 @@ pub(crate) fn misfit(
         let parent = document.pointer(&pointer);
         if parent.is_some_and(|parent| parent.get(field).is_some()) {
             pointer = format!("{pointer}/{}", escape(field));
-        }
-        if LATER.contains(&field) {
-            let message = format!("{} is not supported by this version", quoted(field));
-            return Diagnostic::new(Code::Unsupported, pointer, message).with_help("leave it out");
         }
         let known = words.iter().skip(3).step_by(2).copied();
         let help = match nearest(field, known.clone()) {

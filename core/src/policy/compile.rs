@@ -10,6 +10,7 @@ mod failover;
 mod guards;
 mod loss;
 mod postures;
+mod rollout;
 mod rules;
 mod selector;
 mod signals;
@@ -29,6 +30,7 @@ use super::failover::FailoverSpec;
 use super::format::{self, Pack};
 use super::index::Index;
 use super::posture::Postures;
+use super::rollout::RolloutSpec;
 use super::rule::Rule;
 use super::schema::Schema;
 use super::signal::SignalSpec;
@@ -66,6 +68,8 @@ pub struct Policy {
     pub postures: Postures,
     /// What happens when an engine takes over from another.
     pub failover: Option<FailoverSpec>,
+    /// How the next bundle takes its place; nothing where it simply does.
+    pub rollout: Option<RolloutSpec>,
     /// What is recorded; nothing where no part of the pack says.
     pub audit: Option<AuditSpec>,
     /// Who approves what loosens, the overrides and the flags.
@@ -208,9 +212,9 @@ impl Compiler<'_> {
         let approvers = self.approvers(pack, groups, &ranked);
         let audit = self.audit(pack);
         let drafts = self.rules(pack, &mut vocabulary, modules.as_ref());
-        self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
-
         let indexed = self.actions(pack, drafts, &signal_numbers);
+        let rollout = self.rollout(pack, &approvers.groups, &mut schema, &indexed.actions);
+        self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
         let mut action_numbers = HashMap::default();
         for (action, number) in indexed.actions.iter().zip(0..) {
             action_numbers.insert(action.name.as_str().into(), number);
@@ -225,6 +229,7 @@ impl Compiler<'_> {
             actions: indexed.actions,
             postures,
             failover,
+            rollout,
             audit,
             approvers,
             rules: indexed.rules,

@@ -16,6 +16,7 @@ mod control;
 mod failover;
 mod guard;
 mod posture;
+mod rollout;
 mod slo;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
@@ -24,6 +25,7 @@ pub use control::{Control, Heartbeat};
 pub use failover::Failover;
 pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
+pub use rollout::{RollBackWhen, Rollout};
 pub use slo::{Objective, Slo};
 
 /// A pack: everything that decides, in one document.
@@ -71,6 +73,9 @@ pub struct Pack {
     /// What happens when an engine takes over from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
+    /// How another bundle takes the place of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// What the decisions are held to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slo: Option<Slo>,

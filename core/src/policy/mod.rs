@@ -1,7 +1,7 @@
 //! From bytes to an immutable policy.
 //!
 //! Reading order: `format` (the document that people write), `schema` (what a request must look like, and where its
-//! attributes go), `signal`, `guard`, `action`, `approver`, `audit`, `posture`, `rule`, `candidate`, `slo` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
+//! attributes go), `signal`, `guard`, `action`, `approver`, `audit`, `posture`, `rule`, `candidate`, `rollout`, `slo` (each as declared, compiled), `index` (which rules can match), `compile` (document to policy),
 //! `trust` (whose signatures count), `bundle` (bytes, digest, provenance).
 
 pub mod action;
@@ -15,6 +15,7 @@ pub mod format;
 pub mod guard;
 pub mod index;
 pub mod posture;
+pub mod rollout;
 pub mod rule;
 pub mod schema;
 pub mod signal;

@@ -278,13 +278,33 @@ impl Schema {
     /// The attributes that are declared of this type of the entity (the action's name is its type, the context's is
     /// empty): a request is checked for these, and rules read no others.
     pub fn declared(&self, entity: Entity, type_name: &str) -> impl Iterator<Item = &str> {
-        let fields = match entity {
+        self.fields(entity, type_name).into_iter().flat_map(|fields| fields.0.iter().map(|spec| &*spec.name))
+    }
+
+    /// The attributes that are declared of this type of the entity, each with its type and whether a valid request may lack
+    /// it.
+    pub fn attributes(&self, entity: Entity, type_name: &str) -> impl Iterator<Item = (&str, &ValueType, bool)> {
+        let specs = self.fields(entity, type_name).into_iter().flat_map(|fields| &fields.0);
+        specs.map(|spec| (&*spec.name, &spec.value_type, spec.presence != Presence::Required))
+    }
+
+    /// Whether a subject or resource of a type that is not declared is refused.
+    #[must_use]
+    pub const fn is_closed(&self, entity: Entity) -> bool {
+        match entity {
+            Entity::Subject => self.subject.closed,
+            Entity::Resource => self.resource.closed,
+            Entity::Action | Entity::Context => false,
+        }
+    }
+
+    fn fields(&self, entity: Entity, type_name: &str) -> Option<&Fields> {
+        match entity {
             Entity::Subject => self.subject.by_name.get(type_name),
             Entity::Action => self.action.by_name.get(type_name),
             Entity::Resource => self.resource.by_name.get(type_name),
             Entity::Context => Some(&self.context),
-        };
-        fields.into_iter().flat_map(|fields| fields.0.iter().map(|spec| &*spec.name))
+        }
     }
 
     /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.

@@ -295,6 +295,12 @@ impl Feeds {
         feed.digests.push_back(digest);
     }
 
+    /// Has a feed heard, without a message: for engines on which nothing is decided but the cases of a bundle.
+    pub fn rehearse(&mut self, feed: Name, at: (Monotonic, Wall)) {
+        let feed = self.feeds.entry(feed).or_default();
+        feed.heard = Some(at);
+    }
+
     /// Counts what became of a message.
     pub fn count(&mut self, feed: Name, fate: Fate) {
         let count = self.counts.entry((feed, fate)).or_default();

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::condition::Status;
 use crate::decision::DecisionId;
 use crate::name::Name;
+use crate::policy::bundle::BundleId;
+use crate::policy::rollout::Share;
 use crate::reason::Reason;
 use crate::state::approvals::Close;
 use crate::state::control::Place;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
 use crate::state::proposal::{GrantOverride, ProposalId};
+use crate::state::rollout::Ending;
 use crate::state::severity::{Causes, Severity};
 use crate::state::signals::Observed;
 use crate::time::{Monotonic, Now, Ttl};
@@ -60,6 +63,47 @@ impl Event {
                 put("bundle", bundle.as_str().into());
                 put("revision", (*revision).into());
                 put("code", (*code).into());
+            }
+            EventKind::BundleRolledBack { bundle, from, to } => {
+                put("bundle", bundle.as_str().into());
+                put("from", (*from).into());
+                put("to", (*to).into());
+            }
+            EventKind::BundleCleared { id, approved } => {
+                put("bundle", id.to_string().into());
+                approved.put(&mut put);
+            }
+            EventKind::RolloutStaged { bundle, revision, id } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("id", id.to_string().into());
+            }
+            EventKind::RolloutAdvanced { bundle, revision, share } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("share", share.to_string().into());
+            }
+            EventKind::RolloutStopped { bundle, revision, code, action } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("code", (*code).into());
+                if let Some(action) = action {
+                    put("action", action.as_str().into());
+                }
+            }
+            EventKind::RolloutApproved { bundle, revision, approved } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                approved.put(&mut put);
+            }
+            EventKind::RolloutCompleted { bundle, revision } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+            }
+            EventKind::RolloutEnded { bundle, revision, ending } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("code", ending.code().into());
             }
             EventKind::TrustRotated { version } => {
                 put("version", (*version).into());
@@ -293,6 +337,76 @@ pub enum EventKind {
         bundle: Name,
         /// Its revision.
         revision: u64,
+    },
+    /// The engine went back to a bundle that was active before.
+    BundleRolledBack {
+        /// Its name.
+        bundle: Name,
+        /// The revision that was active.
+        from: u64,
+        /// The revision that is active again.
+        to: u64,
+    },
+    /// Approved people let a bundle in, whatever its revision, and without a rollout.
+    BundleCleared {
+        /// The bundle.
+        id: BundleId,
+        /// Who is behind it.
+        approved: Box<ApprovedBy>,
+    },
+    /// A bundle was staged: it is compared with the active one from now on.
+    RolloutStaged {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// Its digest.
+        id: BundleId,
+    },
+    /// A rollout went on: the candidate decides for this share of the requests.
+    RolloutAdvanced {
+        /// The candidate's name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// The share.
+        share: Share,
+    },
+    /// A rollout stopped: every decision is the active bundle's until it is approved or rolled back.
+    RolloutStopped {
+        /// The candidate's name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// Why.
+        code: &'static str,
+        /// The first action that is newly allowed and not declared, where that is why.
+        action: Option<Name>,
+    },
+    /// People have approved what a candidate newly allows.
+    RolloutApproved {
+        /// The candidate's name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// Who is behind it.
+        approved: Box<ApprovedBy>,
+    },
+    /// A candidate takes the place of the active bundle.
+    RolloutCompleted {
+        /// Its name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+    },
+    /// A rollout was rolled back: the active bundle stayed.
+    RolloutEnded {
+        /// The candidate's name.
+        bundle: Name,
+        /// Its revision.
+        revision: u64,
+        /// Why.
+        ending: Ending,
     },
     /// A new trust root took the place of the one that was held.
     TrustRotated {
@@ -592,6 +706,14 @@ impl EventKind {
             Self::BundleRefused { .. } => "bundle_refused",
             Self::BundleUnsigned { .. } => "bundle_unsigned",
             Self::BundleRevoked { .. } => "bundle_revoked",
+            Self::BundleRolledBack { .. } => "bundle_rolled_back",
+            Self::BundleCleared { .. } => "bundle_cleared",
+            Self::RolloutStaged { .. } => "rollout_staged",
+            Self::RolloutAdvanced { .. } => "rollout_advanced",
+            Self::RolloutStopped { .. } => "rollout_stopped",
+            Self::RolloutApproved { .. } => "rollout_approved",
+            Self::RolloutCompleted { .. } => "rollout_completed",
+            Self::RolloutEnded { .. } => "rollout_rolled_back",
             Self::TrustRotated { .. } => "trust_rotated",
             Self::TrustRefused { .. } => "trust_refused",
             Self::PolicySuspended { .. } => "policy_suspended",

@@ -1,5 +1,6 @@
 //! What the engine has been told, and what it remembers.
 
+pub mod admission;
 pub mod approvals;
 pub mod cache;
 pub mod cache_key;
@@ -14,6 +15,7 @@ pub mod overrides;
 pub mod postures;
 pub mod proposal;
 pub mod quarantine;
+pub mod rollout;
 pub mod severity;
 pub mod signals;
 pub mod statement;

@@ -43,6 +43,10 @@ pub enum Change {
     SetFlag(SetFlag),
     /// A flag is cleared.
     ClearFlag(ClearFlag),
+    /// A staged bundle goes past its shadow, with what it newly allows.
+    Promote(BundleNamed),
+    /// A bundle may be activated, whatever its revision, and without a rollout: until the proposal expires.
+    Activate(BundleNamed),
 }
 
 impl Change {
@@ -54,6 +58,8 @@ impl Change {
             Self::GrantOverride(_) => "grant_override",
             Self::SetFlag(_) => "set_flag",
             Self::ClearFlag(_) => "clear_flag",
+            Self::Promote(_) => "promote",
+            Self::Activate(_) => "activate",
         }
     }
 }
@@ -107,6 +113,15 @@ pub struct SetFlag {
 pub struct ClearFlag {
     /// The flag.
     pub flag: String,
+}
+
+/// A bundle, by its digest.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BundleNamed {
+    /// The SHA-256 of its canonical bytes, in hexadecimal.
+    pub bundle: String,
 }
 
 /// A proposal as it is written.

@@ -53,6 +53,8 @@ const BUNDLE: &str = "bundle";
 const ENGINE: &str = "engine";
 /// The cause of two clocks that have parted; it ends when they are anchored.
 const CLOCK: &str = "clock";
+/// The cause of a rollout that has stopped; it ends with the rollout, or with its approval.
+const ROLLOUT: &str = "rollout";
 /// The cause of a trust root that is refused; it ends with one that is taken.
 const TRUST: &str = "trust";
 /// The cause of a state that could not be restored; it ends with one that was.
@@ -128,6 +130,19 @@ impl EventKind {
             Self::BundleUnsigned { .. } => (Severity::Ticket, Course::Alone),
             // The policy may not decide from then on: one cause, and no earlier ticket about a refused bundle hides it.
             Self::BundleRevoked { .. } => begins(Severity::Page, POLICY.to_owned()),
+            // Somebody went back: what made them do so is known to them, and to nobody else.
+            Self::BundleRolledBack { .. } => (Severity::Ticket, Course::Alone),
+            // It loosens, and those who were not asked hear of it at once.
+            Self::BundleCleared { .. } => (Severity::Page, Course::Alone),
+            Self::RolloutStaged { .. } | Self::RolloutAdvanced { .. } => (Severity::Info, Course::Alone),
+            Self::RolloutStopped { .. } => begins(Severity::Ticket, ROLLOUT.to_owned()),
+            Self::RolloutApproved { .. } => (Severity::Page, Course::Ends(vec![ROLLOUT.to_owned()])),
+            Self::RolloutCompleted { .. } => ends(&[ROLLOUT.to_owned()]),
+            // Nobody did it, and what was newly denied meanwhile may have been people at work.
+            Self::RolloutEnded { ending, .. } if ending.is_automatic() => {
+                (Severity::Page, Course::Ends(vec![ROLLOUT.to_owned()]))
+            }
+            Self::RolloutEnded { .. } => ends(&[ROLLOUT.to_owned()]),
             Self::TrustRotated { .. } => ends(&[TRUST.to_owned()]),
             Self::TrustRefused { .. } => begins(Severity::Page, TRUST.to_owned()),
             Self::GuardForcedOpen { signal } => begins(Severity::Ticket, format!("forced:{signal}")),

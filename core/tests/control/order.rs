@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use fallgate::condition::Status;
+use fallgate::policy::trust::envelope;
 use fallgate::state::control::ControlError;
 use fallgate::{Config, Engine};
 use serde_json::{Value, json};
 
 use crate::fleet::{
-    allows, at, beat, control, engine, enter, events, fate, leave, lift, message, operate, quarantine, root_form,
+    CONTROLLER, OWNER, allows, at, beat, canonical, control, engine, enter, events, fate, leave, lift, message,
+    operate, pack, quarantine, root_form, signed_as,
 };
 
 /// What can be seen of an engine but for its signals.
@@ -147,6 +149,24 @@ fn an_operation_that_is_not_done_does_not_stop_the_feed() {
 }
 
 #[test]
+fn a_bundle_that_a_feed_brings_is_taken_by_its_own_signatures() {
+    let engine = engine();
+    let bring = |sequence: u64, signed: Vec<u8>| {
+        let text = String::from_utf8(signed).unwrap();
+        let operation = json!({ "activate": { "bundle": text } });
+        fate(engine.apply(&message(1, sequence, 1_000, Some(operation)), at(1_000)))
+    };
+    let second = canonical(&pack(2));
+    assert_eq!(bring(1, second.clone()), "not done: unsigned");
+    assert_eq!(bring(2, signed_as(envelope::BUNDLE, &second, &[CONTROLLER])), "not done: unknown_key");
+    assert_eq!(engine.bundle().unwrap().revision(), 1);
+    assert_eq!(bring(3, signed_as(envelope::BUNDLE, &second, &[OWNER])), "done");
+    assert_eq!(engine.bundle().unwrap().revision(), 2);
+    assert_eq!(bring(4, signed_as(envelope::BUNDLE, &canonical(&pack(1)), &[OWNER])), "not done: older_revision");
+    assert_eq!(control(&engine), Status::Ok, "what was heard is carried over");
+}
+
+#[test]
 fn nothing_is_taken_again_after_a_restart() {
     let engine = engine();
     let history: Vec<Vec<u8>> = [Some(enter("shut")), Some(leave("shut")), Some(quarantine("ann")), None]
@@ -243,8 +263,8 @@ fn without_room_no_further_feed_is_taken() {
     config.limits.control_feeds_max = 1;
     let engine = Engine::new(config);
     assert_eq!(fate(engine.apply(&beat(1, 1, 1_000), at(1_000))), "heard");
-    let payload = crate::fleet::canonical(&crate::fleet::payload("partners", 1, 1, 1_000, None));
-    let other = crate::fleet::signed_as(fallgate::policy::trust::envelope::CONTROL, &payload, &[crate::fleet::PARTNER]);
+    let payload = canonical(&crate::fleet::payload("partners", 1, 1, 1_000, None));
+    let other = signed_as(envelope::CONTROL, &payload, &[crate::fleet::PARTNER]);
     assert_eq!(engine.apply(&other, at(1_000)), Err(ControlError::Full));
     assert_eq!(fate(engine.apply(&beat(1, 2, 1_000), at(1_000))), "heard");
 }

@@ -5,7 +5,7 @@
 
 use fallgate::condition::rego::AsItRuns;
 use fallgate::drill::Drill;
-use fallgate::drill::case::{explain_case, run_case};
+use fallgate::drill::{explain_case, run_case};
 use fallgate::engine::{Explanation, RuleTrace};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};

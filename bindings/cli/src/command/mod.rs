@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod control;
 mod corpus;
+mod diff;
 mod drill;
 mod eval;
 mod explanation;
@@ -20,6 +21,7 @@ mod sli;
 mod test;
 mod verify;
 
+pub(crate) use eval::call_well;
 pub(crate) use explanation::closed;
 
 use std::ffi::OsString;
@@ -98,6 +100,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),
+        Command::Diff(diff) => diff::run(diff, console, colours),
         Command::Corpus { folder } => corpus::run(folder, console),
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve::run(serve, console),

@@ -44,7 +44,7 @@ impl Stage {
         let first = at.min(proposal.issued_at).as_nanos();
         let start = Wall::from_nanos(first.saturating_sub(nanos(ACTIVE_BEFORE)));
         let engine = Engine::new(Config::default());
-        engine.activate(bundle.clone(), Now::new(Monotonic::ZERO, start)).map_err(|error| {
+        engine.activate(bundle.clone().without_tests(), Now::new(Monotonic::ZERO, start)).map_err(|error| {
             Unstaged::Failed(Finding::unreadable(format!("the pack cannot decide: {error}")).into())
         })?;
         let elapsed = u64::try_from(at.as_nanos().saturating_sub(start.as_nanos())).unwrap_or_default();

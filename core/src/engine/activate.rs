@@ -1,0 +1,172 @@
+//! How a bundle becomes the active one: by itself, from its stage, or again.
+
+use super::snapshot::{Active, in_validity};
+use super::told::{Told, carried};
+use super::{Engine, case};
+use crate::name;
+use crate::policy::bundle::{Bundle, BundleId, FailedTests, Provenance};
+use crate::state::admission::ActivateError;
+use crate::state::clocks::Anchor;
+use crate::state::events::EventKind;
+use crate::state::rollout::{Ending, RolloutError};
+use crate::time::Now;
+
+impl Engine {
+    /// Makes a bundle the active one. Readers never wait and never see half of each.
+    ///
+    /// The cases that the bundle carries come first: each is asked on an engine of its own, before anything here is touched
+    /// and while this engine goes on deciding. What was observed of signals that the new bundle declares too is kept, unless
+    /// a panic was contained: then the engine starts anew. Where the active bundle declares a rollout, its successor is staged instead
+    /// ([`Engine::stage`]), unless approved people said otherwise.
+    ///
+    /// # Errors
+    /// [`ActivateError`], with everything as it was.
+    pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        self.prove(&bundle, now)?;
+        self.activate_unproven(bundle, now)
+    }
+
+    /// Asks the cases that the bundle carries.
+    pub(super) fn prove(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
+        let Some(FailedTests { first, more }) = case::failed_tests(bundle) else { return Ok(()) };
+        let error = ActivateError::FailsTests { first, more };
+        self.refuse_bundle(bundle, error, self.held(now));
+        Err(error)
+    }
+
+    /// The same, whatever the bundle's own cases come to: for those who ask them.
+    pub(crate) fn activate_unproven(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        let reading = now;
+        let now = self.held(now);
+        let mut told = self.told();
+        told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.approvals.begin(now.wall);
+        self.publish(&mut told, now);
+        if let Err(error) = told.may_activate(&bundle, reading, now) {
+            self.refuse_bundle(&bundle, error, now);
+            return Err(error);
+        }
+        self.end_rollout(&mut told, Ending::Activation, now);
+        self.install(&mut told, bundle, now);
+        Ok(())
+    }
+
+    /// Goes back to a bundle that was active here before, by its digest: to one of the last few, which is still trusted and
+    /// inside its validity. A candidate is abandoned first.
+    ///
+    /// # Errors
+    /// [`RolloutError::NeverActive`], or why the bundle may not become active again; with everything as it was.
+    pub fn return_to(&self, to: BundleId, now: Now) -> Result<(), RolloutError> {
+        let reading = now;
+        let (mut told, now) = self.follow(now);
+        let bundle = told.former(to)?;
+        if let Err(error) = told.may_return(&bundle, reading, now) {
+            self.refuse_bundle(&bundle, error, now);
+            return Err(error.into());
+        }
+        self.end_rollout(&mut told, Ending::Operator, now);
+        let from = told.active.as_ref().map_or(0, |active| active.bundle.revision());
+        let name = name::name(bundle.name()).unwrap_or_default();
+        self.events().push(now, EventKind::BundleRolledBack { bundle: name, from, to: bundle.revision() });
+        self.install(&mut told, bundle, now);
+        Ok(())
+    }
+
+    pub(super) fn refuse_bundle(&self, bundle: &Bundle, error: ActivateError, now: Now) {
+        let (revision, code) = (bundle.revision(), error.code());
+        let bundle = name::name(bundle.name()).unwrap_or_default();
+        self.events().push(now, EventKind::BundleRefused { bundle, revision, code });
+    }
+
+    /// Puts an admitted bundle in the place of the active one.
+    pub(super) fn install(&self, told: &mut Told, bundle: Bundle, now: Now) {
+        let name = name::name(bundle.name()).unwrap_or_default();
+        let revision = bundle.revision();
+        let started_anew = !told.engine_ok;
+        told.carry_guards(&bundle);
+        told.quarantines.outdate();
+        told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
+        told.engine_ok = true;
+        told.statuses.clear();
+        told.activations = told.activations.saturating_add(1);
+        told.returned_to = (revision < told.revision).then_some(revision);
+        told.revision = told.revision.max(revision);
+        told.carry_postures(&bundle);
+        let rows = self.measures.declare(bundle.policy(), now.monotonic);
+        told.carry_approvals(&bundle, started_anew, now.monotonic);
+        told.remember(&bundle);
+        let unsigned = *bundle.provenance() == Provenance::Unsigned;
+        told.active = Some(Active { bundle, activation: told.activations, revoked: false, rows });
+        told.activated_at = Some(now.wall);
+        if let Some(active) = &told.active {
+            self.events().follow(active);
+        }
+        told.hold_flagged();
+        let (snapshot, _) = told.snapshot(now);
+        let snapshot = std::sync::Arc::new(snapshot);
+        self.snapshot.store(std::sync::Arc::clone(&snapshot));
+        self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        if unsigned {
+            self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
+        }
+        self.tell_validity(told, &snapshot, now);
+        self.tell_transitions(told, now);
+    }
+}
+
+impl Told {
+    fn may_activate(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+        let cleared = self.is_cleared(bundle.id(), now);
+        self.admits(bundle, reading, now)?;
+        if !cleared {
+            self.admits_revision(bundle)?;
+            if self.demands_rollout(now) && self.active.as_ref().is_some_and(|own| own.bundle.id() != bundle.id()) {
+                return Err(ActivateError::RolloutRequired);
+            }
+        }
+        self.keeps(bundle)
+    }
+
+    fn may_return(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+        if self.active.as_ref().is_some_and(|own| own.bundle.id() == bundle.id()) {
+            return Err(ActivateError::AlreadyActive);
+        }
+        self.admits(bundle, reading, now)?;
+        // No other way than an outage leads to a bundle that may not decide.
+        if !in_validity(bundle.policy(), now) {
+            return Err(ActivateError::OutsideValidity);
+        }
+        self.keeps(bundle)
+    }
+
+    /// Whether the bundle keeps all that tightens now.
+    pub(super) fn keeps(&self, bundle: &Bundle) -> Result<(), ActivateError> {
+        self.keeps_postures(bundle).and_then(|()| self.keeps_flags(bundle)).and_then(|()| self.keeps_quarantine(bundle))
+    }
+
+    /// Whether the active bundle lets its successor in by a rollout alone. One that trust took back, or whose time is over
+    /// by a clock that is to be trusted, governs nothing any more; a clock that is in doubt ends no demand.
+    fn demands_rollout(&self, now: Now) -> bool {
+        self.active.as_ref().is_some_and(|active| {
+            let policy = active.bundle.policy();
+            policy.rollout.is_some() && !active.revoked && (!self.clock_ok || in_validity(policy, now))
+        })
+    }
+
+    /// The bundle of that digest, where it was active here and is remembered.
+    fn former(&self, id: BundleId) -> Result<Bundle, RolloutError> {
+        self.formers.iter().find(|former| former.id() == id).cloned().ok_or(RolloutError::NeverActive)
+    }
+
+    /// Takes note of a bundle that becomes active, as one to go back to; the oldest is forgotten where there are too many.
+    fn remember(&mut self, bundle: &Bundle) {
+        self.formers.retain(|former| former.id() != bundle.id());
+        self.formers.push(bundle.clone());
+        let more = self.formers.len().saturating_sub(self.limits.former_bundles_max.saturating_add(1));
+        self.formers.drain(..more);
+        let revision = bundle.revision();
+        if self.highest.is_none_or(|(highest, _)| highest <= revision) {
+            self.highest = Some((revision, bundle.id()));
+        }
+    }
+}
