@@ -29,8 +29,8 @@ limits! {
     condition_nodes_max, condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max,
     rego_rule_depth_max, rego_steps_max, request_bytes_max, request_depth_max, request_values_max, id_bytes_max,
     steps_max, arena_bytes_max, cache_entries_max, cache_bytes_max, cache_key_bytes_max, events_max, causes_max,
-    counted_actions_max, labels_max, audit_entries_max, audit_bytes_max, drill_steps_max, batch_max,
-    batch_bytes_max, batch_values_max, candidates_max, search_page_max,
+    counted_actions_max, labels_max, audit_entries_max, audit_bytes_max, journal_entries_max, journal_bytes_max,
+    drill_steps_max, batch_max, batch_bytes_max, batch_values_max, candidates_max, search_page_max,
 }
 
 /// Puts what is given in the place of the defaults.

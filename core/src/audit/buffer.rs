@@ -31,6 +31,8 @@ pub struct Buffer {
 pub struct Outbox {
     chain: Chain,
     lines: VecDeque<Line>,
+    /// Where the chain had come to with the last record that the host has confirmed.
+    confirmed: Head,
     /// The number of the last record that was handed out.
     handed_out: u64,
     /// Records since the last checkpoint.
@@ -42,6 +44,7 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Line {
     seq: u64,
+    hash: [u8; 32],
     text: String,
     /// What it took in the buffer; nothing for a record of the chain's own.
     entry_bytes: Option<usize>,
@@ -120,6 +123,12 @@ impl Buffer {
         self.kept_bytes = self.kept_bytes.saturating_sub(freed.bytes);
     }
 
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.entries.is_empty() && self.gap.records() == 0
+    }
+
     /// How many entries are kept here and in the outbox, and about how many bytes.
     #[must_use]
     pub const fn kept(&self) -> (usize, usize) {
@@ -150,13 +159,25 @@ impl Outbox {
     /// An outbox whose chain goes on behind this head.
     #[must_use]
     pub fn behind(head: Head) -> Self {
-        Self { chain: Chain::behind(head), ..Self::default() }
+        Self { chain: Chain::behind(head), confirmed: head, ..Self::default() }
+    }
+
+    /// Where the chain had come to with the last record that the host has confirmed.
+    #[must_use]
+    pub const fn confirmed(&self) -> Head {
+        self.confirmed
     }
 
     /// Where the chain has come to, records that are not confirmed included.
     #[must_use]
     pub const fn head(&self) -> Head {
         self.chain.head()
+    }
+
+    /// Whether every record is confirmed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// How many entries more a drain of at most `max` records could hand out.
@@ -193,6 +214,7 @@ impl Outbox {
         let seq = seq.min(self.handed_out);
         let mut freed = Freed::default();
         while let Some(line) = self.lines.pop_front_if(|line| line.seq <= seq) {
+            self.confirmed = Head { count: line.seq, hash: line.hash };
             if let Some(bytes) = line.entry_bytes {
                 freed.entries = freed.entries.saturating_add(1);
                 freed.bytes = freed.bytes.saturating_add(bytes);
@@ -218,6 +240,7 @@ impl Outbox {
         // Every body here has a canonical form: texts, whole numbers that a double holds, and what a request may have.
         let Some(text) = self.chain.link(at, kind, body) else { return };
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
-        self.lines.push_back(Line { seq: self.chain.head().count, text, entry_bytes });
+        let Head { count, hash } = self.chain.head();
+        self.lines.push_back(Line { seq: count, hash, text, entry_bytes });
     }
 }

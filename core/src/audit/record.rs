@@ -131,6 +131,7 @@ impl RecordKind {
             | EventKind::GuardForcedOpen { .. }
             | EventKind::GuardReleased { .. } => Self::Signal,
             EventKind::StateRestored { .. }
+            | EventKind::AuditBehind { .. }
             | EventKind::RestoreFailed { .. }
             | EventKind::TookOver { .. }
             | EventKind::Resigned { .. }
@@ -168,8 +169,8 @@ impl RecordKind {
 pub enum Entry {
     /// A decision.
     Decision(Box<DecisionEntry>),
-    /// An event.
-    Event(Event),
+    /// An event, and the number of the input that brought it about, where inputs are written down.
+    Event(Event, Option<u64>),
     /// What could not be kept.
     Gap(Gap),
 }
@@ -183,6 +184,8 @@ pub struct DecisionEntry {
     pub request: Value,
     /// What must not be written, as the bundle that decided declares it.
     pub redaction: Arc<[Path]>,
+    /// The number of its entry in the journal of inputs, where there is one.
+    pub input: Option<u64>,
 }
 
 /// How much is missing from the chain at one place. What is missing was decided and answered; it is not written.
@@ -217,7 +220,7 @@ impl Gap {
         let one = match entry {
             Entry::Decision(kept) if kept.decision.is_allow() => &mut self.allows,
             Entry::Decision(_) => &mut self.denies,
-            Entry::Event(_) | Entry::Gap(_) => &mut self.events,
+            Entry::Event(..) | Entry::Gap(_) => &mut self.events,
         };
         *one = one.saturating_add(1);
     }
@@ -229,7 +232,7 @@ impl Entry {
     pub fn at(&self) -> Now {
         match self {
             Self::Decision(kept) => kept.decision.at(),
-            Self::Event(event) => event.at,
+            Self::Event(event, _) => event.at,
             Self::Gap(gap) => gap.until,
         }
     }
@@ -239,7 +242,7 @@ impl Entry {
     pub const fn kind(&self) -> RecordKind {
         match self {
             Self::Decision(_) => RecordKind::Decision,
-            Self::Event(event) => RecordKind::of(&event.kind),
+            Self::Event(event, _) => RecordKind::of(&event.kind),
             Self::Gap(_) => RecordKind::Gap,
         }
     }
@@ -249,7 +252,7 @@ impl Entry {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Decision(kept) => Self::bytes_of_decision(kept),
-            Self::Event(_) | Self::Gap(_) => FIXED_BYTES,
+            Self::Event(..) | Self::Gap(_) => FIXED_BYTES,
         }
     }
 
@@ -263,7 +266,7 @@ impl Entry {
     #[must_use]
     pub fn body(&self, seq: u64, key: Option<&RedactionKey>) -> Value {
         match self {
-            Self::Event(event) => event.to_json(),
+            Self::Event(event, input) => with_input(event.to_json(), *input),
             Self::Gap(gap) => json!({
                 "denies": gap.denies,
                 "allows": gap.allows,
@@ -281,10 +284,18 @@ impl Entry {
                     context.filter(|(name, _)| ["detail", "messages", "obligations"].contains(&name.as_str()));
                 let mut texts: Vec<&mut Value> = quoting.map(|(_, text)| text).collect();
                 redact(&kept.redaction, seq, key, &mut request, &mut texts);
-                json!({ "request": request, "decision": decision })
+                with_input(json!({ "request": request, "decision": decision }), kept.input)
             }
         }
     }
+}
+
+/// A body that refers to the entry of the journal whose doing it is.
+fn with_input(mut body: Value, input: Option<u64>) -> Value {
+    if let (Some(members), Some(input)) = (body.as_object_mut(), input) {
+        members.insert("input".to_owned(), input.into());
+    }
+    body
 }
 
 /// What an entry takes besides its texts.

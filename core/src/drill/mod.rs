@@ -199,6 +199,9 @@ pub enum ObservedStatus {
     },
 }
 
+/// What is done with each step as it comes out.
+type Shown<'s> = dyn FnMut(&StepReport, &mut Stage) + 's;
+
 /// What a drill came to.
 #[derive(Clone, Debug)]
 pub struct DrillReport {
@@ -381,14 +384,33 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
-        self.run_on(&mut Stage::new(&self.audit, self.speaker(bundle)), bundle, shown)
+        let mut stage = Stage::new(&self.audit, self.speaker(bundle));
+        self.run_on(&mut stage, bundle, &mut |step, _| shown(step))
     }
 
     fn speaker(&self, bundle: &Bundle) -> Option<Speaker> {
         Speaker::of(bundle, &self.feeds, &self.keys)
     }
 
-    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
+    /// Runs the drill on engines that keep a journal of their inputs, and hands over its lines as they come. What is decided
+    /// is the same.
+    pub fn run_journaled(
+        &self,
+        bundle: &Bundle,
+        shown: &mut dyn FnMut(&StepReport),
+        written: &mut dyn FnMut(&str),
+    ) -> DrillReport {
+        let mut stage = Stage::journaled(&self.audit, self.speaker(bundle));
+        let report = self.run_on(&mut stage, bundle, &mut |step, stage| {
+            stage.journal().iter().for_each(|line| written(line));
+            shown(step);
+        });
+        // A drill without a step has made an engine all the same.
+        stage.journal().iter().for_each(|line| written(line));
+        report
+    }
+
+    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut Shown<'_>) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
         let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos(), written: Head::default() };
@@ -408,7 +430,7 @@ impl Drill {
                     hash.update(decision.to_json().to_string());
                     hash.update(b"\n");
                 }
-                shown(&report);
+                shown(&report, play.stage);
                 steps.push(report);
             }
         }

@@ -9,7 +9,7 @@ use super::Engine;
 use super::told::Told;
 use crate::condition::Status;
 use crate::name::Name;
-use crate::operation::{Applied, Message};
+use crate::operation::{Applied, Apply, Message, Operation};
 use crate::policy::signal::Source;
 use crate::policy::trust::Trust;
 use crate::policy::trust::root::TrustRoot;
@@ -29,6 +29,15 @@ impl Engine {
     /// [`ControlError`]: it is not taken, and has no effect, unless it shows that something is wrong with its feed. Then the
     /// signals that follow the feed are no longer ok.
     pub fn apply(&self, bytes: &[u8], now: Now) -> Result<Applied, ControlError> {
+        // What is no text is no message, and is written down as the none that it is.
+        let message = std::str::from_utf8(bytes).unwrap_or_default();
+        let input = self.operating(now, || Operation::Apply(Apply { message: message.to_owned() }));
+        let applied = self.apply_in_turn(message.as_bytes(), now);
+        input.done(applied.as_ref().map_err(ControlError::code), |applied| applied.to_json());
+        applied
+    }
+
+    fn apply_in_turn(&self, bytes: &[u8], now: Now) -> Result<Applied, ControlError> {
         let _turn = self.turn();
         let (told, held) = self.follow(now);
         let (trust, trusted) = (told.trust.clone(), told.clock_ok);

@@ -4,13 +4,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde_json::json;
+
 use super::Engine;
 use super::snapshot::{Active, Snapshot};
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
 use crate::audit::record::{DecisionEntry, Entry, asked};
 use crate::decision::Decision;
+use crate::journal::input::Input;
 use crate::limits::Limits;
+use crate::operation::{AcknowledgeAudit, Checkpoint, DrainAudit, Operation};
 use crate::policy::action::ActionSpec;
 use crate::policy::audit::AuditSpec;
 use crate::policy::format::{ActionAudit, AuditLevel};
@@ -28,17 +32,20 @@ pub(super) struct Journal {
     recording: bool,
     /// Whether a record found no room since there was room last.
     full: bool,
+    /// The number of the input that is under way, where inputs are written down: records say whose doing they are.
+    pub(super) input: Option<u64>,
 }
 
 impl Journal {
     pub(super) fn new(limits: &Limits) -> Self {
         let buffer = Buffer::new(limits.audit_entries_max, limits.audit_bytes_max);
-        Self { events: Events::new(limits.events_max, limits.causes_max), buffer, recording: false, full: false }
+        let events = Events::new(limits.events_max, limits.causes_max);
+        Self { events, buffer, recording: false, full: false, input: None }
     }
 
     pub(super) fn push(&mut self, at: Now, kind: EventKind) -> Event {
         let event = self.events.push(at, kind);
-        if self.recording && !self.buffer.push(Entry::Event(event.clone())) {
+        if self.recording && !self.buffer.push(Entry::Event(event.clone(), self.input)) {
             self.full = true;
         }
         event
@@ -98,6 +105,19 @@ impl Engine {
     ///
     /// They stay until [`Engine::acknowledge_audit`] confirms them; until then the same bytes come again.
     pub fn drain_audit(&self, max: usize, now: Now) -> Batch {
+        let _order = self.in_order();
+        // A host that looks again and again puts nothing in.
+        let nothing_new = self.events().buffer.is_idle();
+        if nothing_new && self.outbox().is_idle() {
+            return Batch::default();
+        }
+        let input = self.input(now, || drain(max));
+        let batch = self.drain_in_order(max, now);
+        input.done(Ok(&batch), |batch| json!({ "lines": batch.lines, "last_seq": batch.last_seq }));
+        batch
+    }
+
+    fn drain_in_order(&self, max: usize, now: Now) -> Batch {
         let now = self.held(now);
         let mut outbox = self.outbox();
         // The entries leave the journal under its lock; they become text under the outbox's alone.
@@ -108,6 +128,7 @@ impl Engine {
 
     /// Confirms that every record up to `seq` is written: what it took is free again.
     pub fn acknowledge_audit(&self, seq: u64, now: Now) {
+        let _input = self.operating(now, || Operation::AcknowledgeAudit(AcknowledgeAudit { seq }));
         let freed = self.outbox().acknowledge(seq);
         let mut journal = self.events();
         journal.buffer.give_back(freed);
@@ -124,6 +145,7 @@ impl Engine {
     /// Adds a record of where the chain has come to, and gives it: for the host to sign, and to keep elsewhere. Against a
     /// head that was kept elsewhere a chain that was cut or written anew shows.
     pub fn checkpoint(&self, now: Now) -> Head {
+        let _input = self.operating(now, || Operation::Checkpoint(Checkpoint {}));
         let now = self.held(now);
         let mut outbox = self.outbox();
         let entries = self.events().buffer.take(usize::MAX);
@@ -162,8 +184,9 @@ impl Engine {
             return decision;
         }
         let request = request.map_or(serde_json::Value::Null, |request| asked(request, &policy.schema));
-        let mut entry = DecisionEntry { decision, request, redaction: std::sync::Arc::clone(&spec.redaction) };
+        let redaction = std::sync::Arc::clone(&spec.redaction);
         let mut journal = self.events();
+        let mut entry = DecisionEntry { decision, request, redaction, input: journal.input };
         let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
         if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
             entry.decision = entry.decision.refused_for_audit();
@@ -205,4 +228,11 @@ impl Engine {
         let place = self.hash.hash_one(decision.id().0).checked_rem(1_000_000).unwrap_or(0);
         place < u64::from(spec.sampled_per_million)
     }
+}
+
+/// The hand-over of at most so many records; a number that the operation has not stands beside it.
+fn drain(max: usize) -> Input<'static> {
+    let operation = DrainAudit { max: u32::try_from(max).ok() };
+    let exact = (operation.max() != max).then(|| u64::try_from(max).unwrap_or(u64::MAX));
+    Input::Operate(Operation::DrainAudit(operation).into(), exact)
 }

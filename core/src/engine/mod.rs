@@ -14,6 +14,7 @@ mod explain;
 mod failover;
 mod flags;
 mod guards;
+mod inputs;
 mod journal;
 mod lives;
 mod losses;
@@ -24,6 +25,7 @@ mod overrides;
 mod overview;
 mod postures;
 mod quarantine;
+mod refused;
 mod restore;
 mod rollout;
 mod snapshot;
@@ -32,6 +34,7 @@ mod tests;
 mod told;
 mod trust;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +46,8 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
+pub use inputs::Secrets;
+pub(crate) use inputs::{Unset, configured};
 pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
@@ -53,13 +58,14 @@ use crate::audit::chain::Head;
 use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
+use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Trust};
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestError, RequestView, Terms};
+use crate::request::{Request, RequestView, Terms};
 pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
@@ -72,6 +78,7 @@ use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use inputs::Inputs;
 use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
@@ -153,6 +160,8 @@ pub struct Engine {
     /// Held while a control message is taken.
     turns: Mutex<()>,
     journal: Mutex<Journal>,
+    /// What was put in, where the host keeps a journal of it. Held over each input, before any other lock.
+    inputs: Option<Inputs>,
     outbox: Mutex<Outbox>,
     cache: Cache,
     high_water: HighWater,
@@ -176,6 +185,7 @@ impl Engine {
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             turns: Mutex::new(()),
             journal: Mutex::new(Journal::new(limits)),
+            inputs: inputs::of(&config),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
@@ -197,6 +207,7 @@ impl Engine {
 
     /// Takes a report about a signal.
     pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
+        let input = self.input(now, || Input::Observe(Cow::Borrowed(observation)));
         let reading = now.monotonic;
         let now = self.held(now);
         let mut told = self.told();
@@ -212,6 +223,8 @@ impl Engine {
                 self.publish(&mut told, now);
             }
         }
+        drop(told);
+        input.done(Ok(outcome), |outcome| outcome.code().into());
         outcome
     }
 
@@ -220,6 +233,7 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
+        let _input = self.input(now, || Input::Advance);
         drop(self.follow(now));
     }
 
@@ -243,6 +257,7 @@ impl Engine {
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
     pub fn anchor_clocks(&self, now: Now) {
+        let _input = self.input(now, || Input::AnchorClocks);
         let held = self.held(now);
         let mut told = self.told();
         told.settle(held);
@@ -308,6 +323,7 @@ impl Engine {
     /// Decides as if there were no override: for questions that nobody acts on, and that must use none up.
     #[must_use]
     pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
+        self.look(now);
         let limits = &self.config.limits;
         let request = RequestView::from(request);
         self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
@@ -328,15 +344,10 @@ impl Engine {
         })
     }
 
-    /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
-    #[must_use]
-    pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
-        self.contained(None, now, || self.refused(error, now))
-    }
-
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {
+        self.look(now);
         let snapshot = self.current(now);
         explain::explain(&snapshot, request, self.held(now), &self.config.limits)
     }
@@ -362,6 +373,7 @@ impl Engine {
 
     /// The gates, the record, and the count.
     fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
+        let input = self.asked(request, now);
         let snapshot = self.current(now);
         let held = self.held(now);
         let (decider, decision) = match &snapshot.candidate {
@@ -370,6 +382,7 @@ impl Engine {
         };
         let decision = self.recorded(decider, Some(request), decision);
         self.measures.count(decider, &decision);
+        input.decided(&decision);
         decision
     }
 
@@ -506,25 +519,6 @@ impl Engine {
             }
         }
         decision.settled(verdict, policy, action)
-    }
-
-    fn refused(&self, error: &RequestError, now: Now) -> Decision {
-        let now = self.held(now);
-        let reason = match error {
-            RequestError::Limit { .. } => Reason::LimitExceeded,
-            _ => Reason::InvalidRequest,
-        };
-        let mut decision = Decision::new(Verdict::deny(reason), now);
-        let snapshot = self.snapshot.load();
-        if let Some(active) = &snapshot.active {
-            decision.bundle = active.bundle.policy().name;
-            decision.revision = active.bundle.revision();
-            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
-        }
-        decision.id = self.id_of(now, 0);
-        let decision = self.recorded(&snapshot, None, decision.because(error));
-        self.measures.count_other(&decision);
-        decision
     }
 
     /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.

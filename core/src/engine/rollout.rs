@@ -3,17 +3,20 @@
 //! Every request is decided by the active bundle first. What the candidate makes of it is compared; it is the answer where
 //! the request is on the candidate's side, and never where it newly allows what nobody approved.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::snapshot::{Active, Snapshot, in_validity};
 use super::told::Told;
-use super::{Engine, Manner};
+use super::{Engine, Manner, case};
 use crate::decision::Decision;
+use crate::journal::input::Input;
 use crate::name;
+use crate::operation::{Nothing, Operation, RollBack};
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::rollout::{Share, SideBy};
 use crate::reason::Reason;
@@ -110,13 +113,20 @@ impl Engine {
     /// [`ActivateError`], with everything as it was: what [`Engine::activate`] refuses, and a bundle that cannot decide
     /// beside the active one.
     pub fn stage(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        self.prove(&bundle, now)?;
+        let _ = case::failed_tests(&bundle);
+        let input = self.input(now, || Input::stage(&bundle));
+        let done = self.prove(&bundle, now).and_then(|()| self.begin_rollout(bundle, now));
+        input.done(done.as_ref().map_err(ActivateError::code), |()| json!({}));
+        done
+    }
+
+    fn begin_rollout(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
         let (mut told, now) = self.follow(now);
         let spec = match told.may_stage(&bundle, reading, now) {
             Ok(spec) => spec,
             Err(error) => {
-                self.refuse_bundle(&bundle, error, now);
+                self.tell_refused(&bundle, error, now);
                 return Err(error);
             }
         };
@@ -138,8 +148,10 @@ impl Engine {
     /// # Errors
     /// [`LoadError`], with everything as it was.
     pub fn stage_signed(&self, bytes: &[u8], now: Now) -> Result<(), LoadError> {
-        let bundle = self.load(bytes, now)?;
-        Ok(self.stage(bundle, now)?)
+        let input = self.input(now, || Input::StageSigned(Cow::Borrowed(bytes)));
+        let done = self.load(bytes, now).and_then(|bundle| Ok(self.stage(bundle, now)?));
+        input.done(done.as_ref().map_err(LoadError::code), |()| json!({}));
+        done
     }
 
     /// Moves the rollout on to its next step without waiting for the time; everything else it still waits for. After the
@@ -148,6 +160,13 @@ impl Engine {
     /// # Errors
     /// [`RolloutError`]: what it waits for.
     pub fn promote(&self, now: Now) -> Result<(), RolloutError> {
+        let input = self.operating(now, || Operation::Promote(Nothing {}));
+        let done = self.promote_in_order(now);
+        input.done(done.as_ref().map_err(RolloutError::code), |()| json!({}));
+        done
+    }
+
+    fn promote_in_order(&self, now: Now) -> Result<(), RolloutError> {
         let (mut told, now) = self.follow(now);
         let grounds = told.grounds(now);
         let staged = told.staged.as_ref().ok_or(RolloutError::NoCandidate)?;
@@ -162,12 +181,17 @@ impl Engine {
     /// # Errors
     /// [`RolloutError::NoCandidate`].
     pub fn roll_back(&self, now: Now) -> Result<(), RolloutError> {
-        let (mut told, now) = self.follow(now);
-        if !self.end_rollout(&mut told, Ending::Operator, now) {
-            return Err(RolloutError::NoCandidate);
-        }
-        self.publish(&mut told, now);
-        Ok(())
+        let input = self.operating(now, || Operation::RollBack(RollBack::default()));
+        let (mut told, at) = self.follow(now);
+        let done = if self.end_rollout(&mut told, Ending::Operator, at) {
+            self.publish(&mut told, at);
+            Ok(())
+        } else {
+            Err(RolloutError::NoCandidate)
+        };
+        drop(told);
+        input.done(done.as_ref().map_err(RolloutError::code), |()| json!({}));
+        done
     }
 
     /// Whether a bundle is in its rollout: then a host brings all the attributes that it has, since two schemas read them.
@@ -312,7 +336,7 @@ impl Engine {
             .iter()
             .filter(|former| told.active.as_ref().is_none_or(|active| active.bundle.id() != former.id()));
         let former = former.map(|bundle| {
-            serde_json::json!({
+            json!({
                 "bundle": bundle.id().to_string(), "revision": bundle.revision(),
             })
         });
@@ -323,7 +347,7 @@ impl Engine {
         let differences = window.differences();
         let count = crate::state::rollout::read;
         let waits = rollout.may_move(now.monotonic, told.grounds(now), false).err();
-        let view = serde_json::json!({
+        let view = json!({
             "bundle": staged.active.bundle.id().to_string(),
             "revision": staged.active.bundle.revision(),
             "step": rollout.step().code(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
+use crate::request::RequestError;
 use crate::time::Wall;
 
 fn at(millis: u64) -> Now {

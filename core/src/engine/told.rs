@@ -10,6 +10,7 @@ use super::losses::{Seen, SignalChange};
 use super::rollout::{Candidate, Staged};
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
+use crate::error::Code;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
@@ -19,6 +20,7 @@ use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::control::Feeds;
+use crate::state::document::HeldRoot;
 use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
@@ -40,15 +42,14 @@ pub(super) struct Told {
     pub(super) formers: Vec<Bundle>,
     /// The bundles that approved people let in, whatever their revision, and until when.
     pub(super) cleared: Vec<(BundleId, Now)>,
-    /// The revision of the active bundle, where it is below the highest: whoever went back to it let it in, and a restart
-    /// may begin with it.
-    pub(super) returned_to: Option<u64>,
     /// When the active bundle became it.
     pub(super) activated_at: Option<Wall>,
     /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
     pub(super) highest: Option<(u64, BundleId)>,
     /// Whose bundles are taken.
     pub(super) trust: Trust,
+    /// The newest trust root that was held before a restart. While an older one is held, nothing is allowed.
+    pub(super) known_root: Option<HeldRoot>,
     pub(super) held: Vec<Held>,
     pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
@@ -95,10 +96,10 @@ impl Told {
             staged: None,
             formers: Vec::new(),
             cleared: Vec::new(),
-            returned_to: None,
             activated_at: None,
             highest: None,
             trust,
+            known_root: None,
             held: Vec::new(),
             guards: Guards::new(limits, seed),
             anchor: None,
@@ -129,9 +130,10 @@ impl Told {
 
     /// The snapshot of `now`, and the signals that have changed since the last one.
     pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<SignalChange>) {
-        let Some(active) = self.active.clone() else {
+        let Some(mut active) = self.active.clone() else {
             return (self.empty(), Vec::new());
         };
+        active.revoked |= self.root_behind().is_some();
         let policy = Arc::clone(active.bundle.policy());
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
@@ -230,7 +232,8 @@ impl Told {
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
-        let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
+        let allowed = !revoked && self.root_behind().is_none();
+        let bundle = allowed && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch, audit: self.audit_ok };
         standings(&policy.signals, &self.held, &self.guards, &self.feeds, built_in, now.monotonic)
@@ -271,6 +274,9 @@ impl Told {
     /// Whether a bundle may take the place of the active one; `reading` is the clocks as the host read them, `now` as they
     /// are held.
     pub(super) fn admits(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+        if self.root_behind().is_some() {
+            return Err(ActivateError::Untrusted(Code::OlderTrust));
+        }
         if let Trust::Keys(root) = &self.trust {
             let agree = self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(reading));
             root.admit(bundle, agree.then_some(now.wall)).map_err(ActivateError::Untrusted)?;

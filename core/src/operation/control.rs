@@ -181,7 +181,8 @@ const fn is_admitted(operation: &Operation) -> bool {
         | Operation::Activate(_)
         | Operation::Stage(_)
         | Operation::Promote(_)
-        | Operation::RollBack(_) => true,
+        | Operation::RollBack(_)
+        | Operation::RotateTrust(_) => true,
         Operation::ExportState(_)
         | Operation::RestoreState(_)
         | Operation::TakeOver(_)
@@ -202,6 +203,8 @@ const fn is_admitted(operation: &Operation) -> bool {
         | Operation::Release(_)
         | Operation::DrainAudit(_)
         | Operation::AcknowledgeAudit(_)
+        | Operation::DrainJournal(_)
+        | Operation::AcknowledgeJournal(_)
         | Operation::Checkpoint(_)
         | Operation::Apply(_) => false,
     }

@@ -8,10 +8,14 @@ mod approval;
 mod audit;
 mod control;
 mod guard;
+mod journal;
 mod measures;
 mod quarantine;
 mod rollout;
 mod state;
+mod trust;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,14 +24,16 @@ pub use approval::{Approve, Propose, RevokeOverride};
 pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
 pub use control::{Applied, Apply, CONTROL_FORM, ControlForm, Message, NotDone};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
+pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use rollout::{BundleText, RollBack};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
+pub use trust::RotateTrust;
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
-use crate::error::quoted;
+use crate::error::{BundleError, quoted};
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
 use crate::state::admission::LoadError;
@@ -75,6 +81,8 @@ pub enum Operation {
     ExportState(Nothing),
     /// Restores what was exported.
     RestoreState(RestoreState),
+    /// Takes a new trust root, which the held one has signed.
+    RotateTrust(RotateTrust),
     /// Makes the engine the active one.
     TakeOver(Nothing),
     /// Takes in that an engine claims to be the active one.
@@ -127,6 +135,10 @@ pub enum Operation {
     Checkpoint(Checkpoint),
     /// Takes a control message.
     Apply(Apply),
+    /// Hands out entries of the journal of inputs.
+    DrainJournal(DrainJournal),
+    /// Confirms that entries of the journal are written.
+    AcknowledgeJournal(AcknowledgeJournal),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -144,6 +156,26 @@ pub struct PostureAt {
     pub scope: Option<String>,
 }
 
+impl PostureAt {
+    /// A posture, everywhere or in a scope.
+    #[must_use]
+    pub fn new(posture: &str, scope: Option<&str>) -> Self {
+        Self { posture: posture.to_owned(), scope: scope.map(str::to_owned) }
+    }
+}
+
+impl From<Operation> for Cow<'_, Operation> {
+    fn from(operation: Operation) -> Self {
+        Self::Owned(operation)
+    }
+}
+
+impl<'a> From<&'a Operation> for Cow<'a, Operation> {
+    fn from(operation: &'a Operation) -> Self {
+        Self::Borrowed(operation)
+    }
+}
+
 /// What an operation came to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -156,6 +188,8 @@ pub enum Outcome {
     Exported(String),
     /// A state was restored.
     Restored(StateReport),
+    /// A trust root was taken: its version.
+    TrustRotated(u64),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
     /// The metrics.
@@ -178,6 +212,13 @@ pub enum Outcome {
     Checkpointed(Head),
     /// A control message was taken, or had been before.
     Applied(Applied),
+    /// Entries of the journal, oldest first.
+    Journal {
+        /// Each a line.
+        lines: Vec<String>,
+        /// The number of the last.
+        last_n: u64,
+    },
 }
 
 impl Outcome {
@@ -189,9 +230,11 @@ impl Outcome {
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
             Self::Applied(applied) => applied.to_json(),
+            Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
+            Self::TrustRotated(version) => json!({ "trust_version": version }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),
@@ -242,6 +285,9 @@ pub enum OperationError {
     /// It is about a rollout.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+    /// It is about whom the engine trusts.
+    #[error(transparent)]
+    Trust(#[from] BundleError),
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
@@ -273,6 +319,7 @@ impl OperationError {
             Self::State(error) => error.code(),
             Self::Load(error) => error.code(),
             Self::Rollout(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Failover(error) => error.code(),
             Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
@@ -288,7 +335,8 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state, brings a bundle or a control message, may have twice as many as that.
+    /// may have; one that restores a state, or has a trust root, may have twice as many as a state, one that brings a bundle
+    /// or a control message twice as many as a bundle.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -315,7 +363,7 @@ impl Operation {
     /// Bytes of this operation, as text.
     const fn bytes_max(&self, limits: &Limits) -> usize {
         let held = match self {
-            Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
+            Self::RestoreState(_) | Self::RotateTrust(_) => limits.state_bytes_max.saturating_mul(2),
             Self::Activate(_) | Self::Stage(_) | Self::Apply(_) => limits.bundle_bytes_max.saturating_mul(2),
             _ => 0,
         };

@@ -149,6 +149,7 @@ impl EventKind {
             Self::GuardReleased { signal } => ends(&[format!("forced:{signal}")]),
             Self::StateRestored { .. } => ends(&[RESTORE.to_owned()]),
             Self::RestoreFailed { .. } => begins(Severity::Page, RESTORE.to_owned()),
+            Self::AuditBehind { .. } => (Severity::Page, Course::Alone),
             Self::TookOver { .. } => (Severity::Page, Course::Ends(vec![EPOCH.to_owned()])),
             Self::Resigned { .. } => ends(&[EPOCH.to_owned()]),
             Self::SplitBrain { .. } => begins(Severity::Page, EPOCH.to_owned()),

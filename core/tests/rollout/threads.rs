@@ -12,7 +12,7 @@ fn bundle(revision: u64) -> Bundle {
         pack["rules"][0]["id"] = json!(format!("readers-{revision}"));
         pack["rollout"]["canary"] = json!(["50%"]);
         pack["rollout"]["sample"] = json!(1);
-        if revision % 2 == 0 {
+        if revision.is_multiple_of(2) {
             let rule =
                 json!({ "id": format!("no-guests-{revision}"), "effect": "deny", "subject": { "roles": "guest" } });
             pack["rules"].as_array_mut().unwrap().push(rule);
@@ -34,13 +34,13 @@ fn each_decision_is_of_one_revision_while_rollouts_come_and_go() {
                 let mut number = 0_u32;
                 while !done.load(Ordering::Relaxed) {
                     number += 1;
-                    let guest = number % 2 == 0;
+                    let guest = number.is_multiple_of(2);
                     let roles: &[&str] = if guest { &["reader", "guest"] } else { &["reader"] };
                     let asked = request(&format!("u{thread}-{}", number % 50), roles, "doc:read");
                     let active = engine.bundle().unwrap().revision();
                     let decision = decide(engine, &asked, secs(1));
                     let revision = decision.revision();
-                    let denied = guest && revision % 2 == 0;
+                    let denied = guest && revision.is_multiple_of(2);
                     assert_eq!(decision.is_allow(), !denied, "{decision:?}");
                     let rule = if denied { format!("no-guests-{revision}") } else { format!("readers-{revision}") };
                     assert_eq!(decision.rule(), Some(rule.as_str()));

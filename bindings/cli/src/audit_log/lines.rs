@@ -23,6 +23,7 @@ pub struct Lines {
     files: VecDeque<PathBuf>,
     open: Option<Open>,
     line: Vec<u8>,
+    line_bytes_max: u64,
     bytes_read: u64,
 }
 
@@ -60,7 +61,14 @@ impl Lines {
                 files.push_back(path.clone());
             }
         }
-        Ok(Self { files, open: None, line: Vec::new(), bytes_read: 0 })
+        Ok(Self { files, open: None, line: Vec::new(), line_bytes_max: LINE_BYTES_MAX, bytes_read: 0 })
+    }
+
+    /// The same, of lines that may have so many bytes.
+    #[must_use]
+    pub const fn within(mut self, line_bytes_max: u64) -> Self {
+        self.line_bytes_max = line_bytes_max;
+        self
     }
 
     /// How many bytes all files have, as far as they say.
@@ -90,7 +98,7 @@ impl Lines {
             }
             let Some(open) = &mut self.open else { return Ok(None) };
             self.line.clear();
-            let mut bounded = (&mut open.file).take(LINE_BYTES_MAX);
+            let mut bounded = (&mut open.file).take(self.line_bytes_max);
             let read = bounded.read_until(b'\n', &mut self.line).map_err(|error| unreadable(&open.path, &error))?;
             if read == 0 {
                 self.open = None;

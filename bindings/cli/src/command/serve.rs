@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::eval::{machine_time, members};
 use super::{Compiled, compile, compile_signed};
 use crate::arguments::Serve;
-use crate::audit_log::key::secret_key;
+use crate::audit_log::key::{engine_key, secret_key};
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
 use crate::reading::bytes_of;
@@ -110,6 +110,8 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         observed,
         audit,
         control: serve.control_dir.clone(),
+        journal: serve.journal.clone(),
+        key: serve.key_file.as_deref().map(engine_key).transpose()?,
         connections_max: serve.connections_max,
         decisions_max: serve.decisions_max,
         header_timeout: serve.header_timeout,

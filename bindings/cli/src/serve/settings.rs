@@ -27,6 +27,10 @@ pub struct Settings {
     pub audit: Option<AuditSettings>,
     /// The folder that control messages come to, if there is one.
     pub control: Option<PathBuf>,
+    /// Where the journal of inputs is written, if anywhere.
+    pub journal: Option<PathBuf>,
+    /// The secret that keys the identifiers of decisions; nothing for one that nobody knows.
+    pub key: Option<[u8; 16]>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
     /// Requests that are being decided at once; more wait, up to the request's time.

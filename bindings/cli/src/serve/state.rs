@@ -20,6 +20,8 @@ use super::metrics::Metrics;
 use super::settings::{AuditSettings, Settings};
 use super::{CannotStart, Reload};
 use crate::audit_log::folder::Folder;
+use crate::finding::Finding;
+use crate::journal_file::JournalFile;
 
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -30,6 +32,8 @@ pub(super) struct State {
     audit: Option<Mutex<Folder>>,
     /// The control messages that come, where some do.
     control: Option<Mutex<Messages>>,
+    /// Where the journal of inputs is written.
+    journal: Option<Mutex<JournalFile>>,
     reload: Reload,
     /// A place for each request that may be decided at once.
     places: Arc<Semaphore>,
@@ -41,7 +45,11 @@ pub(super) struct State {
 /// each have the server hold a batch for them.
 const ROOM_KIB: u32 = 128 << 10;
 
-/// How many audit records are written at once.
+/// Room for inputs that are not written yet.
+const JOURNAL_ENTRIES_MAX: usize = 100_000;
+const JOURNAL_BYTES_MAX: usize = 256 << 20;
+
+/// How many audit records, or inputs, are written at once.
 const RECORDS_AT_ONCE: usize = 1_000;
 
 /// What a report of signals came to.
@@ -56,14 +64,26 @@ impl State {
     pub(super) fn new(settings: Settings, bundle: Bundle, reload: Reload, log: Log) -> Result<Self, CannotStart> {
         let mut config = Config::default();
         config.trust = settings.trust.clone();
-        getrandom::fill(&mut config.key)
-            .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
+        match settings.key {
+            Some(key) => config.key = key,
+            None => getrandom::fill(&mut config.key)
+                .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?,
+        }
+        let cannot_start = |finding: Finding| {
+            let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
+            CannotStart(format!("{}{help}", finding.message))
+        };
+        let journal = match &settings.journal {
+            Some(path) => {
+                config.limits.journal_entries_max = JOURNAL_ENTRIES_MAX;
+                config.limits.journal_bytes_max = JOURNAL_BYTES_MAX;
+                Some(Mutex::new(JournalFile::open(path).map_err(cannot_start)?))
+            }
+            None => None,
+        };
         let audit = match &settings.audit {
             Some(AuditSettings { folder, key, file_bytes_max }) => {
-                let folder = Folder::open(folder, *file_bytes_max).map_err(|finding| {
-                    let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
-                    CannotStart(format!("{}{help}", finding.message))
-                })?;
+                let folder = Folder::open(folder, *file_bytes_max).map_err(cannot_start)?;
                 config.audit_head = folder.head();
                 config.audit_key = *key;
                 Some(Mutex::new(folder))
@@ -84,6 +104,7 @@ impl State {
             engine,
             metrics: Metrics::new(),
             audit,
+            journal,
             log,
             reload,
             places,
@@ -167,9 +188,28 @@ impl State {
         lines.into_iter().for_each(|line| self.log.line(line));
     }
 
-    /// Whether audit records are written.
-    pub(super) const fn is_audited(&self) -> bool {
-        self.audit.is_some()
+    /// Whether audit records, or inputs, are written.
+    pub(super) const fn is_written(&self) -> bool {
+        self.audit.is_some() || self.journal.is_some()
+    }
+
+    /// Writes the entries of the journal that wait. What the disk refuses waits on; what finds no room then is a gap.
+    ///
+    /// Whether all of them are on disk.
+    pub(super) fn write_inputs(&self) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        let mut file = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let batch = self.engine.drain_journal(RECORDS_AT_ONCE);
+            if batch.lines.is_empty() {
+                return true;
+            }
+            if let Err(error) = file.append(&batch.lines) {
+                self.log.line(format!("journal=failed {error}"));
+                return false;
+            }
+            self.engine.acknowledge_journal(batch.last_n);
+        }
     }
 
     /// Writes the audit records that wait. The engine is told only of those that are on disk; where the disk refuses, they

@@ -54,6 +54,8 @@ class Limits(TypedDict, total=False):
     labels_max: int
     audit_entries_max: int
     audit_bytes_max: int
+    journal_entries_max: int
+    journal_bytes_max: int
     drill_steps_max: int
     batch_max: int
     batch_bytes_max: int
