@@ -144,11 +144,8 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
         last = now;
         if let Some(restart) = call.get("restart") {
             engine = configured(&timeline["config"], &restart["instance"]);
-        } else if let Some(activate) = call.get("activate") {
-            match activate["envelope"].as_str() {
-                Some(envelope) => engine.activate_signed(envelope.as_bytes(), now).unwrap(),
-                None => engine.activate(bundle.clone(), now).unwrap(),
-            }
+        } else if call.get("activate").is_some() {
+            engine.activate(bundle.clone(), now).unwrap();
         } else if let Some(observed) = call.get("observe") {
             let status = fallgate::drill::parse_status(observed["status"].as_str().unwrap()).unwrap();
             let mut observation = Observation::new(observed["signal"].as_str().unwrap(), status);
@@ -191,10 +188,11 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
 /// what the standby allows, the engine allows too.
 fn stand_by(timeline: &Json, bundle: &Bundle, engine: &Engine, now: Now, replayed: &mut Replayed) {
     let standby = configured(&timeline["config"], &json!("standby"));
-    let envelope =
-        timeline["operations"].as_array().unwrap().iter().find_map(|call| call["activate"]["envelope"].as_str());
-    match envelope {
-        Some(envelope) => standby.activate_signed(envelope.as_bytes(), now).unwrap(),
+    let mut calls = timeline["operations"].as_array().unwrap().iter();
+    match calls
+        .find_map(|call| call["operate"]["activate"]["bundle"].as_str().filter(|_| standby.trust().root().is_some()))
+    {
+        Some(signed) => standby.activate_signed(signed.as_bytes(), now).unwrap(),
         None => standby.activate(bundle.clone(), now).unwrap(),
     }
     let state = engine.export_state(now).unwrap();

@@ -132,3 +132,42 @@ fn what_an_engine_would_refuse_is_not_signed() {
         desk.refused("keys trust --key @owner.pub --speakers-needed fleet=1 -o @t.json").1.contains("nobody speaks")
     );
 }
+
+/// The ids in a text, in their order.
+fn ids(text: &str) -> Vec<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_hexdigit());
+    words.filter(|word| word.len() == 64).collect()
+}
+
+#[test]
+fn the_document_shows_what_the_commands_print() {
+    let desk = Desk(TempDir::new().unwrap());
+    let document = fs::read_to_string("../../docs/control.md").unwrap();
+    // Keys are random: an id of the document stands for one id of this run.
+    let mut known: Vec<(String, String)> = Vec::new();
+    let mut runs = 0;
+    let blocks = document.split("```console\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
+    for run in blocks.flat_map(|block| block.split("$ fallgate ").skip(1)) {
+        let (command, expected) = run.split_once('\n').unwrap();
+        let words = command.split(' ').map(|word| match word.rsplit_once('=') {
+            Some((feed, file)) => format!("{feed}=@{file}"),
+            None if word.starts_with("docs/") => word.replace("docs/", "../../docs/"),
+            None if [".key", ".pub", ".json"].iter().any(|end| word.ends_with(end)) => format!("@{word}"),
+            None => word.to_owned(),
+        });
+        let mut printed = desk.done(&words.collect::<Vec<_>>().join(" "));
+        for (real, written) in ids(&printed.clone()).into_iter().zip(ids(expected)) {
+            known.push((written.to_owned(), real.to_owned()));
+        }
+        for (written, real) in &known {
+            printed = printed.replace(real, written);
+        }
+        // When a message is written is now.
+        let timeless = |text: &str| -> Vec<String> {
+            text.trim_end().lines().filter(|line| !line.contains("\"at\"")).map(str::to_owned).collect()
+        };
+        assert_eq!(timeless(&printed), timeless(expected), "{command}");
+        runs += 1;
+    }
+    assert_eq!(runs, 6, "the commands of docs/control.md");
+}

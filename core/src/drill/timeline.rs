@@ -15,7 +15,7 @@ use crate::engine::case::{self, Calls, request_bytes};
 use crate::engine::{ActivateError, Config, Engine};
 use crate::error::{BundleError, Code};
 use crate::name::{self, Name};
-use crate::operation::{Apply, Operation, OperationError, Outcome};
+use crate::operation::{Apply, BundleText, Operation, OperationError, Outcome};
 use crate::policy::bundle::{Bundle, Trust, hexadecimal};
 use crate::policy::format::Case;
 use crate::state::document::StateKey;
@@ -75,10 +75,10 @@ impl Timeline {
     }
 
     /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, `instance`, the limit
-    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; `trust`, the trust root as text, where bundles are
-    /// signed; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
+    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; `trust`, the trust root as text, or null where
+    /// anybody is trusted: a signed bundle is activated by an operation; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
     /// text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`, `operate`,
-    /// `decide` and `restart`. An `activate` is true, or has the signed bundle as its `envelope`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
+    /// `decide` and `restart`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
     /// way but for the `instance` that stands there. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
     /// `because` of what it was not done; the other of the two is null. What is decided has the `decision` that comes out.
     #[must_use]
@@ -197,11 +197,16 @@ impl Calls for Stage {
             self.record(now, "activate", || true.into());
             return self.engine.activate_unproven(bundle.clone(), now);
         };
-        self.record(now, "activate", || json!({ "envelope": String::from_utf8_lossy(&envelope) }));
         let engine = &self.engine;
         let signed = Bundle::from_signed(&envelope, &engine.trust(), &engine.config().limits, now.wall);
         let refused = |error: BundleError| error.diagnostics().first().map_or(Code::Untrusted, |first| first.code);
-        engine.activate_unproven(signed.map_err(|error| ActivateError::Untrusted(refused(error)))?, now)
+        let bundle = signed.map_err(|error| ActivateError::Untrusted(refused(error)))?;
+        let done = engine.activate_unproven(bundle, now);
+        let bundle = String::from_utf8_lossy(&envelope).into_owned();
+        self.record(now, "operate", || Operation::Activate(BundleText { bundle }).to_json());
+        self.add("outcome", || done.map_or(Value::Null, |()| json!({})));
+        self.add("because", || done.err().map(|error| error.code()).into());
+        done
     }
 
     fn observe(&mut self, observation: &Observation, now: Now) -> Observed {

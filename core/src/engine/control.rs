@@ -8,6 +8,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::Engine;
 use super::told::Told;
 use crate::condition::Status;
+use crate::error::{Code, Diagnostic};
 use crate::name::Name;
 use crate::operation::{Applied, Apply, Message, Operation};
 use crate::policy::signal::Source;
@@ -40,9 +41,15 @@ impl Engine {
     fn apply_in_turn(&self, bytes: &[u8], now: Now) -> Result<Applied, ControlError> {
         let _turn = self.turn();
         let (told, held) = self.follow(now);
-        let (trust, trusted) = (told.trust.clone(), told.clock_ok);
+        let (trust, trusted, behind) = (told.trust.clone(), told.clock_ok, told.root_behind().is_some());
         drop(told);
-        let read = Message::read(bytes, &trust, &self.config.limits, trusted.then_some(held.wall));
+        let read = if behind {
+            let message = "the engine holds an older trust root than it did: whom it names may be revoked since";
+            let error = Diagnostic::new(Code::OlderTrust, "", message).with_help("give it the trust root that it had");
+            Err(error.into())
+        } else {
+            Message::read(bytes, &trust, &self.config.limits, trusted.then_some(held.wall))
+        };
         let place = read.as_ref().ok().map(|message| message.place);
         let applied = read.and_then(|message| self.take(&message, now));
         if let Err(error) = &applied {

@@ -112,7 +112,14 @@ impl Engine {
                 self.events().push(now, EventKind::RestoreFailed { code: error.code() });
                 self.tighten(&mut told, None, Cause::Restore, now);
                 // One that only does not fit was joined: then it is known what controllers have said.
-                if !matches!(error, StateError::BundleBehind { .. } | StateError::DoesNotFit) {
+                let joined = matches!(
+                    error,
+                    StateError::BundleBehind { .. }
+                        | StateError::OtherBundle { .. }
+                        | StateError::TrustBehind { .. }
+                        | StateError::DoesNotFit
+                );
+                if !joined {
                     told.doubt_feeds(now.wall);
                 }
             }

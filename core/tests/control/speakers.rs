@@ -268,3 +268,18 @@ fn what_a_controller_does_is_recorded() {
     let expected = [("control_began", "fleet"), ("control_applied", "fleet"), ("control_refused", "fleet")];
     assert_eq!(said, expected, "a heartbeat that changes nothing leaves no record");
 }
+
+#[test]
+fn an_engine_whose_root_is_behind_hears_nobody() {
+    let mut next = root_form();
+    next["version"] = json!(2);
+    next["revoked"] = json!({ "keys": [entry(CONTROLLER)["id"]] });
+    let ahead = engine_with(&pack(1), &next);
+    let state = ahead.export_state(at(0)).unwrap();
+    let behind = engine();
+    assert_eq!(behind.restore_state(&state, None, at(1_000)).unwrap_err().code(), "state_trust_behind");
+    // By the root that it holds the key counts; by the one that it had, it is stolen.
+    assert_eq!(fate(behind.apply(&message(1, 1, 1_000, Some(quarantine("ann"))), at(1_000))), "older_trust");
+    assert_eq!(fate(behind.apply(&beat(1, 1, 1_000), at(1_000))), "older_trust");
+    assert_eq!(control(&behind), Status::Unknown);
+}
