@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use fallgate::error::{BundleError, Code, Diagnostic};
+use fallgate::error::{Code, Diagnostic};
 use fallgate::limits::{Limits, NAME_BYTES_MAX};
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::request::{RequestError, parse_strict, value_to_json};
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn fallgate_engine_activate_bundle(
             let host = borrowed(engine, "engine")?;
             let trust = trusted(trust)?;
             let bytes = bytes(bundle, bundle_length, host.config().limits.bundle_bytes_max, "bundle")?;
-            activated(host, Bundle::from_json_within(bytes, &trust, &host.config().limits), now)
+            activated(host, Bundle::from_json_within(bytes, &trust, &host.config().limits)?, now)
         })
     }
 }
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn fallgate_engine_activate_document(
             let trust = trusted(trust)?;
             let bytes = bytes(document, document_length, host.config().limits.bundle_bytes_max, "document")?;
             let document = self::document(bytes, host.config().limits.bundle_bytes_max)?;
-            activated(host, Bundle::from_document(&document, &trust, &host.config().limits), now)
+            activated(host, Bundle::from_document(&document, &trust, &host.config().limits)?, now)
         })
     }
 }
@@ -189,10 +189,9 @@ fn trusted(trust: u32) -> Result<Trust, Fault> {
 
 /// # Safety
 /// The header's contract of structs.
-unsafe fn activated(host: &Engine, loaded: Result<Bundle, BundleError>, now: *const fallgate_now) -> Result<(), Fault> {
+unsafe fn activated(host: &Engine, bundle: Bundle, now: *const fallgate_now) -> Result<(), Fault> {
     // SAFETY: this function's contract.
     let now = unsafe { read(now)? };
-    let bundle = loaded.inspect_err(|error| host.refuse_bundle(error, now))?;
     Ok(host.activate(bundle, now)?)
 }
 

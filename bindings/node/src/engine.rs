@@ -8,7 +8,6 @@ use bumpalo::Bump;
 use fallgate::drill::parse_status;
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
-use fallgate::policy::bundle::Bundle;
 use fallgate::time::Now;
 use fallgate::{Config, Engine, Observation};
 use napi::bindgen_prelude::{BigInt, External};
@@ -17,10 +16,10 @@ use serde_json::json;
 
 use crate::answer::Labels;
 use crate::configuration::configuration;
-use crate::failure::{Result, failure, misuse, not_activated, refused};
+use crate::failure::{Result, failure, misuse, not_activated, not_taken, refused};
 use crate::instant::{monotonic_of, now};
 use crate::packed::Names;
-use crate::source::{self, Said};
+use crate::source::{self, Loaded, Said};
 
 /// What a JavaScript engine holds. Only its own thread touches it; the engine inside may be at work on others too.
 pub struct Handle {
@@ -84,8 +83,8 @@ pub fn activate_path(
 ) -> Result<()> {
     handle.open()?;
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
-    let bundle = source::from_path(&path, &handle.engine(), handle.said, now)?;
-    activate(handle, bundle, now)
+    let loaded = source::from_path(&path, handle.limits(), handle.said, now)?;
+    activate(handle, loaded, now)
 }
 
 /// Makes the bundle of these canonical bytes the active one.
@@ -98,8 +97,8 @@ pub fn activate_bytes(
 ) -> Result<()> {
     handle.open()?;
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
-    let bundle = source::from_bytes(bytes, &handle.engine(), handle.said, now)?;
-    activate(handle, bundle, now)
+    let loaded = source::from_bytes(bytes, handle.limits(), handle.said, now)?;
+    activate(handle, loaded, now)
 }
 
 /// Makes the bundle of a pack's document the active one.
@@ -112,8 +111,8 @@ pub fn activate_document(
 ) -> Result<()> {
     handle.open()?;
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
-    let bundle = source::from_document(&document, &handle.engine(), now)?;
-    activate(handle, bundle, now)
+    let loaded = source::from_document(&document, handle.limits(), handle.said)?;
+    activate(handle, loaded, now)
 }
 
 /// Makes a signed bundle the active one: a file, or its bytes, that enough keys of the trust root have signed.
@@ -135,8 +134,7 @@ pub fn activate_signed(
     }
     let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
     let envelope = envelope(handle, path, bytes)?;
-    let bundle = source::from_bytes(&envelope, &handle.engine(), handle.said, now)?;
-    activate(handle, bundle, now)
+    activate(handle, Loaded::ToVerify(envelope), now)
 }
 
 /// Takes a new trust root, in a file or as its bytes, and gives its version.
@@ -168,8 +166,11 @@ fn envelope(handle: &Handle, path: Option<String>, bytes: Option<&[u8]>) -> Resu
     }
 }
 
-fn activate(handle: &Handle, bundle: Bundle, now: Now) -> Result<()> {
-    handle.with(|engine| engine.activate(bundle, now)).map_err(not_activated)?;
+fn activate(handle: &Handle, loaded: Loaded, now: Now) -> Result<()> {
+    match loaded {
+        Loaded::Bundle(bundle) => handle.with(|engine| engine.activate(*bundle, now)).map_err(not_activated)?,
+        Loaded::ToVerify(bytes) => handle.with(|engine| engine.activate_signed(&bytes, now)).map_err(not_taken)?,
+    }
     handle.labels.borrow_mut().clear();
     handle.names.borrow_mut().clear();
     Ok(())

@@ -3,8 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use fallgate::Engine;
-use fallgate::error::{BundleError, Code, Diagnostic, quoted};
+use fallgate::error::quoted;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::trust::root::TrustRoot;
@@ -52,44 +51,60 @@ pub(crate) fn trust(option: Option<&TrustOption>, root: Option<&[u8]>, limits: &
     root.map(|root| (Trust::keys(root), Said::Root)).map_err(|error| refused(&error.into()))
 }
 
-/// The bundle of a pack's folder, or of a bundle's file.
-pub(crate) fn from_path(path: &str, engine: &Engine, said: Said, now: Now) -> Result<Bundle> {
+/// What an engine is to be given.
+pub(crate) enum Loaded {
+    /// A bundle.
+    Bundle(Box<Bundle>),
+    /// Bytes that the engine's trust root has to let in.
+    ToVerify(Vec<u8>),
+}
+
+impl Loaded {
+    fn of(bundle: Bundle) -> Self {
+        Self::Bundle(Box::new(bundle))
+    }
+
+    /// What the engine hears of that carries no signature: nobody can have signed an object or a folder.
+    fn unsigned() -> Self {
+        Self::ToVerify(b"{}".to_vec())
+    }
+}
+
+/// A pack's folder, or a bundle's file.
+pub(crate) fn from_path(path: &str, limits: &Limits, said: Said, now: Now) -> Result<Loaded> {
     let path = Path::new(path);
-    let limits = &engine.config().limits;
     if path.is_file() {
-        return from_bytes(&file(path, limits.bundle_bytes_max.saturating_mul(2))?, engine, said, now);
+        return from_bytes(&file(path, limits.bundle_bytes_max.saturating_mul(2))?, limits, said, now);
     }
     if said == Said::Root && path.is_dir() {
-        let error = Diagnostic::new(Code::Unsigned, "", "a folder, which nobody can have signed")
-            .with_help("build and sign it with `fallgate build --key`, and name the bundle");
-        return Err(refused(&told(error.into(), engine, now)));
+        return Ok(Loaded::unsigned());
     }
     let loaded = load_pack(path).map_err(|error| unread(&error))?;
-    Bundle::from_document(&loaded.document, &engine.trust(), limits)
-        .map_err(|error| refused_at(&told(error, engine, now), &loaded.sources))
+    Bundle::from_document(&loaded.document, &Trust::unsigned_for_development(), limits)
+        .map(Loaded::of)
+        .map_err(|error| refused_at(&error, &loaded.sources))
 }
 
-/// The bundle of its canonical bytes, or of the envelope around them.
-pub(crate) fn from_bytes(bytes: &[u8], engine: &Engine, said: Said, now: Now) -> Result<Bundle> {
-    let (limits, trust) = (&engine.config().limits, engine.trust());
+/// A bundle's canonical bytes, or the envelope around them.
+pub(crate) fn from_bytes(bytes: &[u8], limits: &Limits, said: Said, now: Now) -> Result<Loaded> {
+    let trust = Trust::unsigned_for_development();
     let loaded = match said {
+        Said::Root => return Ok(Loaded::ToVerify(bytes.to_vec())),
         Said::Nothing => Bundle::from_json_within(bytes, &trust, limits),
-        Said::Unsigned | Said::Root => Bundle::from_signed(bytes, &trust, limits, now.wall),
+        Said::Unsigned => Bundle::from_signed(bytes, &trust, limits, now.wall),
     };
-    loaded.map_err(|error| refused(&told(error, engine, now)))
+    loaded.map(Loaded::of).map_err(|error| refused(&error))
 }
 
-/// The bundle of a pack's document, as JSON.
-pub(crate) fn from_document(text: &str, engine: &Engine, now: Now) -> Result<Bundle> {
+/// A pack's document, as JSON.
+pub(crate) fn from_document(text: &str, limits: &Limits, said: Said) -> Result<Loaded> {
+    if said == Said::Root {
+        return Ok(Loaded::unsigned());
+    }
     let document = serde_json::from_str(text).map_err(|error| misuse(&format!("the pack's document: {error}")))?;
-    Bundle::from_document(&document, &engine.trust(), &engine.config().limits)
-        .map_err(|error| refused(&told(error, engine, now)))
-}
-
-/// What is refused is an event of the engine's.
-fn told(error: BundleError, engine: &Engine, now: Now) -> BundleError {
-    engine.refuse_bundle(&error, now);
-    error
+    Bundle::from_document(&document, &Trust::unsigned_for_development(), limits)
+        .map(Loaded::of)
+        .map_err(|error| refused(&error))
 }
 
 /// The bytes of a file. One more than the most is enough to see that there are too many.

@@ -35,7 +35,7 @@ use crate::json::to_python;
 use crate::limits;
 use crate::operation;
 use crate::request::{Parts, standing};
-use crate::source::{self, Said};
+use crate::source::{self, Loaded, Said};
 use crate::value::{Bounds, Fault, Reader};
 use crate::wants::Wants;
 
@@ -108,13 +108,17 @@ impl PyEngine {
     fn activate(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<()> {
         let py = source.py();
         let now = when(now);
-        let bundle = source::bundle(source, &self.engine, self.said, now)?;
+        let loaded = source::bundle(source, &self.limits, self.said, now)?;
         // Until it is known what is wanted, everything is.
         self.wants.store(Arc::default());
-        let activated = self.engine.activate(bundle, now);
+        let activated = match loaded {
+            Loaded::Bundle(bundle) => self.engine.activate(bundle, now).map_err(|error| not_activated(py, error)),
+            Loaded::ToVerify(bytes, path) => detached(py, || self.engine.activate_signed(&bytes, now))
+                .map_err(|error| source::not_taken(py, error, path.as_deref())),
+        };
         let wants = self.engine.bundle().map(|bundle| Wants::of(py, bundle));
         self.wants.store(Arc::new(wants.unwrap_or_default()));
-        activated.map_err(|error| not_activated(py, error))
+        activated
     }
 
     #[pyo3(signature = (source, *, now=None))]

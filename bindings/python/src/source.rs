@@ -4,22 +4,22 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
-use fallgate::Engine;
 use fallgate::drill::Drill;
+use fallgate::engine::LoadError;
 use fallgate::error::{BundleError, Code, Diagnostic};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::trust::root::TrustRoot;
 use fallgate::time::Now;
 use fallgate_cli::finding::{Finding, Severity};
-use fallgate_cli::pack::{LoadError, Loaded, load_drill, load_pack};
+use fallgate_cli::pack::{self, load_drill, load_pack};
 use fallgate_cli::source::{SourceFile, SourceMap};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyString};
 use serde_json::Value;
 
-use crate::error::{Document, PyDiagnostic, mistaken};
+use crate::error::{Document, PyDiagnostic, mistaken, not_activated};
 use crate::fork::detached;
 use crate::value::{Bounds, Reader, owned};
 
@@ -74,17 +74,58 @@ pub(crate) fn envelope(source: &Bound<'_, PyAny>, limits: &Limits, document: Doc
     }
 }
 
-/// Loads a bundle as the engine's trust asks; what is refused is an event of the engine's.
+/// What an engine is to be given.
+pub(crate) enum Loaded {
+    /// A bundle.
+    Bundle(Bundle),
+    /// Bytes that the engine's trust root has to let in, and the file that they came from.
+    ToVerify(Vec<u8>, Option<PathBuf>),
+}
+
+/// Loads a bundle; where a trust root is held, only its bytes, for the engine to verify.
 ///
 /// # Errors
 /// `fallgate.BundleError` with every mistake, and `TypeError` for what is no source at all.
-pub(crate) fn bundle(source: &Bound<'_, PyAny>, engine: &Engine, said: Said, now: Now) -> PyResult<Bundle> {
+pub(crate) fn bundle(source: &Bound<'_, PyAny>, limits: &Limits, said: Said, now: Now) -> PyResult<Loaded> {
     let py = source.py();
-    let limits = &engine.config().limits;
     let source = read(source, limits, Document::Bundle)?;
-    let trust = engine.trust();
     // Files are read and conditions compiled without the interpreter's lock.
-    detached(py, || load(&source, engine, &trust, said, now)).map_err(|found| mistaken(py, Document::Bundle, found))
+    let loaded = detached(py, || match said {
+        Said::Root => to_verify(source, limits),
+        Said::Nothing | Said::Unsigned => load(&source, limits, said, now).map(Loaded::Bundle),
+    });
+    loaded.map_err(|found| mistaken(py, Document::Bundle, found))
+}
+
+/// What the engine hears of that carries no signature.
+const UNSIGNED: &[u8] = b"{}";
+
+fn to_verify(source: Source, limits: &Limits) -> Result<Loaded, Vec<PyDiagnostic>> {
+    match source {
+        Source::Bytes(bytes) => Ok(Loaded::ToVerify(bytes, None)),
+        // Nobody can have signed a mapping or a folder: they are as good as a bundle without a signature.
+        Source::Document(_) => Ok(Loaded::ToVerify(UNSIGNED.to_vec(), None)),
+        Source::Path(path) if path.is_dir() => Ok(Loaded::ToVerify(UNSIGNED.to_vec(), Some(path))),
+        Source::Path(path) => {
+            let bytes = file(&path, limits.bundle_bytes_max.saturating_mul(2)).map_err(|one| vec![one])?;
+            Ok(Loaded::ToVerify(bytes, Some(path)))
+        }
+    }
+}
+
+/// The exception for a bundle that the engine did not take.
+pub(crate) fn not_taken(py: Python<'_>, error: LoadError, path: Option<&Path>) -> PyErr {
+    let name = |one: PyDiagnostic| match path {
+        Some(path) => named(path, one),
+        None => one,
+    };
+    match error {
+        LoadError::NotActivated(error) => not_activated(py, error),
+        LoadError::Refused(error) => {
+            mistaken(py, Document::Bundle, error.diagnostics().iter().map(unplaced).map(name).collect())
+        }
+        other => PyValueError::new_err(other.to_string()),
+    }
 }
 
 /// Loads a drill.
@@ -120,37 +161,23 @@ fn read(source: &Bound<'_, PyAny>, limits: &Limits, document: Document) -> PyRes
     }
 }
 
-fn load(source: &Source, engine: &Engine, trust: &Trust, said: Said, now: Now) -> Result<Bundle, Vec<PyDiagnostic>> {
-    let limits = &engine.config().limits;
-    let told = |error: BundleError| {
-        engine.refuse_bundle(&error, now);
-        error
-    };
+fn load(source: &Source, limits: &Limits, said: Said, now: Now) -> Result<Bundle, Vec<PyDiagnostic>> {
+    let trust = Trust::unsigned_for_development();
     let unplaced = |error: BundleError| error.diagnostics().iter().map(unplaced).collect::<Vec<_>>();
-    let from_bytes = |bytes: &[u8]| {
-        let loaded = match said {
-            Said::Nothing => Bundle::from_json_within(bytes, trust, limits),
-            Said::Unsigned | Said::Root => Bundle::from_signed(bytes, trust, limits, now.wall),
-        };
-        loaded.map_err(told).map_err(unplaced)
+    let from_bytes = |bytes: &[u8]| match said {
+        Said::Unsigned => Bundle::from_signed(bytes, &trust, limits, now.wall).map_err(unplaced),
+        Said::Nothing | Said::Root => Bundle::from_json_within(bytes, &trust, limits).map_err(unplaced),
     };
-    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
     match source {
         Source::Bytes(bytes) => from_bytes(bytes),
-        Source::Document(document) => Bundle::from_document(document, trust, limits).map_err(told).map_err(unplaced),
-        Source::Path(path) if path.is_file() && (is_json(path) || said == Said::Root) => {
+        Source::Document(document) => Bundle::from_document(document, &trust, limits).map_err(unplaced),
+        Source::Path(path) if path.is_file() && path.extension().is_some_and(|extension| extension == "json") => {
             let bytes = file(path, limits.bundle_bytes_max.saturating_mul(2)).map_err(|one| vec![one])?;
             from_bytes(&bytes).map_err(|found| found.into_iter().map(|one| named(path, one)).collect())
         }
-        Source::Path(path) if said == Said::Root && path.is_dir() => {
-            let diagnostic = Diagnostic::new(Code::Unsigned, "", "a folder, which nobody can have signed")
-                .with_help("build and sign it with `fallgate build --key`, and name the bundle");
-            let error = told(diagnostic.into());
-            Err(unplaced(error).into_iter().map(|one| named(path, one)).collect())
-        }
         Source::Path(path) => {
-            let Loaded { document, sources } = load_pack(path).map_err(|error| vec![of_load(&error)])?;
-            let loaded = Bundle::from_document(&document, trust, limits).map_err(told);
+            let pack::Loaded { document, sources } = load_pack(path).map_err(|error| vec![of_load(&error)])?;
+            let loaded = Bundle::from_document(&document, &trust, limits);
             loaded.map_err(|error| error.diagnostics().iter().map(|one| placed(one, &sources)).collect())
         }
     }
@@ -181,7 +208,7 @@ fn rehearsed(source: &Source, limits: &Limits) -> Result<Drill, Vec<PyDiagnostic
             from(&document).map_err(|one| vec![unplaced(&one)])
         }
         Source::Path(path) => {
-            let Loaded { document, sources } = load_drill(path).map_err(|error| vec![of_load(&error)])?;
+            let pack::Loaded { document, sources } = load_drill(path).map_err(|error| vec![of_load(&error)])?;
             from(&document).map_err(|one| vec![placed(&one, &sources)])
         }
     }
@@ -203,7 +230,7 @@ fn placed(diagnostic: &Diagnostic, sources: &SourceMap) -> PyDiagnostic {
     of_finding(&Finding::from_diagnostic(diagnostic, Severity::Error, sources), sources.files())
 }
 
-fn of_load(error: &LoadError) -> PyDiagnostic {
+fn of_load(error: &pack::LoadError) -> PyDiagnostic {
     of_finding(&error.finding, &error.files)
 }
 

@@ -111,6 +111,7 @@ impl Engine {
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
+        told.returned_to = (revision < told.revision).then_some(revision);
         told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
         let rows = self.measures.declare(bundle.policy(), now.monotonic);

@@ -226,7 +226,6 @@ impl Engine {
                 let _ = self.stage(bundle, now);
             }
             Input::StageSigned(bytes) => drop(self.stage_signed(bytes, now)),
-            Input::Unloaded(code) => self.tell_unloaded(code, now),
             Input::ActivateSigned(bytes) => drop(self.activate_signed(bytes, now)),
             Input::RotateTrust(bytes) => drop(self.rotate_trust(bytes, now)),
             Input::Observe(observation) => {

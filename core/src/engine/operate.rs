@@ -165,13 +165,15 @@ impl Engine {
 }
 
 /// Whether an operation is written down as one. What hands the journal over is not: it would have no end. What only reads,
-/// and what hands out audit records, say for themselves what of them matters.
+/// what hands out audit records, and what brings a bundle, say for themselves what of them matters.
 const fn is_input(operation: &Operation) -> bool {
     !matches!(
         operation,
         Operation::DrainJournal(_)
             | Operation::AcknowledgeJournal(_)
             | Operation::DrainAudit(_)
+            | Operation::Activate(_)
+            | Operation::Stage(_)
             | Operation::Metrics(_)
             | Operation::Slis(_)
     )

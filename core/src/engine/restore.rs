@@ -195,6 +195,7 @@ impl Told {
         Ok(State {
             pack: policy.name.as_str().to_owned(),
             bundle: active.bundle.id().to_string(),
+            returned: self.returned_to.is_some(),
             revision: self.revision,
             revision_bundle: highest.to_string(),
             trust: self.newest_root(),
@@ -258,6 +259,11 @@ impl Told {
         if let Some(root) = &state.trust {
             self.join_root(root);
         }
+        // A bundle that an engine had gone back to by its rules is not one that lags behind.
+        let gone_back = state.returned && same;
+        if policy.revision < state.revision {
+            self.returned_to = gone_back.then_some(policy.revision);
+        }
         let other = self.join_revision(state);
         self.restored = (state.failover.epoch, state.sequence);
         self.begin_above(state.sequence);
@@ -267,8 +273,7 @@ impl Told {
         if other {
             return Err(StateError::OtherBundle { revision: state.revision });
         }
-        // A bundle that an engine had gone back to by its rules is not one that lags behind.
-        if policy.revision < state.revision && !same {
+        if policy.revision < state.revision && !gone_back {
             return Err(StateError::BundleBehind { known: state.revision });
         }
         if !fits {

@@ -42,6 +42,9 @@ pub(super) struct Told {
     pub(super) formers: Vec<Bundle>,
     /// The bundles that approved people let in, whatever their revision, and until when.
     pub(super) cleared: Vec<(BundleId, Now)>,
+    /// The revision of the active bundle, where it is below the highest: whoever went back to it let it in, and a restart
+    /// may begin with it.
+    pub(super) returned_to: Option<u64>,
     /// When the active bundle became it.
     pub(super) activated_at: Option<Wall>,
     /// The highest revision that was ever active, and the bundle that it was: none below it is activated.
@@ -96,6 +99,7 @@ impl Told {
             staged: None,
             formers: Vec::new(),
             cleared: Vec::new(),
+            returned_to: None,
             activated_at: None,
             highest: None,
             trust,
@@ -193,7 +197,7 @@ impl Told {
 
     /// What decisions see of the rollout. A candidate that met a panic is not asked again.
     fn candidate(&self, standings: &[Standing]) -> Option<Box<Candidate>> {
-        let staged = self.staged.as_ref()?;
+        let staged = self.staged.as_ref().filter(|_| self.root_behind().is_none())?;
         if staged.rollout.stopped() == Some(Stop::CandidateFailed) {
             return None;
         }

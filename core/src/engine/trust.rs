@@ -97,23 +97,11 @@ impl Engine {
     /// Loads a bundle by the engine's own trust.
     pub(super) fn load(&self, bytes: &[u8], now: Now) -> Result<Bundle, LoadError> {
         Bundle::from_signed(bytes, &self.trust(), &self.config.limits, now.wall).map_err(|error| {
-            self.refuse_bundle(&error, now);
+            // Whatever it says of its name and revision, nobody vouches for it.
+            let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code: error.code() };
+            self.events().push(self.held(now), kind);
             LoadError::Refused(error)
         })
-    }
-
-    /// Tells of a bundle that the host could not load, as an event: for a host that loads bundles itself, and activates
-    /// those that it could.
-    pub fn refuse_bundle(&self, error: &BundleError, now: Now) {
-        self.tell_unloaded(error.code(), now);
-    }
-
-    /// The event of a bundle that could not be loaded.
-    pub(super) fn tell_unloaded(&self, code: &'static str, now: Now) {
-        let _input = self.input(now, || Input::Unloaded(code));
-        // Whatever it says of its name and revision, nobody vouches for it.
-        let kind = EventKind::BundleRefused { bundle: name::Name::new(), revision: 0, code };
-        self.events().push(self.held(now), kind);
     }
 }
 

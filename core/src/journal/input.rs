@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::Documents;
 use super::line::Line;
 use crate::condition::Status;
-use crate::error::Code;
 use crate::operation::Operation;
 use crate::policy::bundle::Bundle;
 use crate::policy::trust::Provenance;
@@ -33,8 +32,6 @@ pub enum Input<'a> {
     Stage(Cow<'a, [u8]>, Provenance),
     /// Likewise, as an envelope.
     StageSigned(Cow<'a, [u8]>),
-    /// A bundle could not be loaded: the code of the first mistake.
-    Unloaded(&'static str),
     /// A trust root was to follow the one that is held.
     RotateTrust(Cow<'a, [u8]>),
     /// A signal was reported.
@@ -100,7 +97,6 @@ impl<'a> Input<'a> {
                 ("stage", json!({ "bundle": document(bytes, known), "signed": signed(provenance) }))
             }
             Self::StageSigned(bytes) => ("stage_signed", document(bytes, known)),
-            Self::Unloaded(code) => ("unloaded", (*code).into()),
             Self::ActivateSigned(bytes) => ("activate_signed", document(bytes, known)),
             Self::RotateTrust(bytes) => ("rotate_trust", document(bytes, known)),
             Self::Observe(observation) => {
@@ -161,10 +157,6 @@ impl Input<'static> {
             "stage" => {
                 let bytes = read_document(argument.get("bundle")?, known)?;
                 Self::Stage(bytes, provenance(argument.get("signed")?)?)
-            }
-            "unloaded" => {
-                let code = argument.as_str()?;
-                Self::Unloaded(Code::ALL.iter().map(|known| known.as_str()).find(|known| *known == code)?)
             }
             "stage_signed" => Self::StageSigned(read_document(argument, known)?),
             "rotate_trust" => Self::RotateTrust(read_document(argument, known)?),

@@ -279,15 +279,15 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about whom the engine trusts.
+    #[error(transparent)]
+    Trust(#[from] BundleError),
     /// It is about a bundle.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// It is about a rollout.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
-    /// It is about whom the engine trusts.
-    #[error(transparent)]
-    Trust(#[from] BundleError),
     /// It is about who is active.
     #[error(transparent)]
     Failover(#[from] FailoverError),
@@ -317,9 +317,9 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Load(error) => error.code(),
             Self::Rollout(error) => error.code(),
-            Self::Trust(error) => error.code(),
             Self::Failover(error) => error.code(),
             Self::Label(error) => error.code(),
             Self::Approval(error) => error.code(),
@@ -335,8 +335,8 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state, or has a trust root, may have twice as many as a state, one that brings a bundle
-    /// or a control message twice as many as a bundle.
+    /// may have; one that restores a state, or brings a bundle, a trust root or a control message, may have twice as many as
+    /// that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -363,8 +363,9 @@ impl Operation {
     /// Bytes of this operation, as text.
     const fn bytes_max(&self, limits: &Limits) -> usize {
         let held = match self {
-            Self::RestoreState(_) | Self::RotateTrust(_) => limits.state_bytes_max.saturating_mul(2),
+            Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
             Self::Activate(_) | Self::Stage(_) | Self::Apply(_) => limits.bundle_bytes_max.saturating_mul(2),
+            Self::RotateTrust(_) => limits.trust_bytes_max.saturating_mul(2),
             _ => 0,
         };
         if held > limits.request_bytes_max { held } else { limits.request_bytes_max }

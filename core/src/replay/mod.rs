@@ -311,8 +311,8 @@ fn outcome(engine: &Engine) -> Option<Map<String, Value>> {
 /// place beside a candidate: whose bundles were trusted.
 fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<Cow<'i, Input<'i>>>, bool) {
     let payload = match input {
-        Input::Activate(bytes, ..) | Input::Stage(bytes, _) => Cow::Borrowed(&**bytes),
-        Input::ActivateSigned(bytes) | Input::StageSigned(bytes) => {
+        Input::Activate(bytes, ..) => Cow::Borrowed(&**bytes),
+        Input::ActivateSigned(bytes) => {
             let limits = crate::limits::Limits::DEFAULT;
             match Envelope::from_json(bytes, &limits) {
                 Ok(envelope) => Cow::Owned(envelope.payload().to_vec()),
@@ -320,16 +320,17 @@ fn in_place_of<'i>(input: &'i Input<'static>, candidate: &'i Bundle) -> (Option<
             }
         }
         Input::RotateTrust(_) => return (None, false),
+        // Whatever is staged is the candidate's successor, or the candidate itself, which decides for everybody here.
+        Input::Stage(..) | Input::StageSigned(_) => return (None, false),
+        Input::Operate(operation, _) if matches!(**operation, Operation::Promote(_) | Operation::RollBack(_)) => {
+            return (None, false);
+        }
         _ => return (Some(Cow::Borrowed(input)), false),
     };
     let name = serde_json::from_slice::<Value>(&payload).ok();
     let same = name.as_ref().and_then(|bundle| bundle.get("name")?.as_str()) == Some(candidate.name());
     let bytes = if same { Cow::Borrowed(candidate.bytes()) } else { payload };
-    let input = match input {
-        Input::Stage(..) | Input::StageSigned(_) => Input::Stage(bytes, Provenance::Unsigned),
-        _ => Input::Activate(bytes, Provenance::Unsigned, true),
-    };
-    (Some(Cow::Owned(input)), same)
+    (Some(Cow::Owned(Input::Activate(bytes, Provenance::Unsigned, true))), same)
 }
 
 fn gap(gap: &Value) -> ReplayFault {

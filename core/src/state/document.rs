@@ -161,6 +161,8 @@ pub struct State {
     pub pack: String,
     /// The digest of the active bundle, in hexadecimal.
     pub bundle: String,
+    /// Whether that bundle was gone back to: then it does not lag behind the highest revision.
+    pub returned: bool,
     /// The highest revision that was ever active.
     #[serde(with = "decimal")]
     pub revision: u64,

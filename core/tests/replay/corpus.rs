@@ -43,9 +43,10 @@ pub(crate) fn journal_of(bundle: &Bundle, document: &serde_json::Value) -> Vec<S
     let drill = Drill::from_document(document, &Limits::DEFAULT).unwrap();
     let mut lines = Vec::new();
     let journaled = drill.run_journaled(bundle, &mut |_| {}, &mut |line| lines.push(line.to_owned()));
-    // Journaling changes nothing that is decided.
-    assert_eq!(journaled.decisions_hash, drill.run(bundle).decisions_hash, "{}", drill.drill);
-    assert!(journaled.passed(), "{}", drill.drill);
+    // Journaling changes nothing that is decided, and nothing that a drill looks at.
+    let silent = drill.run(bundle);
+    assert_eq!(journaled.decisions_hash, silent.decisions_hash, "{}", drill.drill);
+    assert_eq!(journaled.passed(), silent.passed(), "{}", drill.drill);
     lines
 }
 
@@ -100,12 +101,25 @@ fn a_bundle_that_allows_more_is_told_by_kind() {
     let folder = pack("idp-outage");
     let bundle = load(&folder);
     let mut document = load_pack(&folder).unwrap().document;
-    // The candidate does without the signals that the actions require.
+    // The candidate does without the signals that the actions require. With its cases it would not become the active one.
+    let cases = document.as_object_mut().unwrap().remove("tests").unwrap();
     let actions = document["actions"].as_object_mut().unwrap();
     for action in actions.values_mut() {
         action.as_object_mut().unwrap().retain(|name, _| name == "class" || name == "audit");
     }
     let candidate = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap();
+    document["tests"] = cases;
+    let failing = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap();
+    let drill = load_drill(&drill_files(&folder).unwrap()[0]).unwrap().document;
+    let mut replay = Replay::new(secrets(&drill)).with_candidate(failing);
+    let differences: Vec<_> = journal_of(&bundle, &drill)
+        .iter()
+        .filter_map(|line| replay.push(line.as_bytes()).unwrap().difference)
+        .collect();
+    assert_eq!((differences[0].number, differences[0].kind), (2, Kind::Other));
+    assert_eq!(differences[0].replayed["because"], "fails_tests");
+    assert!(differences.iter().all(|difference| difference.kind != Kind::NewlyAllowed));
+
     let (mut newly_allowed, mut denied_then) = (0, 0);
     for file in drill_files(&folder).unwrap() {
         let drill = load_drill(&file).unwrap().document;
