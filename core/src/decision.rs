@@ -105,42 +105,37 @@ impl Decision {
         Self { reason: verdict.reason(), at, ..Self::default() }
     }
 
-    /// The same decision, settled by a verdict of the policy on this action.
+    /// Settles the decision by a verdict of the policy on this action.
     ///
     /// An allow says too that a rule which might have denied declares to accept a loss: whether it did not deny because
     /// it knew enough, or too little, nobody can tell.
-    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) -> Self {
+    pub(crate) fn settle(&mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) {
         self.reason = verdict.reason();
         let rule = verdict.rule().and_then(|number| policy.rule(number));
         self.rule = rule.map(|rule| rule.id);
         self.information_loss =
             rule.is_some_and(|rule| rule.accepts_information_loss) || (self.is_allow() && action.may_lose_a_deny);
-        self
     }
 
-    /// The same decision, as a deny with this reason.
-    pub(crate) fn denied(mut self, reason: Reason) -> Self {
+    /// Makes it a deny with this reason.
+    pub(crate) fn deny(&mut self, reason: Reason) -> &mut Self {
         self.reason = Verdict::deny(reason).reason();
         self
     }
 
-    /// The same decision, as a deny for want of its record: of what was allowed nothing is left.
-    pub(crate) fn refused_for_audit(self) -> Self {
-        Self {
-            reason: Verdict::deny(Reason::AuditUnavailable).reason(),
-            rule: None,
-            expires_at: Monotonic::ZERO,
-            cached: false,
-            information_loss: false,
-            particulars: Particulars::default(),
-            ..self
-        }
+    /// Makes it a deny for want of its record: of what was allowed nothing is left.
+    pub(crate) fn refuse_for_audit(&mut self) {
+        self.reason = Verdict::deny(Reason::AuditUnavailable).reason();
+        self.rule = None;
+        self.expires_at = Monotonic::ZERO;
+        self.cached = false;
+        self.information_loss = false;
+        self.particulars = Particulars::default();
     }
 
-    /// The same decision, saying what exactly was wrong.
-    pub(crate) fn because(mut self, fault: &dyn std::fmt::Display) -> Self {
+    /// Says what exactly was wrong.
+    pub(crate) fn because(&mut self, fault: &dyn std::fmt::Display) {
         self.detail = Some(fault.to_string().into());
-        self
     }
 
     /// Whether the request is granted.

@@ -12,6 +12,7 @@ const PAGE: &str = concat!(
     include_str!("../../docs/SPEC.md"),
     include_str!("../../docs/SPEC-evidence.md"),
     include_str!("../../docs/SPEC-rollout.md"),
+    include_str!("../../docs/SPEC-replay.md"),
     include_str!("../../docs/SPEC-control.md"),
 );
 

@@ -189,7 +189,7 @@ pub enum Command {
     /// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails,
     /// the bundle that is active stays.
     #[cfg(feature = "serve")]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Print the completions for a shell.
     Completions {
         /// The shell.

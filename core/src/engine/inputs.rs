@@ -252,7 +252,7 @@ impl Engine {
             }
             Input::Refuse(limit, detail) => {
                 let reason = if *limit { Reason::LimitExceeded } else { Reason::InvalidRequest };
-                let _ = self.contained(None, now, || self.refused_because(reason, detail, now));
+                let _ = self.contained(None, now, |decision| self.refuse_because(reason, detail, now, decision));
             }
         }
         Ok(Vec::new())

@@ -3,14 +3,16 @@
 //! One lock for both, so that the chain has decisions and events in the order in which they came about.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::Engine;
 use super::snapshot::{Active, Snapshot};
+use crate::audit::asked::Asked;
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
-use crate::audit::record::{DecisionEntry, Entry, asked};
+use crate::audit::record::{DecisionEntry, Entry};
 use crate::decision::Decision;
 use crate::journal::input::Input;
 use crate::limits::Limits;
@@ -23,8 +25,10 @@ use crate::request::RequestView;
 use crate::state::events::{Event, EventKind, Events};
 use crate::time::Now;
 
-/// Events and records that the host has not taken yet.
+/// Events and records that the host has not taken yet. On cache lines of its own: who writes here disturbs no decision that
+/// writes nothing.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Journal {
     events: Events,
     buffer: Buffer,
@@ -170,46 +174,40 @@ impl Engine {
     }
 
     /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.
-    pub(super) fn recorded(
-        &self,
-        snapshot: &Snapshot,
-        request: Option<&RequestView<'_>>,
-        decision: Decision,
-    ) -> Decision {
-        let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return decision };
-        let Some(spec) = &policy.audit else { return decision };
-        let action =
-            request.and_then(|request| policy.action(request.action.name)).and_then(|(_, action)| action.audit);
-        if !self.is_recorded(spec, action, &decision) {
-            return decision;
+    pub(super) fn record(&self, snapshot: &Snapshot, request: Option<&RequestView<'_>>, decision: &mut Decision) {
+        let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return };
+        let Some(spec) = &policy.audit else { return };
+        let named = |request: &RequestView<'_>| policy.action(request.action.name).map(|(number, _)| number);
+        let number = decision.action.or_else(|| request.and_then(named));
+        let action = number.and_then(|number| policy.actions.get(usize::try_from(number).ok()?)?.audit);
+        if !self.is_recorded(spec, action, decision) {
+            return;
         }
-        let request = request.map_or(serde_json::Value::Null, |request| asked(request, &policy.schema));
-        let redaction = std::sync::Arc::clone(&spec.redaction);
+        let asked = request.map(|request| Asked::of(request, &policy.schema));
+        let policy = Arc::clone(policy);
+        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None });
         let mut journal = self.events();
-        let mut entry = DecisionEntry { decision, request, redaction, input: journal.input };
+        entry.input = journal.input;
         let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
         if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
-            entry.decision = entry.decision.refused_for_audit();
+            entry.decision.refuse_for_audit();
+            decision.refuse_for_audit();
         }
-        let decision = entry.decision.clone();
-        let at = decision.at();
-        if !journal.buffer.push(Entry::Decision(Box::new(entry))) && !journal.full {
+        if !journal.buffer.push(Entry::Decision(entry)) && !journal.full {
             journal.full = true;
             drop(journal);
-            self.advance(at);
+            self.advance(decision.at());
         }
-        decision
     }
 
     /// Records a deny in which a panic ended. What panicked may do so again while it is written down: then the record does
     /// without what was asked.
-    pub(super) fn recorded_after_panic(&self, request: Option<&RequestView<'_>>, decision: Decision) -> Decision {
+    pub(super) fn record_after_panic(&self, request: Option<&RequestView<'_>>, decision: &mut Decision) {
         let snapshot = self.snapshot.load();
-        let record = |request: Option<&RequestView<'_>>| {
-            catch_unwind(AssertUnwindSafe(|| self.recorded(&snapshot, request, decision.clone()))).ok()
+        let mut record = |request: Option<&RequestView<'_>>| {
+            catch_unwind(AssertUnwindSafe(|| self.record(&snapshot, request, decision))).is_ok()
         };
-        let recorded = record(request).or_else(|| record(None));
-        recorded.unwrap_or(decision)
+        let _recorded = record(request) || record(None);
     }
 
     fn is_recorded(&self, spec: &AuditSpec, action: Option<ActionAudit>, decision: &Decision) -> bool {

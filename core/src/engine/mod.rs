@@ -7,6 +7,7 @@
 mod activate;
 mod approvals;
 pub(crate) mod case;
+mod contained;
 mod control;
 mod degraded;
 mod evaluate;
@@ -37,7 +38,6 @@ mod trust;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -55,7 +55,6 @@ pub use restore::Restored;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;
-use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
 use crate::journal::input::Input;
@@ -69,7 +68,7 @@ use crate::request::{Request, RequestView, Terms};
 pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
-use crate::state::cache_key;
+use crate::state::cache_key::Key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind};
@@ -314,9 +313,9 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
-        self.contained(Some(request), now, || match checked() {
-            Ok(()) => self.answered(request, now),
-            Err(error) => self.refused(&error, now),
+        self.contained(Some(request), now, |decision| match checked() {
+            Ok(()) => self.answer(request, now, decision),
+            Err(error) => self.refuse_as(&error, now, decision),
         })
     }
 
@@ -326,21 +325,25 @@ impl Engine {
         self.look(now);
         let limits = &self.config.limits;
         let request = RequestView::from(request);
-        self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&self.current(now), &request, self.held(now), Manner::UNOVERRIDDEN),
-            Err(error) => self.refused(&error, now),
+        let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
+        self.contained(None, now, |decision| match checked() {
+            Ok(()) => {
+                let (snapshot, now) = self.current(now);
+                self.gates(&snapshot, &request, now, Manner::UNOVERRIDDEN, decision);
+            }
+            Err(error) => self.refuse_as(&error, now, decision),
         })
     }
 
     /// Decides on the bytes of an AuthZEN evaluation request.
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
-        self.contained(None, now, || match Request::from_json(bytes, &self.config.limits) {
+        self.contained(None, now, |decision| match Request::from_json(bytes, &self.config.limits) {
             Ok(request) => {
                 let request = RequestView::from(&request);
-                self.contained(Some(&request), now, || self.answered(&request, now))
+                self.contain(Some(&request), now, decision, |decision| self.answer(&request, now, decision));
             }
-            Err(error) => self.refused(&error, now),
+            Err(error) => self.refuse_as(&error, now, decision),
         })
     }
 
@@ -348,47 +351,29 @@ impl Engine {
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {
         self.look(now);
-        let snapshot = self.current(now);
-        explain::explain(&snapshot, request, self.held(now), &self.config.limits)
-    }
-
-    /// A panic inside is a deny, which leaves its record, and ends this engine's allowing until a bundle is activated.
-    fn contained(&self, request: Option<&RequestView<'_>>, now: Now, decide: impl FnOnce() -> Decision) -> Decision {
-        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-            let now = self.held(now);
-            let mut told = self.told();
-            if told.engine_ok {
-                told.engine_ok = false;
-                self.events().push(now, EventKind::EngineFailed);
-            }
-            self.publish(&mut told, now);
-            drop(told);
-            let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
-            decision.id = request.map_or_else(|| self.id_of(now, 0), |request| self.decision_id(request, now));
-            let decision = self.recorded_after_panic(request, decision);
-            self.measures.count_other(&decision);
-            decision
-        })
+        let (snapshot, now) = self.current(now);
+        explain::explain(&snapshot, request, now, &self.config.limits)
     }
 
     /// The gates, the record, and the count.
-    fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
+    fn answer(&self, request: &RequestView<'_>, now: Now, decision: &mut Decision) {
         let input = self.asked(request, now);
-        let snapshot = self.current(now);
-        let held = self.held(now);
-        let (decider, decision) = match &snapshot.candidate {
-            None => (&**snapshot, self.gates(&snapshot, request, held, Manner::ANSWER)),
-            Some(candidate) => self.in_rollout(&snapshot, candidate, request, held),
+        let (snapshot, now) = self.current(now);
+        let decider = match &snapshot.candidate {
+            None => {
+                self.gates(&snapshot, request, now, Manner::ANSWER, decision);
+                &**snapshot
+            }
+            Some(candidate) => self.in_rollout(&snapshot, candidate, request, now, decision),
         };
-        let decision = self.recorded(decider, Some(request), decision);
-        self.measures.count(decider, &decision);
-        input.decided(&decision);
-        decision
+        self.record(decider, Some(request), decision);
+        self.measures.count(decider, decision);
+        input.decided(decision);
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner) -> Decision {
-        let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner, decision: &mut Decision) {
+        decision.at = now;
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
         if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
@@ -401,57 +386,63 @@ impl Engine {
 
         // An engine that met a panic denies until a bundle is activated.
         if !snapshot.engine_ok {
-            return decision;
+            return;
         }
         let limits = &self.config.limits;
         // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
-            return decision.denied(Reason::NoPolicy);
+            decision.deny(Reason::NoPolicy);
+            return;
         };
         let policy = &**active.bundle.policy();
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
         if let Err(reason) = bundle_gate(snapshot, active, now) {
-            return decision.denied(reason);
+            decision.deny(reason);
+            return;
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
         let terms = match request.terms() {
             Ok(terms) => terms,
-            Err(error) => return decision.denied(Reason::InvalidRequest).because(&error),
+            Err(error) => return decision.deny(Reason::InvalidRequest).because(&error),
         };
         if terms.min_revision.is_some_and(|least| policy.revision < least) {
-            return decision.denied(Reason::RevisionTooOld);
+            decision.deny(Reason::RevisionTooOld);
+            return;
         }
         let Some((number, action)) = policy.action(request.action.name) else {
-            return decision.denied(Reason::UnknownAction);
+            decision.deny(Reason::UnknownAction);
+            return;
         };
         decision.action = Some(number);
         let arena = Bump::new();
         let mut slots = Slots::new();
         if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
-            return decision.denied(Reason::InvalidRequest).because(&misfit);
+            return decision.deny(Reason::InvalidRequest).because(&misfit);
         }
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
-            return decision;
+            return;
         };
         // Gate 3: where the action demands a record, there is room for one.
         if !self.may_record(action) {
-            return decision.denied(Reason::AuditUnavailable);
+            decision.deny(Reason::AuditUnavailable);
+            return;
         }
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
             if snapshot.quarantines(request, &slots, limits, now) {
-                return decision.denied(Reason::Quarantined);
+                decision.deny(Reason::Quarantined);
+                return;
             }
-            return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
+            return decision.deny(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
         };
         let Some(posture) = policy.postures.spec(standing.posture) else {
-            return decision;
+            return;
         };
         let evaluation = Evaluation {
             policy,
             limits,
-            request: *request,
+            request,
             slots: &slots,
             signals: &snapshot.signals,
             posture: PostureView { name: &posture.name, rank: posture.rank },
@@ -460,43 +451,51 @@ impl Engine {
             rego_input: OnceCell::new(),
         };
         let question = Question { snapshot, number, action, need, standing, terms, manner };
-        let decision = self.judged(&question, &evaluation, decision);
+        self.judge(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if manner.overrides { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+        if manner.overrides && !decision.is_allow() {
+            self.override_deny(snapshot, &evaluation, action, decision);
+        }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
-    fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
+    fn judge(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, decision: &mut Decision) {
         let Question { snapshot, number, action, need, standing, terms, manner } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantines(&request, slots, &self.config.limits, now) {
-            return decision.denied(Reason::Quarantined);
+        if snapshot.quarantines(request, slots, &self.config.limits, now) {
+            decision.deny(Reason::Quarantined);
+            return;
         }
         // Gate 5: the strictest posture of the request's scopes permits it.
         decision.posture = posture_name(policy, standing.posture);
         if standing.posture > 0 && !postures::permits(evaluation, number, standing.posture) {
-            return decision.denied(Reason::Posture);
+            decision.deny(Reason::Posture);
+            return;
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
         let cacheable = manner.keeps && (action.allow_ttl.is_some() || action.deny_ttl.is_some());
-        let key = cacheable.then(|| cache_key::key(number | manner.arm, &action.reads, slots, &request));
-        let kept = key.as_ref().and_then(|key| self.cache.find(key));
+        let mut key = Key::default();
+        if cacheable {
+            key.fill(number | manner.arm, &action.reads, slots, request);
+        }
+        let key = cacheable.then(|| key.bytes());
+        let kept = key.and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
             let (verdict, particulars) = degraded::verdict(evaluation, action, stamp, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
-            return decision.settled(verdict, policy, action);
+            return decision.settle(verdict, policy, action);
         }
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
             decision.expires_at = answer.expires_at.min(lives::request_end(snapshot, terms, now));
             decision.particulars = answer.particulars;
-            return decision.settled(answer.verdict, policy, action);
+            return decision.settle(answer.verdict, policy, action);
         }
         let row = snapshot.row(number).filter(|_| key.is_some());
         if let Some(row) = row {
@@ -514,23 +513,26 @@ impl Engine {
             if let Some(row) = row.filter(|_| verdict.reason().effect() == Effect::Allow) {
                 row.keep(decision.expires_at);
             }
-            if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
-                self.cache.keep(&key, answer);
+            if let Some(answer) = lives.answer(verdict, decision, action, stamp) {
+                self.cache.keep(key, answer);
             }
         }
-        decision.settled(verdict, policy, action)
+        decision.settle(verdict, policy, action);
     }
 
-    /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
-    fn current(&self, now: Now) -> arc_swap::Guard<Arc<Snapshot>> {
+    /// The snapshot that holds at `now`, and the time as it is held: a new one where something is due, or where the clocks
+    /// have just parted.
+    fn current(&self, now: Now) -> (arc_swap::Guard<Arc<Snapshot>>, Now) {
         let snapshot = self.snapshot.load();
         let parted = snapshot.clock_ok && snapshot.anchor.is_some_and(|anchor| !anchor.agrees(now));
-        if self.high_water.hold(now.monotonic) < snapshot.due && !parted {
-            return snapshot;
+        let held = self.held(now);
+        if held.monotonic < snapshot.due && !parted {
+            return (snapshot, held);
         }
         drop(snapshot);
         self.advance(now);
-        self.snapshot.load()
+        // Another thread may have come later in the meantime: what it met as due is due here too.
+        (self.snapshot.load(), self.held(now))
     }
 
     fn publish(&self, told: &mut Told, now: Now) {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::snapshot::{Active, Snapshot, in_validity};
 use super::told::Told;
 use super::{Engine, Manner, case};
+use crate::combine::Verdict;
 use crate::decision::Decision;
 use crate::journal::input::Input;
 use crate::name;
@@ -200,42 +201,46 @@ impl Engine {
         self.snapshot.load().candidate.is_some()
     }
 
-    /// Decides by the active bundle, and compares what the candidate makes of it; gives the snapshot whose bundle the answer
-    /// is of.
+    /// Decides by the active bundle, and compares what the candidate makes of it; gives the snapshot whose bundle the
+    /// decision is of.
     pub(super) fn in_rollout<'s>(
         &self,
         snapshot: &'s Snapshot,
         candidate: &'s Candidate,
         request: &RequestView<'_>,
         now: Now,
-    ) -> (&'s Snapshot, Decision) {
-        let before = self.gates(snapshot, request, now, Manner::ANSWER);
+        decision: &mut Decision,
+    ) -> &'s Snapshot {
+        self.gates(snapshot, request, now, Manner::ANSWER, decision);
+        let before = &*decision;
         // What an override covers is an emergency: it is the active bundle's, whose people approved it.
         if !is_comparable(before.reason()) || snapshot.overrides.iter().any(|grant| grant.covers(request, now)) {
-            return (snapshot, before);
+            return snapshot;
         }
         let takes = candidate.takes(request);
         // Only whose side it is has an earlier answer of the candidate to stand on.
         let stale = before.reason() == Reason::AllowedStale;
         if stale && !takes {
-            return (snapshot, before);
+            return snapshot;
         }
         let manner = if takes { Manner::CANDIDATE } else { Manner::SHADOW };
-        let after = catch_unwind(AssertUnwindSafe(|| self.gates(&candidate.snapshot, request, now, manner)));
-        let Ok(after) = after else {
+        let mut after = Decision::new(Verdict::deny(Reason::InternalError), now);
+        let gates = || self.gates(&candidate.snapshot, request, now, manner, &mut after);
+        if catch_unwind(AssertUnwindSafe(gates)).is_err() {
             if candidate.window.fail() {
                 self.attend(candidate, now);
             }
-            return (snapshot, before);
-        };
-        let counts = || candidate.window.count(request.action.name, &before, &after, candidate.approved);
+            return snapshot;
+        }
+        let counts = || candidate.window.count(request.action.name, before, &after, candidate.approved);
         let look = !stale && counts();
         let stands = !look || self.attend(candidate, now);
         let newly_allows = after.is_allow() && !before.is_allow();
         if takes && stands && (candidate.approved || !newly_allows) {
-            (&candidate.snapshot, after)
+            *decision = after;
+            &candidate.snapshot
         } else {
-            (snapshot, before)
+            snapshot
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests that need to reach inside the engine, or that no drill can say.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
