@@ -188,13 +188,8 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
 /// what the standby allows, the engine allows too.
 fn stand_by(timeline: &Json, bundle: &Bundle, engine: &Engine, now: Now, replayed: &mut Replayed) {
     let standby = configured(&timeline["config"], &json!("standby"));
-    let mut calls = timeline["operations"].as_array().unwrap().iter();
-    match calls
-        .find_map(|call| call["operate"]["activate"]["bundle"].as_str().filter(|_| standby.trust().root().is_some()))
-    {
-        Some(signed) => standby.activate_signed(signed.as_bytes(), now).unwrap(),
-        None => standby.activate(bundle.clone(), now).unwrap(),
-    }
+    // What the engine ends with, and whoever signed it: a timeline may have activated another bundle than its first.
+    standby.activate(engine.bundle().unwrap_or_else(|| bundle.clone()), now).unwrap();
     let state = engine.export_state(now).unwrap();
     standby.restore_state(&state, None, now).unwrap();
     for spec in &bundle.policy().signals {
