@@ -98,7 +98,7 @@ docs: ## Build the reference of the crates, where a warning is an error
 .PHONY: generate
 generate: ## Write the files that are made from the code (docs/formats, fallgate.h, the types of the npm package)
 	@mkdir -p docs/formats
-	@for format in pack rules cases drill operation envelope trust; do \
+	@for format in pack rules cases drill operation envelope trust control; do \
 		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done

@@ -19,7 +19,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut contest = Contest::new(name);
             floors::roles(&mut contest, kind, &grants, &typed, &bytes);
             fallgate(&mut contest, |cached| roles::document(kind, &grants, cached), &bytes)?;
-            engine::recorded(&mut contest, &roles::document(kind, &grants, false), &bytes)?;
             run.hold(&contest)?;
         }
     }

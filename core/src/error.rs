@@ -167,6 +167,8 @@ codes! {
     SignedTwice = "signed_twice",
     /// A signature that its key did not make of this payload.
     Altered = "altered",
+    /// A control message where the trust root lets nobody, or not these keys, speak for its feed.
+    ControlUntrusted = "control_untrusted",
     /// An envelope with another kind of payload.
     WrongPayloadType = "wrong_payload_type",
     /// A signature of a key that the trust root does not name, and too few others.

@@ -21,6 +21,12 @@ pub struct Limits {
     pub trust_keys_max: usize,
     /// Keys and bundles that a trust root revokes, together. Default 100,000.
     pub revocations_max: usize,
+    /// Feeds of control messages that a trust root names, and that an engine remembers. Beyond, no message of another one is
+    /// taken. Default 16.
+    pub control_feeds_max: usize,
+    /// Of how many messages of each feed, the last ones, the digests are remembered: by them another message of the same
+    /// number shows. Default 64.
+    pub control_digests_max: usize,
     /// Rules of a bundle. Default 1,000,000.
     pub rules_max: usize,
     /// Actions a bundle declares. Default 10,000.
@@ -131,6 +137,8 @@ impl Limits {
         trust_bytes_max: 16 << 20,
         trust_keys_max: 256,
         revocations_max: 100_000,
+        control_feeds_max: 16,
+        control_digests_max: 64,
         rules_max: 1_000_000,
         actions_max: 10_000,
         signals_max: 1_024,

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::drill::Drill;
-use crate::operation::Operation;
+use crate::operation::{ControlForm, Operation};
 use crate::policy::format::{Case, Pack, Rule};
 use crate::policy::trust::envelope::EnvelopeForm;
 use crate::policy::trust::root::TrustForm;
@@ -26,7 +26,7 @@ pub struct CasesFile {
 }
 
 /// The formats that have a schema, by name.
-pub const NAMES: [&str; 7] = ["pack", "rules", "cases", "drill", "operation", "envelope", "trust"];
+pub const NAMES: [&str; 8] = ["pack", "rules", "cases", "drill", "operation", "envelope", "trust", "control"];
 
 /// The schema of the format of that name.
 #[must_use]
@@ -39,6 +39,7 @@ pub fn schema(name: &str) -> Option<Schema> {
         "operation" => Some(schema_for!(Operation)),
         "envelope" => Some(schema_for!(EnvelopeForm)),
         "trust" => Some(schema_for!(TrustForm)),
+        "control" => Some(schema_for!(ControlForm)),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 24] = [
+const OTHERS: [(&str, &str, &str); 25] = [
     ("Activation", "ActivateError", include_str!("../src/state/admission.rs")),
     ("Rollout", "RolloutError", include_str!("../src/state/rollout.rs")),
     ("Stops", "Stop", include_str!("../src/state/rollout.rs")),
@@ -25,6 +25,7 @@ const OTHERS: [(&str, &str, &str); 24] = [
     ("Calls", "Reported", include_str!("../src/state/guards.rs")),
     ("State", "StateError", include_str!("../src/state/document.rs")),
     ("Failover", "FailoverError", include_str!("../src/state/epochs.rs")),
+    ("Control", "ControlError", include_str!("../src/state/control.rs")),
     ("Labels", "LabelError", include_str!("../src/telemetry/sli/labels.rs")),
     ("Entries", "Cause", include_str!("../src/state/postures.rs")),
     ("Reports", "Observed", include_str!("../src/state/signals.rs")),

@@ -13,6 +13,7 @@
 use bumpalo::Bump;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};
+use fallgate::policy::trust::root::TrustRoot;
 use fallgate::request::{ActionView, Attributes, PartyView, RequestView};
 use fallgate::state::document::StateKey;
 use fallgate::time::{Monotonic, Now, Wall};
@@ -124,6 +125,9 @@ fn configured(config: &Json, instance: &Json) -> Engine {
     let mut configured = Config::default();
     configured.state_key = key("state_key").and_then(StateKey::new);
     configured.audit_key = key("audit_key");
+    if let Some(root) = config["trust"].as_str() {
+        configured.trust = Trust::keys(TrustRoot::from_json(root.as_bytes(), &Limits::DEFAULT).unwrap());
+    }
     configured.limits.audit_entries_max = config["audit_entries_max"].as_u64().unwrap().try_into().unwrap();
     configured.instance = fallgate::name::name(instance.as_str().unwrap()).unwrap();
     Engine::new(configured)
@@ -184,7 +188,8 @@ fn replay(timeline: &Json, bundle: &Bundle, replayed: &mut Replayed) {
 /// what the standby allows, the engine allows too.
 fn stand_by(timeline: &Json, bundle: &Bundle, engine: &Engine, now: Now, replayed: &mut Replayed) {
     let standby = configured(&timeline["config"], &json!("standby"));
-    standby.activate(bundle.clone(), now).unwrap();
+    // What the engine ends with, and whoever signed it: a timeline may have activated another bundle than its first.
+    standby.activate(engine.bundle().unwrap_or_else(|| bundle.clone()), now).unwrap();
     let state = engine.export_state(now).unwrap();
     standby.restore_state(&state, None, now).unwrap();
     for spec in &bundle.policy().signals {

@@ -54,7 +54,7 @@ fn signed(seed: u8, purpose: Purpose, proposal: &Value) -> String {
 #[test]
 fn without_a_bundle_there_is_nothing() {
     let empty = json!({
-        "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [],
+        "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [], "feeds": [],
         "rollout": null, "former_bundles": [],
     });
     assert_eq!(Engine::new(Config::default()).overview(at(0)), empty);
@@ -64,7 +64,7 @@ fn without_a_bundle_there_is_nothing() {
 fn the_overview_has_what_was_done_and_what_waits() {
     let engine = engine();
     let calm = json!({
-        "posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [],
+        "posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [], "feeds": [],
         "rollout": null, "former_bundles": [],
     });
     assert_eq!(engine.overview(at(0)), calm);

@@ -312,21 +312,6 @@ fn rego_decides_a_protected_action_only_where_the_action_says_why() {
 }
 
 #[test]
-fn what_is_to_come_is_refused_by_its_name() {
-    let (pointer, name) = ("/signals/idp", "heartbeat");
-    let mut document = json!({
-        "fallgate": 1, "name": "test", "revision": 1, "signals": {"idp": {"ttl": "1s"}}, "actions": {"read": {}},
-        "rules": [{"id": "rule", "effect": "deny"}],
-        "postures": [{"name": "shut", "rank": 1, "permits": "none", "leave": {}}],
-    });
-    document.pointer_mut(pointer).unwrap()[name] = json!({});
-    let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
-    let first = &error.diagnostics()[0];
-    assert_eq!((first.code, first.pointer.clone()), (Code::Unsupported, format!("{pointer}/{name}")), "{first}");
-    assert!(first.message.contains(&format!("`{name}`")), "{first}");
-}
-
-#[test]
 fn an_explanation_changes_nothing_and_names_the_rules() {
     let rules = json!([
         {"id": "a", "effect": "allow", "when": "subject.level > 1"},

@@ -126,6 +126,7 @@ impl Script {
                         .map(|max| max.to_string())
                         .unwrap_or_default(),
                 );
+                script.lines.text(setting("trust").unwrap_or_default());
                 script.lines.text(setting("instance").ok_or("a timeline names no engine")?);
                 for call in list(timeline, "operations")? {
                     script.call(call, in_arrays)?;

@@ -154,6 +154,7 @@ enum fallgate_status
     FALLGATE_STATUS_BUNDLE_REVOKED = 150,
     FALLGATE_STATUS_OLDER_TRUST = 151,
     FALLGATE_STATUS_REVOCATION_LOST = 152,
+    FALLGATE_STATUS_CONTROL_UNTRUSTED = 160,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -300,6 +301,10 @@ typedef struct fallgate_limits {
     uint64_t trust_keys_max;
     // Keys and bundles that a trust root revokes, together.
     uint64_t revocations_max;
+    // Feeds of control messages that a trust root names, and that an engine remembers; beyond, none of another is taken.
+    uint64_t control_feeds_max;
+    // Of how many messages of each feed the digests are remembered.
+    uint64_t control_digests_max;
     // Rules of a bundle.
     uint64_t rules_max;
     // Actions that a bundle declares.

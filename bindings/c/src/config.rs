@@ -29,6 +29,10 @@ pub struct fallgate_limits {
     pub trust_keys_max: u64,
     /// Keys and bundles that a trust root revokes, together.
     pub revocations_max: u64,
+    /// Feeds of control messages that a trust root names, and that an engine remembers; beyond, none of another is taken.
+    pub control_feeds_max: u64,
+    /// Of how many messages of each feed the digests are remembered.
+    pub control_digests_max: u64,
     /// Rules of a bundle.
     pub rules_max: u64,
     /// Actions that a bundle declares.
@@ -171,6 +175,8 @@ macro_rules! for_each_limit {
             trust_bytes_max,
             trust_keys_max,
             revocations_max,
+            control_feeds_max,
+            control_digests_max,
             rules_max,
             actions_max,
             signals_max,

@@ -233,6 +233,7 @@ pub enum fallgate_status {
     FALLGATE_STATUS_BUNDLE_REVOKED = 150,
     FALLGATE_STATUS_OLDER_TRUST = 151,
     FALLGATE_STATUS_REVOCATION_LOST = 152,
+    FALLGATE_STATUS_CONTROL_UNTRUSTED = 160,
 }
 
 const STATUSES: &[(fallgate_status, &CStr)] = &[
@@ -313,6 +314,7 @@ const STATUSES: &[(fallgate_status, &CStr)] = &[
     (fallgate_status::FALLGATE_STATUS_BUNDLE_REVOKED, c"bundle_revoked"),
     (fallgate_status::FALLGATE_STATUS_OLDER_TRUST, c"older_trust"),
     (fallgate_status::FALLGATE_STATUS_REVOCATION_LOST, c"revocation_lost"),
+    (fallgate_status::FALLGATE_STATUS_CONTROL_UNTRUSTED, c"control_untrusted"),
 ];
 
 impl fallgate_status {

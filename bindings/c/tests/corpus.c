@@ -1,8 +1,8 @@
 /* Replays the corpus of all languages: reads calls from standard input, answers each decision with its JSON on a
  * line, and each operation with its outcome or the code of why it was not done.
  *
- * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one, the key of its state in hexadecimal and
- * its name; `restart`, another one with the same key, and its name; `at MONOTONIC WALL`; `activate`;
+ * What stands in a line, and behind it: `bundle` and a text; `engine`, a fresh one, the key of its state in hexadecimal,
+ * its trust root and its name; `restart`, another one with the same, and its name; `at MONOTONIC WALL`; `activate`;
  * `advance`; `anchor`; `observe STATUS AT` (AT is `-` for now) and a text; `operate` and a text; `json` and a text;
  * `arrays` and a request. script.h has the form of texts and requests. generate/corpus.rs writes the lines, and compares the answers. */
 #include "script.h"
@@ -60,6 +60,8 @@ static void read_key(uint8_t key[32]) {
     }
 }
 
+static char *trust_root;
+
 static void set_up(void) {
     CHECK(fallgate_config_defaults(&config, sizeof config) == FALLGATE_STATUS_OK);
     read_key(config.state_key);
@@ -72,6 +74,13 @@ static void set_up(void) {
         memcpy(digits, entries.data, entries.length);
         config.limits.audit_entries_max = strtoull(digits, NULL, 10);
     }
+    /* Empty: anybody's bundles are taken. Kept for the engines that begin later. */
+    fallgate_str root = read_text();
+    trust_root = realloc(trust_root, root.length + 1);
+    CHECK(trust_root != NULL);
+    memcpy(trust_root, root.data, root.length);
+    config.trust_root = root.length > 0 ? trust_root : NULL;
+    config.trust_root_length = root.length;
     begin();
 }
 
@@ -140,5 +149,6 @@ int main(void) {
     fallgate_details_free(&details);
     fallgate_engine_free(&engine);
     free(bundle);
+    free(trust_root);
     return 0;
 }

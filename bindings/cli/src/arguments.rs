@@ -1,6 +1,7 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
 mod approve;
+mod control;
 mod diff;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 pub use approve::{Approve, Check, Propose, Proving, Sign};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub use control::{Control, ShowMessage, SignMessage};
 pub use diff::{Diff, FailOn};
 
 /// Check, test, build, evaluate and rehearse policy packs.
@@ -144,6 +146,9 @@ pub enum Command {
     /// Propose and approve what loosens, and check approvals, without an engine at hand.
     #[command(subcommand)]
     Approve(Approve),
+    /// Make control messages for a fleet, and show what they say.
+    #[command(subcommand)]
+    Control(Control),
     /// Decide one request.
     Eval(Eval),
     /// Rehearse a pack's drills, step by step.
@@ -185,7 +190,7 @@ pub enum Command {
     /// SIGTERM and SIGINT stop the server, after what runs is answered. SIGHUP reads the pack again; where that fails,
     /// the bundle that is active stays.
     #[cfg(feature = "serve")]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -301,6 +306,12 @@ pub struct MakeTrust {
     /// Leave out a key of the root that it follows, by its id; may be repeated.
     #[arg(long, value_name = "ID", requires = "follow")]
     pub drop: Vec<String>,
+    /// A public key that may sign the control messages of a feed, as in `fleet=controller.pub`; may be repeated.
+    #[arg(long = "speaker", value_name = "FEED=FILE", value_parser = feed_and_value)]
+    pub speakers: Vec<(String, String)>,
+    /// How many keys must sign each message of a feed, as in `fleet=2`. Left out: as many as before, at first 1.
+    #[arg(long = "speakers-needed", value_name = "FEED=COUNT", value_parser = feed_and_value)]
+    pub speakers_needed: Vec<(String, String)>,
     /// Revoke a key, by its id; may be repeated.
     #[arg(long = "revoke-key", value_name = "ID")]
     pub revoke_keys: Vec<String>,
@@ -553,6 +564,9 @@ pub struct Serve {
     /// values leave nothing that could be linked or opened.
     #[arg(long, value_name = "FILE", requires = "audit")]
     pub audit_key_file: Option<PathBuf>,
+    /// The folder that control messages come to, as files in the order of their names. The trust root says who may sign them.
+    #[arg(long, value_name = "FOLDER", requires = "roots")]
+    pub control_dir: Option<PathBuf>,
     /// The file that the journal of all inputs is written to, requests in the clear, for `fallgate replay`. Requests are
     /// decided one after the other then.
     #[arg(long, value_name = "FILE", requires = "key_file")]
@@ -582,6 +596,12 @@ pub struct Serve {
     /// Whom to trust.
     #[command(flatten)]
     pub trusting: Trusting,
+}
+
+/// A feed, and what is said of it.
+fn feed_and_value(text: &str) -> Result<(String, String), String> {
+    let (feed, value) = text.split_once('=').ok_or("write the feed, `=`, and what is said of it")?;
+    Ok((feed.to_owned(), value.to_owned()))
 }
 
 /// A count that bounds, and does not switch off.

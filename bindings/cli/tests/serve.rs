@@ -16,6 +16,8 @@
 mod asking;
 #[path = "serve/bounds.rs"]
 mod bounds;
+#[path = "serve/control.rs"]
+mod control;
 #[path = "serve/doors.rs"]
 mod doors;
 #[path = "serve/records.rs"]

@@ -52,7 +52,7 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'controlFeedsMax' | 'controlDigestsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
  *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
@@ -208,6 +208,7 @@
  * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
  * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
+ * @property {readonly { feed: string, epoch: number, sequence: number, missing: number, contradicted: boolean, heard_ms_ago: number | null }[]} feeds Where each control feed has come to.
  */
 
 /**

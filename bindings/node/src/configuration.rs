@@ -45,8 +45,8 @@ macro_rules! limits {
 }
 
 limits! {
-    bundle_bytes_max, signatures_max, trust_bytes_max, trust_keys_max, revocations_max, rules_max, actions_max,
-    signals_max, postures_max, scopes_max, scope_instances_max, quarantines_max, state_bytes_max, approvers_max,
+    bundle_bytes_max, signatures_max, trust_bytes_max, trust_keys_max, revocations_max, control_feeds_max,
+    control_digests_max, rules_max, actions_max, signals_max, postures_max, scopes_max, scope_instances_max, quarantines_max, state_bytes_max, approvers_max,
     flags_max, proposals_max, overrides_max, former_bundles_max, quarantine_conditions_max, permits_max, slots_max, condition_bytes_max,
     condition_nodes_max, condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max,
     rego_rule_depth_max, rego_steps_max, request_bytes_max, request_depth_max, request_values_max, id_bytes_max,

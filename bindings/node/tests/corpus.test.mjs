@@ -106,11 +106,12 @@ test('every step of the corpus decides as the core does', () => {
   let decided = 0
   for (const pack of corpus.packs) {
     for (const timeline of pack.timelines) {
-      const { state_key: key, instance, audit_key: auditKey, audit_entries_max: auditEntriesMax } = timeline.config
+      const { state_key: key, instance, audit_key: auditKey, audit_entries_max: auditEntriesMax, trust } = timeline.config
       const options = {
         stateKey: Buffer.from(key, 'hex'),
         auditKey: auditKey ? Buffer.from(auditKey, 'hex') : undefined,
         limits: { auditEntriesMax: auditEntriesMax ?? undefined },
+        trust: trust ? Buffer.from(trust) : undefined,
       }
       let engine = new Engine({ ...options, instance })
       for (const operation of timeline.operations) {

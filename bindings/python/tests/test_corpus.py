@@ -116,6 +116,8 @@ def replay(
         options["audit_key"] = bytes.fromhex(config["audit_key"])
     if config.get("audit_entries_max") is not None:
         options["limits"] = {"audit_entries_max": config["audit_entries_max"]}
+    if config.get("trust") is not None:
+        options["trust"] = config["trust"].encode()
     engine = fallgate.Engine(instance=config["instance"], **options)
     outcomes = []
     for operation in operations:

@@ -43,6 +43,8 @@ pub enum RecordKind {
     State,
     /// The engine met a panic.
     Engine,
+    /// A control feed was heard, or a message of it refused.
+    Control,
     /// An operator labelled something, or the host reported what it counted.
     Measure,
     /// Records are missing here: how many.
@@ -53,7 +55,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Decision,
         Self::Pending,
         Self::Withdrawn,
@@ -68,6 +70,7 @@ impl RecordKind {
         Self::Clock,
         Self::State,
         Self::Engine,
+        Self::Control,
         Self::Measure,
         Self::Gap,
         Self::Checkpoint,
@@ -91,6 +94,7 @@ impl RecordKind {
             Self::Clock => "clock",
             Self::State => "state",
             Self::Engine => "engine",
+            Self::Control => "control",
             Self::Measure => "measure",
             Self::Gap => "gap",
             Self::Checkpoint => "checkpoint",
@@ -159,6 +163,9 @@ impl RecordKind {
             EventKind::DecisionWithdrawn { .. } => Self::Withdrawn,
             EventKind::ClockFailed | EventKind::ClockAnchored => Self::Clock,
             EventKind::EngineFailed => Self::Engine,
+            EventKind::ControlBegan { .. } | EventKind::ControlApplied { .. } | EventKind::ControlRefused { .. } => {
+                Self::Control
+            }
         }
     }
 }

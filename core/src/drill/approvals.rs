@@ -140,10 +140,16 @@ pub(super) fn check_keys(keys: &BTreeMap<String, String>) -> Result<(), Diagnost
     Ok(())
 }
 
+/// The private key that a text is, if it is one.
+pub(super) fn seed(text: &str) -> Option<SigningKey> {
+    let seed = text.strip_prefix("ed25519-seed:")?;
+    let seed: [u8; 32] = HEXLOWER.decode(seed.as_bytes()).ok()?.try_into().ok()?;
+    Some(SigningKey::from_bytes(&seed))
+}
+
 fn key(text: &str) -> Option<Key> {
-    if let Some(seed) = text.strip_prefix("ed25519-seed:") {
-        let seed: [u8; 32] = HEXLOWER.decode(seed.as_bytes()).ok()?.try_into().ok()?;
-        return Some(Key::Seed(Box::new(SigningKey::from_bytes(&seed))));
+    if text.starts_with("ed25519-seed:") {
+        return seed(text).map(|key| Key::Seed(Box::new(key)));
     }
     let secret = text.strip_prefix("totp:")?.trim_end_matches('=');
     BASE32_NOPAD.decode(secret.as_bytes()).ok().map(Key::Secret)

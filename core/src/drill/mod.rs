@@ -4,6 +4,7 @@
 //! takes milliseconds and gives the same bytes every time, in every language.
 
 pub mod approvals;
+pub mod control;
 pub mod expect;
 mod operations;
 mod records;
@@ -33,6 +34,7 @@ use crate::telemetry::sli::Slis;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 use crate::value::Timestamp;
 use approvals::{ApproveCall, Desk, ProposeCall};
+use control::{ApplyCall, Speaker};
 pub use operations::{GuardedCall, PostureCall};
 pub use records::Recording;
 pub use restart::{Fate, Restart};
@@ -56,6 +58,9 @@ pub struct Drill {
     /// base32 secret. For drills alone: whoever reads this can sign.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys: BTreeMap<String, String>,
+    /// Who speaks for control feeds, by the names in `keys`. Left out: one for all that the pack follows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feeds: BTreeMap<String, Vec<String>>,
     /// How the engine is set up for audit records.
     #[serde(default)]
     pub audit: Recording,
@@ -130,6 +135,9 @@ pub struct Step {
     /// A proposal that an approver withdraws.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdraw: Option<ApproveCall>,
+    /// A control message that comes, before the step decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyCall>,
     /// An override that ends before its time: what the step that proposed it calls it, or its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_override: Option<String>,
@@ -312,6 +320,9 @@ impl Drill {
                 "steps/*/propose/*",
                 "steps/*/approve",
                 "steps/*/withdraw",
+                "steps/*/apply",
+                "steps/*/apply/operation",
+                "steps/*/apply/operation/*",
                 "steps/*/set_flag",
                 "steps/*/call",
                 "steps/*/operate/*",
@@ -325,6 +336,7 @@ impl Drill {
 
     fn check(&self, limits: &Limits) -> Result<(), Diagnostic> {
         approvals::check_keys(&self.keys)?;
+        control::check_feeds(&self.feeds, &self.keys)?;
         self.audit.check()?;
         if let Some(start) = &self.start {
             instant(start).ok_or_else(|| not_a_timestamp("/start", start))?;
@@ -379,7 +391,12 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
-        self.run_on(&mut Stage::new(&self.audit), bundle, &mut |step, _| shown(step))
+        let mut stage = Stage::new(&self.audit, self.speaker(bundle));
+        self.run_on(&mut stage, bundle, &mut |step, _| shown(step))
+    }
+
+    fn speaker(&self, bundle: &Bundle) -> Option<Speaker> {
+        Speaker::of(bundle, &self.feeds, &self.keys)
     }
 
     /// Runs the drill on engines that keep a journal of their inputs, and hands over its lines as they come. What is decided
@@ -390,7 +407,7 @@ impl Drill {
         shown: &mut dyn FnMut(&StepReport),
         written: &mut dyn FnMut(&str),
     ) -> DrillReport {
-        let mut stage = Stage::journaled(&self.audit);
+        let mut stage = Stage::journaled(&self.audit, self.speaker(bundle));
         let report = self.run_on(&mut stage, bundle, &mut |step, stage| {
             stage.journal().iter().for_each(|line| written(line));
             shown(step);
@@ -535,7 +552,11 @@ impl Play<'_> {
     fn operate(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<&'static str> {
         let mut kept = None;
         let signed = self.desk.operations(step, now);
-        for operation in operations::of_step(step).into_iter().chain(signed) {
+        let said = step.apply.as_ref().and_then(|call| self.stage.say(call, now));
+        if step.apply.as_ref().is_some_and(|call| call.lost) {
+            told.push("a control message is lost".to_owned());
+        }
+        for operation in operations::of_step(step).into_iter().chain(signed).chain(said) {
             let done = self.stage.operate(&operation, now);
             kept = done.map_or_else(|error| Some(error.code()), |outcome| outcome.waits_for()).or(kept);
             told.push(operations::told(&operation));

@@ -7,9 +7,11 @@ use super::Step;
 use super::timeline::Stage;
 use crate::engine::case::Calls;
 use crate::error::quoted;
+use crate::limits::Limits;
 use crate::operation::{
-    Acquire, Approve, BreakerAt, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,
+    Acquire, Approve, BreakerAt, Message, Operation, OperationError, Outcome, PostureAt, Propose, Report, RollBack,
 };
+use crate::policy::trust::envelope::Envelope;
 use crate::resilience::breaker::CallOutcome;
 use crate::state::quarantine::Selector;
 use crate::time::{Now, Ttl};
@@ -87,6 +89,15 @@ fn short(id: &str) -> String {
     id.chars().take(12).collect()
 }
 
+/// What a control message says, whoever signed it.
+fn said(message: &str) -> String {
+    let envelope = Envelope::from_json(message.as_bytes(), &Limits::DEFAULT).ok();
+    let read = envelope.and_then(|envelope| Message::from_payload(envelope.payload(), &Limits::DEFAULT).ok());
+    let Some(Message { place, operation, .. }) = read else { return "no control message".to_owned() };
+    let what = operation.as_ref().map_or_else(|| "heartbeat".to_owned(), told);
+    format!("{} {}/{}: {what}", place.feed, place.epoch, place.sequence)
+}
+
 /// What was done, as text for people.
 pub(super) fn told(operation: &Operation) -> String {
     let posture = |verb: &str, PostureAt { posture, scope }: &PostureAt| {
@@ -142,6 +153,7 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
         Operation::DecidePending(_) => "decide, and wait for the record".to_owned(),
         Operation::ConfirmDecision(confirm) => format!("confirm {}", short(&confirm.pending)),
+        Operation::Apply(apply) => said(&apply.message),
         Operation::DrainJournal(drain) => format!("drain {} entries of the journal", drain.max()),
         Operation::AcknowledgeJournal(written) => format!("entries up to {} are written", written.n),
     }

@@ -3,15 +3,20 @@
 //! A face does not read drills its own way: it makes these calls through its public functions, with its own values, and
 //! gives the same decisions byte for byte, or it decides something by itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::control::{ApplyCall, Speaker};
 use super::{Drill, Recording};
+use crate::condition::Status;
 use crate::decision::Decision;
 use crate::engine::case::{self, Calls, request_bytes};
 use crate::engine::{ActivateError, Config, Engine};
-use crate::name;
-use crate::operation::{Operation, OperationError, Outcome};
-use crate::policy::bundle::{Bundle, hexadecimal};
+use crate::error::{BundleError, Code};
+use crate::name::{self, Name};
+use crate::operation::{Apply, BundleText, Operation, OperationError, Outcome};
+use crate::policy::bundle::{Bundle, Trust, hexadecimal};
 use crate::policy::format::Case;
 use crate::state::document::StateKey;
 use crate::state::signals::{Observation, Observed};
@@ -41,7 +46,7 @@ impl Timeline {
     /// The calls of a drill.
     #[must_use]
     pub fn of_drill(drill: &Drill, bundle: &Bundle) -> Self {
-        let mut stage = Stage::taped(&drill.audit);
+        let mut stage = Stage::taped(&drill.audit, drill.speaker(bundle));
         let config = setting(stage.engine.config());
         drill.run_on(&mut stage, bundle, &mut |_, _| {});
         Self { name: drill.drill.clone(), config, calls: stage.tape.unwrap_or_default() }
@@ -50,7 +55,8 @@ impl Timeline {
     /// The calls of a case.
     #[must_use]
     pub fn of_case(bundle: &Bundle, case: &Case) -> Self {
-        let mut stage = Stage::taped(&Recording::default());
+        let speaker = Speaker::of(bundle, &BTreeMap::new(), &BTreeMap::new());
+        let mut stage = Stage::taped(&Recording::default(), speaker);
         let config = setting(stage.engine.config());
         let report = case::run_on(&mut stage, bundle, case);
         Self { name: report.name, config, calls: stage.tape.unwrap_or_default() }
@@ -69,7 +75,8 @@ impl Timeline {
     }
 
     /// The timeline as JSON: `name`; `config`, how the engine is set up (`state_key`, in hexadecimal, `instance`, the limit
-    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
+    /// `audit_entries_max`, and `audit_key`, in hexadecimal or null for none; `trust`, the trust root as text, or null where
+    /// anybody is trusted: a signed bundle is activated by an operation; all else is the default); and in `operations` each call with its time (`at`: `monotonic_ns` and `wall_ns`, as decimal
     /// text, since not every language has 64 bits) and one of `activate`, `observe`, `advance`, `anchor_clocks`, `operate`,
     /// `decide` and `restart`. A `restart` ends the engine: the calls that follow are made on a new one, set up in the same
     /// way but for the `instance` that stands there. What is operated is an [`Operation`], beside it the `outcome`, or the code that says
@@ -81,9 +88,10 @@ impl Timeline {
 }
 
 /// How drills set an engine up.
-fn config(recording: &Recording) -> Config {
+fn config(recording: &Recording, speaker: Option<&Speaker>) -> Config {
     let instance = name::name(INSTANCE).unwrap_or_default();
-    recording.over(Config { state_key: StateKey::new(STATE_KEY), instance, ..Config::default() })
+    let trust = speaker.map_or(Trust::unsigned_for_development(), |speaker| Trust::keys(speaker.root().clone()));
+    recording.over(Config { state_key: StateKey::new(STATE_KEY), instance, trust, ..Config::default() })
 }
 
 /// What another language needs of it.
@@ -93,6 +101,7 @@ fn setting(config: &Config) -> Value {
         "instance": config.instance.as_str(),
         "audit_entries_max": config.limits.audit_entries_max,
         "audit_key": config.audit_key.map(|key| hexadecimal(&key)),
+        "trust": config.trust.root().map(|root| String::from_utf8_lossy(root.bytes())),
     })
 }
 
@@ -102,25 +111,28 @@ pub(super) struct Stage {
     tape: Option<Vec<Value>>,
     /// The state that the last restart exported.
     pub(super) exported: Option<String>,
+    /// Who signs bundles and control messages, where a feed is followed.
+    pub(super) speaker: Option<Speaker>,
     /// What engines that have ended have left of their journals.
     left: Vec<String>,
 }
 
 impl Stage {
-    pub(super) fn new(recording: &Recording) -> Self {
-        Self { engine: Engine::new(config(recording)), tape: None, exported: None, left: Vec::new() }
+    pub(super) fn new(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        let engine = Engine::new(config(recording, speaker.as_ref()));
+        Self { engine, tape: None, exported: None, speaker, left: Vec::new() }
     }
 
-    fn taped(recording: &Recording) -> Self {
-        Self { tape: Some(Vec::new()), ..Self::new(recording) }
+    fn taped(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        Self { tape: Some(Vec::new()), ..Self::new(recording, speaker) }
     }
 
     /// A stage whose engines keep a journal.
-    pub(super) fn journaled(recording: &Recording) -> Self {
-        let mut config = config(recording);
+    pub(super) fn journaled(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        let mut config = config(recording, speaker.as_ref());
         config.limits.journal_entries_max = JOURNAL_ENTRIES_MAX;
         config.limits.journal_bytes_max = JOURNAL_BYTES_MAX;
-        Self { engine: Engine::new(config), ..Self::new(recording) }
+        Self { engine: Engine::new(config), ..Self::new(recording, speaker) }
     }
 
     /// The lines that were written since the last time.
@@ -139,6 +151,12 @@ impl Stage {
         let instance = name::name(&instance).unwrap_or_default();
         self.left = self.journal();
         self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
+    }
+
+    /// What a controller says to the engine; nothing where it is lost. Where nobody speaks it is no message.
+    pub(super) fn say(&mut self, call: &ApplyCall, now: Now) -> Option<Operation> {
+        let nobody = || Some(Operation::Apply(Apply { message: String::new() }));
+        self.speaker.as_mut().map_or_else(nobody, |speaker| speaker.say(call, now))
     }
 
     pub(super) fn advance(&mut self, now: Now) {
@@ -175,8 +193,20 @@ impl Calls for Stage {
     }
 
     fn activate(&mut self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
-        self.record(now, "activate", || true.into());
-        self.engine.activate_unproven(bundle.clone(), now)
+        let Some(envelope) = self.speaker.as_ref().map(|speaker| speaker.signed(bundle)) else {
+            self.record(now, "activate", || true.into());
+            return self.engine.activate_unproven(bundle.clone(), now);
+        };
+        let engine = &self.engine;
+        let signed = Bundle::from_signed(&envelope, &engine.trust(), &engine.config().limits, now.wall);
+        let refused = |error: BundleError| error.diagnostics().first().map_or(Code::Untrusted, |first| first.code);
+        let bundle = signed.map_err(|error| ActivateError::Untrusted(refused(error)))?;
+        let done = engine.activate_unproven(bundle, now);
+        let bundle = String::from_utf8_lossy(&envelope).into_owned();
+        self.record(now, "operate", || Operation::Activate(BundleText { bundle }).to_json());
+        self.add("outcome", || done.map_or(Value::Null, |()| json!({})));
+        self.add("because", || done.err().map(|error| error.code()).into());
+        done
     }
 
     fn observe(&mut self, observation: &Observation, now: Now) -> Observed {
@@ -200,6 +230,15 @@ impl Calls for Stage {
         self.add("outcome", || outcome);
         self.add("because", || because);
         done
+    }
+
+    fn hear(&mut self, feed: &Name, status: Status, now: Now) -> bool {
+        let Some(said) = self.speaker.as_mut().and_then(|speaker| speaker.bring(feed, status, now)) else {
+            return false;
+        };
+        // Where a status is had by a contradiction, the second message is refused.
+        said.iter().filter(|operation| self.operate(operation, now).is_err()).count()
+            == usize::from(status == Status::Failed)
     }
 
     fn decide(&mut self, request: &Value, now: Now) -> Decision {

@@ -7,6 +7,7 @@ use super::{ActivateError, Config, Engine, Explanation, cut};
 use crate::condition::Status;
 use crate::decision::Decision;
 use crate::limits::Limits;
+use crate::name::Name;
 use crate::operation::{Acquire, BreakerAt, Operation, OperationError, Outcome, PostureAt, Report};
 use crate::policy::bundle::{Bundle, FailedTests};
 use crate::policy::format::{Case, Expect, RuleEffect};
@@ -32,6 +33,8 @@ pub(crate) trait Calls {
     fn observe(&mut self, observation: &Observation, now: Now) -> Observed;
     /// Does an operation.
     fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError>;
+    /// Brings the signals that follow a control feed to a status; whether that could be done.
+    fn hear(&mut self, feed: &Name, status: Status, now: Now) -> bool;
     /// Decides on a request.
     fn decide(&mut self, request: &serde_json::Value, now: Now) -> Decision;
 }
@@ -60,6 +63,11 @@ impl Calls for Alone {
 
     fn operate(&mut self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
         self.0.operate(operation, now)
+    }
+
+    fn hear(&mut self, feed: &Name, status: Status, now: Now) -> bool {
+        self.0.rehearse_feed(feed, status, now);
+        status != Status::Degraded
     }
 
     fn decide(&mut self, request: &serde_json::Value, now: Now) -> Decision {
@@ -135,6 +143,12 @@ fn tell(calls: &mut impl Calls, bundle: &Bundle, case: &Case) -> (Now, Vec<Strin
             continue;
         }
         for member in members(bundle, name) {
+            if let Some(feed) = feed(bundle, member) {
+                if !calls.hear(&feed, status, now) {
+                    failures.push(format!("signal {name}: a control feed does not bring it to {}", status.name()));
+                }
+                continue;
+            }
             let outcome = calls.observe(&Observation::new(member, status), now);
             if outcome != Observed::Taken {
                 failures.push(format!("signal {name}: {}", outcome.code()));
@@ -149,6 +163,13 @@ fn guard<'b>(bundle: &'b Bundle, name: &str) -> Option<&'b GuardSpec> {
     let policy = bundle.policy();
     let spec = policy.signals.get(usize::from(policy.signal(name)?))?;
     if let Source::Guard { spec, .. } = &spec.source { Some(spec) } else { None }
+}
+
+/// The control feed that a signal follows, if it follows one.
+fn feed(bundle: &Bundle, name: &str) -> Option<Name> {
+    let policy = bundle.policy();
+    let spec = policy.signals.get(usize::from(policy.signal(name)?))?;
+    if let Source::Heartbeat { feed, .. } = &spec.source { Some(*feed) } else { None }
 }
 
 /// Brings a guard to where its signal has that status, by calls and by what an operator can do.

@@ -79,7 +79,7 @@ impl Told {
     fn loss(&self, policy: &Policy, rows: &[Arc<Row>], number: u16, to: Status, now: Monotonic) -> Loss {
         let spec = policy.signals.get(usize::from(number));
         let loss = match spec.map(|spec| &spec.source) {
-            Some(Source::Observed { ttl, .. }) => {
+            Some(Source::Observed { ttl, .. } | Source::Heartbeat { ttl, .. }) => {
                 let held = self.held.get(usize::from(number)).copied().unwrap_or_default();
                 let since = held.observed_at().unwrap_or(now).min(now);
                 // Silence ends what was known at a time of its own, whenever somebody looks; a report ends it now.

@@ -9,6 +9,7 @@ use crate::policy::bundle::Provenance;
 use crate::policy::format::OnFailure;
 use crate::policy::signal::BUILT_IN;
 use crate::reason::{Effect, Reason};
+use crate::state::control::Feed;
 use crate::state::guards::{GuardCounts, GuardReport};
 use crate::state::rollout::{Step, read};
 use crate::telemetry::counts::Sums;
@@ -30,6 +31,7 @@ impl Engine {
         self.put_rollout(&mut metrics);
         self.put_signals(&mut metrics);
         self.put_guards(&mut metrics);
+        self.put_feeds(&mut metrics);
         self.put_postures(&mut metrics);
         self.put_overrides(&mut metrics);
         self.put_events(&mut metrics);
@@ -214,6 +216,36 @@ impl Engine {
         });
         let help = "What became of calls at guards, of reports of them, and of retries";
         metrics.counter("fallgate_guard_calls", help, calls);
+    }
+
+    fn put_feeds(&self, metrics: &mut Metrics) {
+        let told = self.told();
+        let messages = told
+            .feeds
+            .counts()
+            .map(|(feed, fate, count)| (vec![("feed", feed.to_string()), ("outcome", fate.code().to_owned())], count));
+        let messages: Vec<_> = messages.collect();
+        let feeds: Vec<_> = told.feeds.iter().map(|(name, feed)| (name.to_string(), feed.clone())).collect();
+        drop(told);
+        let help = "Control messages, by feed and outcome; the feed is empty where nobody vouches for it";
+        metrics.counter("fallgate_control_messages", help, messages);
+        let of = |number: fn(&Feed) -> Option<f64>| {
+            let of = feeds.iter().filter_map(move |(name, feed)| Some((vec![("feed", name.clone())], number(feed)?)));
+            of.collect::<Vec<(Labels, f64)>>()
+        };
+        metrics.gauge(
+            "fallgate_control_epoch",
+            "The epoch of each control feed",
+            None,
+            of(|feed| Some(feed.epoch as f64)),
+        );
+        let help = "The last message of its epoch that was taken, by feed";
+        metrics.gauge("fallgate_control_sequence", help, None, of(|feed| Some(feed.sequence as f64)));
+        let help = "How many messages of its epoch are missing, as far as was seen, by feed";
+        metrics.gauge("fallgate_control_missing", help, None, of(|feed| Some(feed.missing() as f64)));
+        let help = "When a message was taken last, by the wall clock since 1970, by feed";
+        let heard = of(|feed| feed.heard.map(|(_, wall)| wall.as_nanos() as f64 / 1e9));
+        metrics.gauge("fallgate_control_heard", help, Some(Unit::Seconds), heard);
     }
 
     fn put_overrides(&self, metrics: &mut Metrics) {

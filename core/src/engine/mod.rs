@@ -8,6 +8,7 @@ mod activate;
 mod approvals;
 pub(crate) mod case;
 mod contained;
+mod control;
 mod degraded;
 mod evaluate;
 mod explain;
@@ -159,6 +160,8 @@ pub struct Engine {
     config: Config,
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
+    /// Held while a control message is taken.
+    turns: Mutex<()>,
     journal: Mutex<Journal>,
     /// What was put in, where the host keeps a journal of it. Held over each input, before any other lock.
     inputs: Option<Inputs>,
@@ -184,6 +187,7 @@ impl Engine {
         Self {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
+            turns: Mutex::new(()),
             journal: Mutex::new(Journal::new(limits)),
             inputs: inputs::of(&config),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),

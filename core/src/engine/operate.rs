@@ -145,6 +145,7 @@ impl Engine {
                 })?;
                 return Ok(Outcome::Decided(Box::new(Pending::settled(self.confirm(id, now)))));
             }
+            Operation::Apply(apply) => return Ok(Outcome::Applied(self.apply(apply.message.as_bytes(), now)?)),
             Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
             Operation::DrainJournal(drain) => {
                 let Batch { lines, last_n } = self.drain_journal(drain.max());

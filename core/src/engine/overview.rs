@@ -7,6 +7,7 @@ use super::{Engine, posture_name};
 use crate::journal::input::Input;
 use crate::policy::compile::Policy;
 use crate::state::approvals::Pending;
+use crate::state::control::Feed;
 use crate::state::guards::GuardReport;
 use crate::time::{Monotonic, Now, Wall};
 
@@ -14,8 +15,9 @@ impl Engine {
     /// How things stand, as JSON, for people who have to act: `posture`, that of the whole system, null where no bundle is
     /// active; `scopes`, those with a posture of their own, and which; `proposals` that wait, `overrides` in force and `flags`
     /// that are set, each with the milliseconds after which it ends (a flag: after which it is reported); `guards`, how
-    /// it stands with each; `rollout`, null where no bundle is staged: the candidate, its `step` and `share`, what it waits
-    /// for, and what it was found to differ in; `former_bundles`, to which the engine can go back. What is due by now is done first, as in [`Engine::advance`].
+    /// it stands with each; `feeds`, where each control feed has come to; `rollout`, null where no bundle is staged: the
+    /// candidate, its `step` and `share`, what it waits for, and what it was found to differ in; `former_bundles`, to which the
+    /// engine can go back. What is due by now is done first, as in [`Engine::advance`].
     #[must_use]
     pub fn overview(&self, now: Now) -> Value {
         let _input = self.input(now, || Input::Advance);
@@ -23,10 +25,11 @@ impl Engine {
         let guards: Vec<Value> = self.guards().iter().map(GuardReport::to_json).collect();
         let (told, now) = self.follow(now);
         let snapshot = self.snapshot.load();
+        let feeds: Vec<Value> = told.feeds.iter().map(|(name, feed)| heard(name, feed, now)).collect();
         let Some(active) = &told.active else {
             return json!({
                 "posture": null, "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [],
-                "rollout": null, "former_bundles": [],
+                "feeds": feeds, "rollout": null, "former_bundles": [],
             });
         };
         let (rollout, former) = Self::rollout_overview(&told, now);
@@ -49,6 +52,7 @@ impl Engine {
             "overrides": overrides.collect::<Vec<_>>(),
             "flags": flags.collect::<Vec<_>>(),
             "guards": guards,
+            "feeds": feeds,
             "rollout": rollout,
             "former_bundles": former,
         })
@@ -58,6 +62,17 @@ impl Engine {
 fn scopes(snapshot: &Snapshot, policy: &Policy) -> Value {
     let named = |(scope, posture): (&str, u16)| (scope.to_owned(), Value::from(posture_name(policy, posture).as_str()));
     snapshot.in_force.scopes().map(named).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn heard(name: &str, feed: &Feed, now: Now) -> Value {
+    json!({
+        "feed": name,
+        "epoch": feed.epoch,
+        "sequence": feed.sequence,
+        "missing": feed.missing(),
+        "contradicted": feed.contradicted,
+        "heard_ms_ago": feed.heard.map(|(at, _)| now.monotonic.nanos_since(at) / 1_000_000),
+    })
 }
 
 fn waiting(pending: &Pending, policy: &Policy, now: Now) -> Value {

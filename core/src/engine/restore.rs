@@ -111,6 +111,17 @@ impl Engine {
             Err(error) => {
                 self.events().push(now, EventKind::RestoreFailed { code: error.code() });
                 self.tighten(&mut told, None, Cause::Restore, now);
+                // One that only does not fit was joined: then it is known what controllers have said.
+                let joined = matches!(
+                    error,
+                    StateError::BundleBehind { .. }
+                        | StateError::OtherBundle { .. }
+                        | StateError::TrustBehind { .. }
+                        | StateError::DoesNotFit
+                );
+                if !joined {
+                    told.doubt_feeds(now.wall);
+                }
             }
         }
         if let Some(known) = missing {
@@ -205,6 +216,7 @@ impl Told {
             flags: self.flags_set(at),
             approvals: self.barred(),
             recovering: self.recovering(policy),
+            control: self.feeds.exported(),
         })
     }
 
@@ -240,6 +252,7 @@ impl Told {
         let fits = self.join_postures(state, &policy.postures, elapsed, at);
         let known = |posture: &&String| policy.postures.number(posture).is_some_and(|number| number > 0);
         let fits = self.join_flags(state, &policy, elapsed, at) && fits;
+        let fits = self.feeds.join(&state.control) && fits;
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);

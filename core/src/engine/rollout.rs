@@ -30,7 +30,7 @@ use crate::state::rollout::{Ending, Finding, Grounds, Rollout, RolloutError, Sto
 use crate::time::Now;
 
 /// The sections of a pack that say what an engine remembers: two bundles on one state have the same.
-const STATE: [&str; 5] = ["signals", "postures", "scopes", "flags", "failover"];
+const STATE: [&str; 6] = ["signals", "control", "postures", "scopes", "flags", "failover"];
 
 /// What is hashed along, so that no other digest of the same key is this one.
 const PURPOSE: &[u8; 16] = b"fallgate canary1";

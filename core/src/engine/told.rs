@@ -15,10 +15,11 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::compile::Policy;
-use crate::policy::signal::{CLOCK, EPOCH, Source};
+use crate::policy::signal::{CLOCK, EPOCH, SignalSpec, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::control::Feeds;
 use crate::state::document::HeldRoot;
 use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
@@ -79,6 +80,7 @@ pub(super) struct Told {
     pub(super) approvals: Approvals,
     pub(super) overrides: Overrides,
     pub(super) flags: Flags,
+    pub(super) feeds: Feeds,
     /// Quarantines that came to their end, and when, for the events of the next snapshot.
     pub(super) quarantines_ended: Vec<(Monotonic, Box<str>)>,
     /// What else happened, and when, for the events of the next snapshot.
@@ -121,6 +123,7 @@ impl Told {
             approvals: Approvals::new(limits.proposals_max, limits.approvers_max),
             overrides: Overrides::new(limits.overrides_max),
             flags: Flags::default(),
+            feeds: Feeds::new(limits),
             quarantines_ended: Vec::new(),
             happened: Vec::new(),
             transitions: Vec::new(),
@@ -237,7 +240,7 @@ impl Told {
         let bundle = allowed && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch, audit: self.audit_ok };
-        standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
+        standings(&policy.signals, &self.held, &self.guards, &self.feeds, built_in, now.monotonic)
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -449,11 +452,16 @@ impl Told {
 /// What was held of each signal that the new bundle declares too, by its new number.
 pub(super) fn carried(active: Option<&Active>, held: &[Held], bundle: &Bundle) -> Vec<Held> {
     let before = active.map(|active| active.bundle.policy());
-    let carry = |name: &Name| {
-        let number = before?.signal(name)?;
-        held.get(usize::from(number)).copied()
+    let carry = |spec: &SignalSpec| {
+        let number = usize::from(before?.signal(&spec.name)?);
+        let mut held = held.get(number).copied()?;
+        // What the host observed says nothing of a feed, nor one feed of another.
+        if before?.signals.get(number).is_none_or(|before| !before.source.is_told_as(&spec.source)) {
+            held.forget();
+        }
+        Some(held)
     };
-    bundle.policy().signals.iter().map(|spec| carry(&spec.name).unwrap_or_default()).collect()
+    bundle.policy().signals.iter().map(|spec| carry(spec).unwrap_or_default()).collect()
 }
 
 /// When, on the monotonic clock, the policy's validity next begins or ends.

@@ -76,6 +76,7 @@ impl Engine {
             let revision = active.bundle.revision();
             self.events().push(now, EventKind::BundleRevoked { bundle, revision });
         }
+        told.unhear(&root);
         told.trust = Trust::keys(root);
         told.other_changes = told.other_changes.saturating_add(1);
         self.publish(&mut told, now);

@@ -6,6 +6,7 @@
 
 mod approval;
 mod audit;
+mod control;
 mod guard;
 mod journal;
 mod measures;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
 pub use audit::{AcknowledgeAudit, Checkpoint, ConfirmDecision, DecidePending, DrainAudit};
+pub use control::{Applied, Apply, CONTROL_FORM, ControlForm, Message, NotDone};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
 pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
@@ -38,6 +40,7 @@ use crate::policy::bundle::refuse_lists;
 use crate::request::parse_strict;
 use crate::state::admission::LoadError;
 use crate::state::approvals::{ApprovalError, Approved};
+use crate::state::control::ControlError;
 use crate::state::document::StateError;
 use crate::state::epochs::FailoverError;
 use crate::state::flags::FlagError;
@@ -136,6 +139,8 @@ pub enum Operation {
     DecidePending(DecidePending),
     /// Asks for what waited.
     ConfirmDecision(ConfirmDecision),
+    /// Takes a control message.
+    Apply(Apply),
     /// Hands out entries of the journal of inputs.
     DrainJournal(DrainJournal),
     /// Confirms that entries of the journal are written.
@@ -214,6 +219,8 @@ pub enum Outcome {
     /// What was decided: `decision`, and where an allow waits, what to ask for in `pending` and the number of its record in
     /// `seq`.
     Decided(Box<Pending>),
+    /// A control message was taken, or had been before.
+    Applied(Applied),
     /// Entries of the journal, oldest first.
     Journal {
         /// Each a line.
@@ -232,6 +239,7 @@ impl Outcome {
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
             Self::Decided(answer) => answer.to_json(),
+            Self::Applied(applied) => applied.to_json(),
             Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
@@ -250,11 +258,13 @@ impl Outcome {
         }
     }
 
-    /// What it still waits for, by its code, where it was not done at once.
+    /// What it still waits for, or why what a control message says was not done, by its code.
     #[must_use]
     pub const fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::Approved(approved) => approved.waits_for,
+            Self::Applied(Applied::Done(outcome)) => outcome.waits_for(),
+            Self::Applied(Applied::NotDone(why)) => Some(why.code()),
             _ => None,
         }
     }
@@ -303,6 +313,9 @@ pub enum OperationError {
     /// It is about a guard.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// It is a control message.
+    #[error(transparent)]
+    Control(#[from] ControlError),
 }
 
 impl OperationError {
@@ -322,6 +335,7 @@ impl OperationError {
             Self::Approval(error) => error.code(),
             Self::Flag(error) => error.code(),
             Self::Guard(error) => error.code(),
+            Self::Control(error) => error.code(),
         }
     }
 }
@@ -331,7 +345,7 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state, or brings a bundle or a trust root, may have twice as many as
+    /// may have; one that restores a state, or brings a bundle, a trust root or a control message, may have twice as many as
     /// that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
@@ -364,7 +378,7 @@ impl Operation {
     const fn bytes_max(&self, limits: &Limits) -> usize {
         let held = match self {
             Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
-            Self::Activate(_) | Self::Stage(_) => limits.bundle_bytes_max.saturating_mul(2),
+            Self::Activate(_) | Self::Stage(_) | Self::Apply(_) => limits.bundle_bytes_max.saturating_mul(2),
             Self::RotateTrust(_) => limits.trust_bytes_max.saturating_mul(2),
             _ => 0,
         };

@@ -15,9 +15,6 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::time::Wall;
 
-/// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
-const LATER: [&str; 1] = ["heartbeat"];
-
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
 pub struct Bundle {
@@ -307,13 +304,14 @@ fn within(bytes: &[u8], limits: &Limits) -> Result<(), Diagnostic> {
 }
 
 /// Where a pack has maps with named fields; `*` stands for every member.
-const PACK_MAPS: [&str; 39] = [
+const PACK_MAPS: [&str; 42] = [
     "",
     "valid",
     "schema",
     "signals/*",
     "signals/*/recover",
     "signals/*/quorum",
+    "signals/*/heartbeat",
     "signals/*/breaker",
     "signals/*/bulkhead",
     "signals/*/limiter",
@@ -329,6 +327,8 @@ const PACK_MAPS: [&str; 39] = [
     "postures/*/leave/approvals",
     "postures/*/leave/back_off",
     "postures/*/escalate",
+    "control",
+    "control/recover",
     "failover",
     "rollout",
     "rollout/approvals",
@@ -397,10 +397,6 @@ pub(crate) fn misfit(
         let parent = document.pointer(&pointer);
         if parent.is_some_and(|parent| parent.get(field).is_some()) {
             pointer = format!("{pointer}/{}", escape(field));
-        }
-        if LATER.contains(&field) {
-            let message = format!("{} is not supported by this version", quoted(field));
-            return Diagnostic::new(Code::Unsupported, pointer, message).with_help("leave it out");
         }
         let known = words.iter().skip(3).step_by(2).copied();
         let help = match nearest(field, known.clone()) {

@@ -12,6 +12,7 @@ use crate::time::Ttl;
 
 mod approval;
 mod audit;
+mod control;
 mod failover;
 mod guard;
 mod posture;
@@ -20,6 +21,7 @@ mod slo;
 
 pub use approval::{Approvals, Approver, Approvers, Flag, Overrides, Person};
 pub use audit::{ActionAudit, Audit, AuditLevel};
+pub use control::{Control, Heartbeat};
 pub use failover::Failover;
 pub use guard::{Breaker, Bulkhead, Limiter, ReplayGuard, Retry, Window};
 pub use posture::{BackOff, Enter, Escalate, Leave, Permits, PermitsSome, Posture, Whole};
@@ -65,6 +67,9 @@ pub struct Pack {
     /// `tenant: resource.tenant`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
+    /// The control feed that the built-in signal `control` follows. Left out: there is no such signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// What happens when an engine takes over from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
@@ -162,7 +167,7 @@ pub struct Candidates {
 pub type Properties = BTreeMap<String, Value>;
 
 /// A signal: a fact about a dependency that the host reports, and that expires; or the state of a guard of the host's own
-/// calls to it. At most one of `quorum`, `breaker`, `bulkhead`, `limiter`, `retry` and `replay_guard`.
+/// calls to it. At most one of `quorum`, `heartbeat`, `breaker`, `bulkhead`, `limiter`, `retry` and `replay_guard`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -177,6 +182,9 @@ pub struct Signal {
     /// Makes the signal follow others instead of observations of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<Quorum>,
+    /// Makes the signal ok while messages of a control feed come, and unknown when none has come for longer than `ttl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
     /// Makes the signal the state of a circuit breaker: closed is ok, half-open degraded, open failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,

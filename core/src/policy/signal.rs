@@ -18,6 +18,9 @@ pub const EPOCH: u16 = 3;
 pub const AUDIT: u16 = 4;
 /// The names of the built-in signals, by index.
 pub const BUILT_IN: [&str; 5] = ["clock", "engine", "bundle", "epoch", "audit"];
+/// The built-in signal that follows the control feed which a pack names. There is none where it names none: so its number
+/// is one of the declared signals.
+pub const CONTROL: &str = "control";
 
 /// A declared signal.
 #[derive(Clone, Debug)]
@@ -50,6 +53,15 @@ pub enum Source {
         /// What it takes to count as ok after a failure.
         recover: Recovery,
     },
+    /// The messages of a control feed: observations that only the feed can make.
+    Heartbeat {
+        /// The feed.
+        feed: Name,
+        /// For how long a message holds.
+        ttl: Ttl,
+        /// What it takes to count as ok after a failure.
+        recover: Recovery,
+    },
     /// A guard of the host's own calls.
     Guard {
         /// How it is set up; shared, since it is compared over an activation and copied into nothing.
@@ -64,6 +76,18 @@ pub enum Source {
         /// How many of them must be ok.
         need: usize,
     },
+}
+
+impl Source {
+    /// Whether what was told of a signal with this source holds for one with the other.
+    #[must_use]
+    pub fn is_told_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Observed { .. }, Self::Observed { .. }) => true,
+            (Self::Heartbeat { feed, .. }, Self::Heartbeat { feed: of, .. }) => feed == of,
+            _ => false,
+        }
+    }
 }
 
 /// What a failed signal takes to count as ok again.

@@ -196,6 +196,49 @@ pub struct State {
     pub approvals: Barred,
     /// The signals that failed and have not recovered, in order of their names: the next ok does not make them ok.
     pub recovering: Vec<String>,
+    /// Where the control feeds have come to.
+    #[serde(default, skip_serializing_if = "ControlState::is_empty")]
+    pub control: ControlState,
+}
+
+/// Where the control feeds have come to: no message that was taken is taken again after a restart.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ControlState {
+    /// By the wall clock, rounded up: what was written before, and loosens, is not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted_ms: Option<i64>,
+    /// Each feed, in order of their names.
+    pub feeds: Vec<FeedState>,
+}
+
+impl ControlState {
+    /// Whether there is nothing to carry.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.doubted_ms.is_none() && self.feeds.is_empty()
+    }
+}
+
+/// Where one feed has come to.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct FeedState {
+    /// The feed.
+    pub feed: String,
+    /// Its epoch.
+    #[serde(with = "decimal")]
+    pub epoch: u64,
+    /// The last message that was taken.
+    #[serde(with = "decimal")]
+    pub sequence: u64,
+    /// The highest that was seen.
+    #[serde(with = "decimal")]
+    pub seen: u64,
+    /// Whether two messages of one number were seen.
+    pub contradicted: bool,
+    /// What the last ones were, the latest at the end: the SHA-256 of each payload in hexadecimal.
+    pub digests: Vec<String>,
 }
 
 /// A trust root that was held.

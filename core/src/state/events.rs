@@ -1,5 +1,7 @@
 //! Events: what happened, for the host to poll. Bounded: the oldest is dropped, and counted.
 
+mod json;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::condition::Status;
@@ -9,6 +11,7 @@ use crate::policy::bundle::BundleId;
 use crate::policy::rollout::Share;
 use crate::reason::Reason;
 use crate::state::approvals::Close;
+use crate::state::control::Place;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
 pub use crate::state::proposal::ApprovedBy;
@@ -33,237 +36,6 @@ pub struct Event {
     pub runbook: Option<Box<str>>,
     /// What.
     pub kind: EventKind,
-}
-
-impl Event {
-    /// The event as JSON: `event`, its stable name; `id`; `at`, the wall time in RFC 3339; `monotonic_ms`; `severity`;
-    /// `count`; `runbook`, where the pack has one; and its particulars.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut members = serde_json::Map::new();
-        let mut put = |name: &str, value: serde_json::Value| members.insert(name.to_owned(), value);
-        let millis = |at: Monotonic| serde_json::Value::from(at.as_nanos() / 1_000_000);
-        put("event", self.kind.code().into());
-        put("id", self.id.into());
-        put("at", self.at.wall.to_string().into());
-        put("monotonic_ms", millis(self.at.monotonic));
-        put("severity", self.severity.code().into());
-        put("count", self.count.into());
-        if let Some(runbook) = &self.runbook {
-            put("runbook", (**runbook).into());
-        }
-        match &self.kind {
-            EventKind::BundleActivated { bundle, revision }
-            | EventKind::BundleUnsigned { bundle, revision }
-            | EventKind::BundleRevoked { bundle, revision } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-            }
-            EventKind::BundleRefused { bundle, revision, code } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("code", (*code).into());
-            }
-            EventKind::BundleRolledBack { bundle, from, to } => {
-                put("bundle", bundle.as_str().into());
-                put("from", (*from).into());
-                put("to", (*to).into());
-            }
-            EventKind::BundleCleared { id, approved } => {
-                put("bundle", id.to_string().into());
-                approved.put(&mut put);
-            }
-            EventKind::RolloutStaged { bundle, revision, id } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("id", id.to_string().into());
-            }
-            EventKind::RolloutAdvanced { bundle, revision, share } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("share", share.to_string().into());
-            }
-            EventKind::RolloutStopped { bundle, revision, code, action } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("code", (*code).into());
-                if let Some(action) = action {
-                    put("action", action.as_str().into());
-                }
-            }
-            EventKind::RolloutApproved { bundle, revision, approved } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                approved.put(&mut put);
-            }
-            EventKind::RolloutCompleted { bundle, revision } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-            }
-            EventKind::RolloutEnded { bundle, revision, ending } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("code", ending.code().into());
-            }
-            EventKind::TrustRotated { version } => {
-                put("version", (*version).into());
-            }
-            EventKind::TrustRefused { code } => {
-                put("code", (*code).into());
-            }
-            EventKind::PolicySuspended { code } => {
-                put("code", (*code).into());
-            }
-            EventKind::SignalChanged { signal, from, to, guard, since, relied_until } => {
-                put("signal", signal.as_str().into());
-                put("from", from.name().into());
-                put("to", to.name().into());
-                put("since_ms", millis(*since));
-                put("relied_until_ms", millis(*relied_until));
-                if let Some(guard) = guard {
-                    put("guard", (*guard).into());
-                }
-            }
-            EventKind::GuardForcedOpen { signal } | EventKind::GuardReleased { signal } => {
-                put("signal", signal.as_str().into());
-            }
-            EventKind::Quarantined { selector, reason } => {
-                put("selector", (**selector).into());
-                put("reason", (**reason).into());
-            }
-            EventKind::QuarantineLifted { selector }
-            | EventKind::QuarantineEnded { selector }
-            | EventKind::Revoked { selector } => {
-                put("selector", (**selector).into());
-            }
-            EventKind::PostureEntered { posture, scope, cause, since } => {
-                put("posture", posture.as_str().into());
-                put("since_ms", millis(*since));
-                if let Some(scope) = scope {
-                    put("scope", (**scope).into());
-                }
-                put("cause", cause.code().into());
-            }
-            EventKind::PostureLeft { posture, scope, .. } | EventKind::PostureAcknowledged { posture, scope } => {
-                put("posture", posture.as_str().into());
-                if let Some(scope) = scope {
-                    put("scope", (**scope).into());
-                }
-                if let EventKind::PostureLeft { approved: Some(approved), .. } = &self.kind {
-                    approved.put(&mut put);
-                }
-            }
-            EventKind::Proposed { id, by, change, reason } => {
-                put("proposal", id.to_string().into());
-                put("by", by.as_str().into());
-                put("change", (*change).into());
-                put("reason", (**reason).into());
-            }
-            EventKind::Approved { id, by, approvals, need } => {
-                put("proposal", id.to_string().into());
-                put("by", by.as_str().into());
-                put("approvals", (*approvals).into());
-                put("need", (*need).into());
-            }
-            EventKind::ApprovalRefused { id, by, code, untold } => {
-                if let Some(id) = id {
-                    put("proposal", id.to_string().into());
-                }
-                put("by", by.as_str().into());
-                put("code", (*code).into());
-                if *untold > 0 {
-                    put("untold", (*untold).into());
-                }
-            }
-            EventKind::ProposalClosed { id, why } => {
-                put("proposal", id.to_string().into());
-                put("why", why.code().into());
-            }
-            EventKind::OverrideGranted { approved, window, terms } => {
-                let (grant, reason) = &**terms;
-                put("override", approved.proposal.to_string().into());
-                approved.put(&mut put);
-                put("subjects", grant.subjects.clone().into());
-                put("actions", grant.actions.clone().into());
-                put("resources", grant.resources.clone().into());
-                put("window_ms", window.as_millis().into());
-                put("uses", grant.uses.into());
-                put("reason", (**reason).into());
-            }
-            EventKind::OverrideUsed { id, decision, overrode, uses_left } => {
-                put("override", id.to_string().into());
-                put("decision", decision.to_string().into());
-                put("overrode", overrode.code().into());
-                put("uses_left", (*uses_left).into());
-            }
-            EventKind::OverrideEnded { id, why } => {
-                put("override", id.to_string().into());
-                put("why", why.code().into());
-            }
-            EventKind::FlagSet { flag, approved, .. } | EventKind::FlagCleared { flag, approved } => {
-                put("flag", flag.as_str().into());
-                if let EventKind::FlagSet { owner, .. } = &self.kind {
-                    put("owner", (**owner).into());
-                }
-                if let Some(id) = approved {
-                    put("proposal", id.to_string().into());
-                }
-            }
-            EventKind::FlagExpired { flag } => {
-                put("flag", flag.as_str().into());
-            }
-            EventKind::FlagKept { flag, code } => {
-                put("flag", flag.as_str().into());
-                put("code", (*code).into());
-            }
-            EventKind::PostureKept { posture, code } => {
-                put("posture", posture.as_str().into());
-                put("code", (*code).into());
-            }
-            EventKind::ObservationIgnored { signal, outcome } => {
-                put("signal", signal.as_str().into());
-                put("code", outcome.code().into());
-            }
-            EventKind::StateRestored { sequence, epoch } => {
-                put("sequence", (*sequence).into());
-                put("epoch", (*epoch).into());
-            }
-            EventKind::RestoreFailed { code } => {
-                put("code", (*code).into());
-            }
-            EventKind::AuditBehind { known, held } => {
-                put("known", (*known).into());
-                put("held", (*held).into());
-            }
-            EventKind::TookOver { epoch } | EventKind::Resigned { epoch } => {
-                put("epoch", (*epoch).into());
-            }
-            EventKind::SplitBrain { epoch, instance } => {
-                put("epoch", (*epoch).into());
-                put("instance", instance.as_str().into());
-            }
-            EventKind::DecisionWithdrawn { decision, why } => {
-                put("decision", decision.to_string().into());
-                put("why", (*why).into());
-            }
-            EventKind::DecisionLabelled { decision, label } => {
-                put("decision", decision.to_string().into());
-                put("label", (*label).into());
-            }
-            EventKind::TriggerLabelled { trigger, label } => {
-                put("trigger", (*trigger).into());
-                put("label", (*label).into());
-            }
-            EventKind::AttemptsReported { attempts } => {
-                put("attempts", (*attempts).into());
-            }
-            EventKind::MitigationReported { done } => {
-                put("done", (*done).into());
-            }
-            EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
-        }
-        members.into()
-    }
 }
 
 /// What happened.
@@ -638,6 +410,33 @@ pub enum EventKind {
         /// Whether it did.
         done: bool,
     },
+    /// A control feed was heard for the first time, or a later epoch of it began.
+    ControlBegan {
+        /// The feed.
+        feed: Name,
+        /// The epoch.
+        epoch: u64,
+    },
+    /// A control message was taken: one with an operation, or a heartbeat that filled the last of a hole.
+    ControlApplied {
+        /// Its number.
+        place: Place,
+        /// What it says: the name of the operation, or `heartbeat`.
+        verb: Box<str>,
+        /// Why the operation was not done; nothing where it was.
+        code: Option<&'static str>,
+        /// Whether it was the last that was missing.
+        filled: bool,
+    },
+    /// A control message was refused.
+    ControlRefused {
+        /// Its number; nothing where nobody vouches for it.
+        place: Option<Place>,
+        /// Why.
+        code: &'static str,
+        /// How many refusals were not told since the last one that was, because there were too many.
+        untold: u64,
+    },
     /// The two clocks parted: whatever wall time bounds counts as ended.
     ClockFailed,
     /// The host anchored the clocks again.
@@ -701,6 +500,9 @@ impl EventKind {
             Self::FlagCleared { .. } => "flag_cleared",
             Self::FlagExpired { .. } => "flag_expired",
             Self::FlagKept { .. } => "flag_kept",
+            Self::ControlBegan { .. } => "control_began",
+            Self::ControlApplied { .. } => "control_applied",
+            Self::ControlRefused { .. } => "control_refused",
             Self::ClockFailed => "clock_failed",
             Self::ClockAnchored => "clock_anchored",
             Self::EngineFailed => "engine_failed",

@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod cache;
 pub mod cache_key;
 pub mod clocks;
+pub mod control;
 pub mod document;
 pub mod epochs;
 pub mod events;

@@ -154,6 +154,17 @@ impl EventKind {
             Self::TookOver { .. } => (Severity::Page, Course::Ends(vec![EPOCH.to_owned()])),
             Self::Resigned { .. } => ends(&[EPOCH.to_owned()]),
             Self::SplitBrain { .. } => begins(Severity::Page, EPOCH.to_owned()),
+            Self::ControlBegan { feed, .. } => ends(&[control_cause(feed), hole_cause(feed)]),
+            Self::ControlApplied { place, filled: true, .. } => ends(&[hole_cause(&place.feed)]),
+            Self::ControlApplied { .. } => (Severity::Info, Course::Alone),
+            // Two controllers, or a stolen key.
+            Self::ControlRefused { place: Some(place), code: "control_conflict", .. } => {
+                begins(Severity::Page, control_cause(&place.feed))
+            }
+            Self::ControlRefused { place: Some(place), code: "control_gap", .. } => {
+                begins(Severity::Ticket, hole_cause(&place.feed))
+            }
+            Self::ControlRefused { code, .. } => begins(Severity::Ticket, format!("control:{code}")),
             Self::ClockFailed => begins(Severity::Page, CLOCK.to_owned()),
             Self::ClockAnchored => ends(&[CLOCK.to_owned()]),
             Self::EngineFailed => begins(Severity::Page, ENGINE.to_owned()),
@@ -166,6 +177,16 @@ const EVERYTHING: &str = "everything";
 
 fn override_cause(id: &ProposalId) -> String {
     format!("override:{id}")
+}
+
+/// The cause of a feed that contradicts itself; it ends with a later epoch.
+fn control_cause(feed: &str) -> String {
+    format!("control:{feed}")
+}
+
+/// The cause of messages that are missing; it ends with the last of them.
+fn hole_cause(feed: &str) -> String {
+    format!("control-hole:{feed}")
 }
 
 fn posture_cause(posture: &str, scope: Option<&str>) -> String {

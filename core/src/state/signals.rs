@@ -6,6 +6,7 @@
 
 use crate::condition::{SignalView, Status};
 use crate::policy::signal::{AUDIT, BUNDLE, CLOCK, ENGINE, EPOCH, Recovery, SignalSpec, Source};
+use crate::state::control::{Feed, Feeds};
 use crate::state::guards::Guards;
 use crate::time::{Monotonic, Ttl};
 
@@ -65,7 +66,7 @@ pub enum Observed {
     Future,
     /// No such signal is declared.
     UnknownSignal,
-    /// The signal is built in, follows others, or is a guard.
+    /// The signal is built in, follows others or a control feed, or is a guard.
     NotObservable,
 }
 
@@ -160,6 +161,11 @@ impl Held {
         (self.recovering, self.oks, self.ok_since) = (true, 0, None);
     }
 
+    /// Forgets what was observed, but not that it has to recover.
+    pub const fn forget(&mut self) {
+        (self.last, self.oks, self.ok_since) = (None, 0, None);
+    }
+
     /// Whether it was ok when it was last observed.
     #[must_use]
     pub fn was_ok(&self) -> bool {
@@ -213,6 +219,7 @@ pub fn standings(
     specs: &[SignalSpec],
     held: &[Held],
     guards: &Guards,
+    feeds: &Feeds,
     built_in: BuiltIn,
     now: Monotonic,
 ) -> Vec<Standing> {
@@ -231,9 +238,14 @@ pub fn standings(
                 let status = if ok { Status::Ok } else { Status::Failed };
                 Standing { view: SignalView { status, observed_at: Some(now) }, until: None }
             }
-            Source::Observed { ttl, .. } => {
+            Source::Observed { ttl, .. } | Source::Heartbeat { ttl, .. } => {
                 let held = held.get(usize::from(number)).copied().unwrap_or_default();
                 let (status, until) = held.status(now, *ttl);
+                let at_best = match &spec.source {
+                    Source::Heartbeat { feed, .. } => feeds.feed(feed).map_or(Status::Unknown, Feed::at_best),
+                    _ => Status::Ok,
+                };
+                let status = if rank(at_best) < rank(status) { at_best } else { status };
                 Standing { view: SignalView { status, observed_at: held.observed_at() }, until }
             }
             Source::Guard { .. } => guards.standing(number, now),

@@ -118,6 +118,7 @@ fn a_successor_with_another_state_is_refused_by_the_section() {
     let engine = engine();
     for (section, change) in [
         ("signals", json!({ "idp": { "ttl": "2h" } })),
+        ("control", json!({ "feed": "fleet", "ttl": "30s" })),
         ("postures", json!([{ "name": "closed", "rank": 1, "permits": { "actions": ["doc:read"] }, "leave": {} }])),
     ] {
         let candidate = changed(2, |pack| pack[section] = change);

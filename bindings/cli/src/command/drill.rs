@@ -190,6 +190,17 @@ fn changed(event: &EventKind) -> Option<String> {
         EventKind::FlagExpired { flag } => Some(format!("{flag}: set for longer than was meant")),
         EventKind::FlagKept { flag, code } => Some(format!("{flag}: kept as it is ({code})")),
         EventKind::PostureKept { posture, code } => Some(format!("{posture}: kept as it is ({code})")),
+        EventKind::ControlBegan { feed, epoch } => Some(format!("{feed}: epoch {epoch} begins")),
+        EventKind::ControlApplied { place, code: Some(code), .. } => {
+            Some(format!("{} {}/{}: not done ({code})", place.feed, place.epoch, place.sequence))
+        }
+        EventKind::ControlApplied { place, filled: true, .. } => {
+            Some(format!("{}: nothing is missing now", place.feed))
+        }
+        EventKind::ControlRefused { place: Some(place), code, .. } => {
+            Some(format!("{} {}/{}: refused ({code})", place.feed, place.epoch, place.sequence))
+        }
+        EventKind::ControlRefused { place: None, code, .. } => Some(format!("a control message: refused ({code})")),
         EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),
         EventKind::ClockAnchored => Some("clock: taken for right again".to_owned()),
         EventKind::EngineFailed => Some("engine: a panic was contained".to_owned()),

@@ -138,6 +138,11 @@ pub(super) fn members<'b>(bundle: &'b Bundle, name: &str) -> Result<Vec<&'b str>
             "{} is a guard, whose status comes from the calls of its host; try it in a case or a drill",
             quoted(name)
         ))),
+        Some((_, Source::Heartbeat { feed, .. })) => Err(Failure::Usage(format!(
+            "{} follows the control feed {}, and no observation makes it ok; try it in a drill",
+            quoted(name),
+            quoted(feed)
+        ))),
         Some((_, Source::BuiltIn)) => Err(Failure::Usage(format!("the engine itself observes {}", quoted(name)))),
         None => {
             let near = nearest(name, observed(bundle)).map(|near| format!("; did you mean `{near}`?"));

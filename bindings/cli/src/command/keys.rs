@@ -1,12 +1,13 @@
 //! `fallgate keys`: new keys, the keys of a trust root, and trust roots themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
 use fallgate::policy::format::Validity;
+use fallgate::policy::trust::control::RoleForm;
 use fallgate::policy::trust::envelope::{self, Envelope};
 use fallgate::policy::trust::root::{KeyForm, RevokedForm, TrustForm, TrustRoot};
 use serde_json::json;
@@ -84,7 +85,7 @@ fn list(roots: &[PathBuf], format: Format, console: &mut Console<'_>) -> Result<
                 .map(|(id, standing, from, until)| json!({ "id": id, "standing": standing, "from": from, "until": until }))
                 .collect();
             let output = json!({
-                "version": root.version(), "threshold": root.threshold(), "keys": keys,
+                "version": root.version(), "threshold": root.threshold(), "keys": keys, "control": form.control,
                 "revoked": { "keys": form.revoked.keys, "bundles": form.revoked.bundles },
             });
             writeln!(console.out, "{output:#}")?;
@@ -101,6 +102,13 @@ fn list(roots: &[PathBuf], format: Format, console: &mut Console<'_>) -> Result<
                 let from = from.map(|from| format!(", from {from}")).unwrap_or_default();
                 let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
                 writeln!(console.out, "  {id}  {}{from}{until}", standing.replace('_', " "))?;
+            }
+            for (feed, role) in &form.control {
+                let (threshold, count) = (role.threshold, role.keys.len());
+                writeln!(console.out, "feed {}: {threshold} of {count} keys must sign", quoted(feed))?;
+                for key in &role.keys {
+                    writeln!(console.out, "  {}", key.id)?;
+                }
             }
             for (what, ids) in [("key", &form.revoked.keys), ("bundle", &form.revoked.bundles)] {
                 for id in ids {
@@ -122,7 +130,15 @@ fn trust(make: &MakeTrust, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let mut form = match &held {
         Some(root) => form_of(root)?,
         None => {
-            TrustForm { fallgate_trust: 1, version: 0, threshold: 1, keys: Vec::new(), revoked: RevokedForm::default() }
+            let revoked = RevokedForm::default();
+            TrustForm {
+                fallgate_trust: 1,
+                version: 0,
+                threshold: 1,
+                keys: Vec::new(),
+                control: BTreeMap::new(),
+                revoked,
+            }
         }
     };
     form.version = form.version.saturating_add(1);
@@ -130,7 +146,15 @@ fn trust(make: &MakeTrust, console: &mut Console<'_>) -> Result<Exit, Failure> {
     for id in &make.drop {
         let before = form.keys.len();
         form.keys.retain(|key| key.id != *id);
-        if form.keys.len() == before {
+        let mut found = form.keys.len() != before;
+        for role in form.control.values_mut() {
+            let before = role.keys.len();
+            role.keys.retain(|key| key.id != *id);
+            found |= role.keys.len() != before;
+        }
+        // A feed for which nobody speaks has no role.
+        form.control.retain(|_, role| !role.keys.is_empty());
+        if !found {
             return Err(Failure::Usage(format!("the trust root has no key {}", quoted(id))));
         }
     }
@@ -144,6 +168,20 @@ fn trust(make: &MakeTrust, console: &mut Console<'_>) -> Result<Exit, Failure> {
         form.keys.push(KeyForm { id, key: key.to_string(), valid: valid.clone() });
     }
     form.keys.sort_by(|one, other| one.id.cmp(&other.id));
+    for (feed, path) in &make.speakers {
+        let key = read_public(Path::new(path))?;
+        let id = key.id().to_string();
+        let role = form.control.entry(feed.clone()).or_insert_with(|| RoleForm { threshold: 1, keys: Vec::new() });
+        role.keys.retain(|known| known.id != id);
+        role.keys.push(KeyForm { id, key: key.to_string(), valid: valid.clone() });
+        role.keys.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+    for (feed, count) in &make.speakers_needed {
+        let count = count.parse().map_err(|_| Failure::Usage(format!("{} is no count", quoted(count))))?;
+        let role = form.control.get_mut(feed);
+        let role = role.ok_or_else(|| Failure::Usage(format!("nobody speaks for the feed {}", quoted(feed))))?;
+        role.threshold = count;
+    }
     merge(&mut form.revoked.keys, &make.revoke_keys);
     merge(&mut form.revoked.bundles, &make.revoke_bundles);
     let root = TrustRoot::from_form(&form, &Limits::DEFAULT).map_err(|error| refusal("the trust root", &error))?;

@@ -5,6 +5,7 @@ mod approve;
 mod audit;
 mod build;
 mod check;
+mod control;
 mod corpus;
 mod diff;
 mod drill;
@@ -92,6 +93,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Sign { file, keys, output } => sign::run(file, keys, output, console),
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Approve(approve) => approve::run(approve, console, colours),
+        Command::Control(control) => control::run(control, console),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill(drill) => drill::run(drill, console, colours),
         Command::Replay(replay) => replay::run(replay, console),

@@ -8,6 +8,7 @@ use fallgate::Engine;
 use fallgate::authzen::metadata;
 use fallgate::drill::parse_status;
 use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::policy::signal::{SignalSpec, Source};
 use fallgate::policy::trust::envelope::Envelope;
 use fallgate::policy::trust::root::TrustRoot;
 use tokio_rustls::rustls;
@@ -46,6 +47,18 @@ pub(super) fn run(serve: &Serve, console: &mut Console<'_>) -> Result<Exit, Fail
             "warning: the pack declares audit, and nothing writes its records: give --audit, or actions that demand a record \
              are denied once the buffer is full"
         )?;
+    }
+    let follows = |spec: &SignalSpec| matches!(spec.source, Source::Heartbeat { .. });
+    if settings.control.is_none() && bundle.policy().signals.iter().any(follows) {
+        writeln!(
+            console.err,
+            "warning: the pack follows a control feed, and nothing brings its messages: give --control-dir, or what the feed \
+             keeps open is closed"
+        )?;
+    }
+    if settings.control.is_some() && settings.trust.root().is_none_or(|root| root.feeds().next().is_none()) {
+        let message = "the trust root lets nobody sign control messages: make one with `fallgate keys trust --speaker`";
+        return Err(Failure::Usage(message.to_owned()));
     }
     let (pack, roots) = (serve.pack.clone(), serve.trusting.roots.clone());
     let reload = Arc::new(move |engine: &Engine| read_again(&pack, &roots, engine));
@@ -96,6 +109,7 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         public_url: serve.public_url.clone(),
         observed,
         audit,
+        control: serve.control_dir.clone(),
         journal: serve.journal.clone(),
         key: serve.key_file.as_deref().map(engine_key).transpose()?,
         connections_max: serve.connections_max,

@@ -1,9 +1,11 @@
-//! `fallgate sign`: adds signatures to a bundle, or to a trust root that follows another; those that it has stay.
+//! `fallgate sign`: adds signatures to a bundle, to a trust root that follows another, or to a control message; those that
+//! it has stay.
 
 use std::path::{Path, PathBuf};
 
 use fallgate::error::{BundleError, Code, quoted};
 use fallgate::limits::Limits;
+use fallgate::operation::Message;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::trust::envelope::{self, Envelope};
 use fallgate::policy::trust::root::TrustRoot;
@@ -42,6 +44,11 @@ fn enveloped(file: &Path, bytes: &[u8]) -> Result<Envelope, Finding> {
         }
         Ok(envelope) if envelope.payload_type() == envelope::BUNDLE => {
             Bundle::from_json(envelope.payload(), &trust).map_err(refused)?;
+            Ok(envelope)
+        }
+        Ok(envelope) if envelope.payload_type() == envelope::CONTROL => {
+            Message::from_payload(envelope.payload(), &Limits::DEFAULT)
+                .map_err(|error| Finding::unreadable(format!("{what}: {error}")))?;
             Ok(envelope)
         }
         Ok(envelope) => {

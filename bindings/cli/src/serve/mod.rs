@@ -5,8 +5,9 @@
 //! else.
 //!
 //! In reading order: [`settings`] (what the operator says), `listen` (connections, one by one), `http` (a request's way
-//! through), `state` (what all requests share), `metrics`, `log`.
+//! through), `state` (what all requests share), `control` (messages from a folder), `metrics`, `log`.
 
+mod control;
 mod http;
 mod listen;
 mod log;
@@ -30,6 +31,9 @@ const LINES_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long records wait in memory, where there are any.
 const RECORDS_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often the server looks for control messages.
+const MESSAGES_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the server waits where records could not be written, before it tries again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -88,6 +92,9 @@ impl Server {
         if state.is_written() {
             runtime.spawn(write_records(Arc::clone(&state)));
         }
+        if state.is_controlled() {
+            runtime.spawn(bring_messages(Arc::clone(&state)));
+        }
         let serving = runtime.spawn(listener.serve(state));
         while !serving.is_finished() {
             if let Ok(text) = lines.recv_timeout(LINES_PAUSE) {
@@ -120,6 +127,18 @@ async fn write_records(state: Arc<State>) {
         if !written.unwrap_or(false) {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
+    }
+}
+
+/// Brings control messages again and again, for as long as the runtime lives.
+async fn bring_messages(state: Arc<State>) {
+    let mut pause = tokio::time::interval(MESSAGES_PAUSE);
+    pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        let state = Arc::clone(&state);
+        // Where it ends badly, the next time is another one.
+        let _brought = tokio::task::spawn_blocking(move || state.bring_messages()).await;
     }
 }
 

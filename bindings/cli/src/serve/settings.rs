@@ -25,6 +25,8 @@ pub struct Settings {
     pub observed: Vec<(String, fallgate::condition::Status)>,
     /// Where audit records are written, if anywhere.
     pub audit: Option<AuditSettings>,
+    /// The folder that control messages come to, if there is one.
+    pub control: Option<PathBuf>,
     /// Where the journal of inputs is written, if anywhere.
     pub journal: Option<PathBuf>,
     /// The secret that keys the identifiers of decisions; nothing for one that nobody knows.

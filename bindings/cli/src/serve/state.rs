@@ -14,6 +14,7 @@ use fallgate::{Config, Engine, Observation};
 use serde_json::{Map, Value as Json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::control::Messages;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::settings::{AuditSettings, Settings};
@@ -29,6 +30,8 @@ pub(super) struct State {
     pub(super) log: Log,
     /// Where audit records are written.
     audit: Option<Mutex<Sink>>,
+    /// The control messages that come, where some do.
+    control: Option<Mutex<Messages>>,
     /// Where the journal of inputs is written.
     journal: Option<Mutex<JournalFile>>,
     reload: Reload,
@@ -94,7 +97,9 @@ impl State {
             engine.observe(&Observation::new(signal, *status), now);
         }
         let places = Arc::new(Semaphore::new(settings.decisions_max));
+        let control = settings.control.clone().map(|folder| Mutex::new(Messages::new(folder)));
         Ok(Self {
+            control,
             settings,
             engine,
             metrics: Metrics::new(),
@@ -174,6 +179,18 @@ impl State {
         while let Some(event) = self.engine.poll_event() {
             self.log.line(format!("event={} {}", event.kind.code(), event.to_json()));
         }
+    }
+
+    /// Whether control messages are brought.
+    pub(super) const fn is_controlled(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Brings the engine the control messages that have come.
+    pub(super) fn bring_messages(&self) {
+        let Some(control) = &self.control else { return };
+        let lines = control.lock().unwrap_or_else(PoisonError::into_inner).bring(&self.engine);
+        lines.into_iter().for_each(|line| self.log.line(line));
     }
 
     /// Whether audit records, or inputs, are written.

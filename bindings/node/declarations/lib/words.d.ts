@@ -42,7 +42,7 @@
 /**
  * Limits on what an engine takes in. What is left out is the core's default.
  *
- * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
+ * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'controlFeedsMax' | 'controlDigestsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
  *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
@@ -181,6 +181,7 @@
  * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
  * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
+ * @property {readonly { feed: string, epoch: number, sequence: number, missing: number, contradicted: boolean, heard_ms_ago: number | null }[]} feeds Where each control feed has come to.
  */
 /**
  * How a quarantine is begun.
@@ -326,7 +327,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'controlFeedsMax' | 'controlDigestsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -582,6 +583,17 @@ export type Overview = {
      * How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
      */
     guards: readonly Readonly<Record<string, any>>[];
+    /**
+     * Where each control feed has come to.
+     */
+    feeds: readonly {
+        feed: string;
+        epoch: number;
+        sequence: number;
+        missing: number;
+        contradicted: boolean;
+        heard_ms_ago: number | null;
+    }[];
 };
 export type QuarantineTerms = {
     /**

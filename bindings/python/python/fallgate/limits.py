@@ -15,6 +15,8 @@ class Limits(TypedDict, total=False):
     trust_bytes_max: int
     trust_keys_max: int
     revocations_max: int
+    control_feeds_max: int
+    control_digests_max: int
     rules_max: int
     actions_max: int
     signals_max: int

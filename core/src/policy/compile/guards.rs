@@ -27,6 +27,7 @@ impl Compiler<'_> {
     pub(super) fn guard(&mut self, signal: &format::Signal, pointer: &str) -> Option<GuardSpec> {
         let sources = [
             ("quorum", signal.quorum.is_some()),
+            ("heartbeat", signal.heartbeat.is_some()),
             ("breaker", signal.breaker.is_some()),
             ("bulkhead", signal.bulkhead.is_some()),
             ("limiter", signal.limiter.is_some()),

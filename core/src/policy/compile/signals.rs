@@ -7,13 +7,15 @@ use super::{ByName, Compiler, escape};
 use crate::error::{Code, quoted};
 use crate::name::{self, Name};
 use crate::policy::format::{self, Pack};
-use crate::policy::signal::{BUILT_IN, Recovery, SignalSpec, Source};
+use crate::policy::signal::{BUILT_IN, CONTROL, Recovery, SignalSpec, Source};
+use crate::time::Ttl;
 
 impl Compiler<'_> {
-    /// The signals in the order of their numbers: built in, observed, guards, quorums.
+    /// The signals in the order of their numbers: built in, observed, guards, heartbeats, quorums.
     pub(super) fn signals(&mut self, pack: &Pack) -> (Vec<SignalSpec>, ByName) {
         let observed = self.observed(pack);
         let declared = observed.len().saturating_add(pack.signals.len()).saturating_add(BUILT_IN.len());
+        let declared = declared.saturating_add(usize::from(pack.control.is_some()));
         self.limit("/signals", "signals", declared, self.limits.signals_max);
 
         let mut table = Table::default();
@@ -30,7 +32,7 @@ impl Compiler<'_> {
             }
         }
         for (name, (signal, pointer)) in &observed {
-            let recover = self.recovery(signal, pointer);
+            let recover = self.recovery(signal.recover.as_ref(), pointer);
             if let Some(name) = self.name(pointer, name, "") {
                 // Where there is none, that has been said.
                 table.add(name, Source::Observed { ttl: signal.ttl.unwrap_or_default(), recover });
@@ -40,6 +42,9 @@ impl Compiler<'_> {
             if let Some(name) = name {
                 table.add(name, Source::Guard { spec, ttl });
             }
+        }
+        for (name, source) in self.heartbeats(pack) {
+            table.add(name, source);
         }
         for (name, signal) in &pack.signals {
             let Some(quorum) = &signal.quorum else { continue };
@@ -60,18 +65,18 @@ impl Compiler<'_> {
         let mut observed = BTreeMap::new();
         for (name, signal) in &pack.signals {
             let pointer = format!("/signals/{}", escape(name));
-            if BUILT_IN.contains(&name.as_str()) {
+            if is_built_in(name) {
                 let message = format!("the signal {} is built in", quoted(name));
                 self.fault(Code::DuplicateName, &pointer, message, "choose another name");
             }
-            if signal.quorum.is_none() && !signal.is_guard() {
+            if signal.quorum.is_none() && signal.heartbeat.is_none() && !signal.is_guard() {
                 observed.insert(name.as_str(), (signal, pointer));
             }
         }
         for (name, signal) in &pack.signals {
             let Some(quorum) = &signal.quorum else { continue };
             for (at, member) in quorum.of.iter().enumerate() {
-                let declared = pack.signals.contains_key(member) || BUILT_IN.contains(&member.as_str());
+                let declared = pack.signals.contains_key(member) || is_built_in(member);
                 if !declared {
                     let pointer = format!("/signals/{}/quorum/of/{at}", escape(name));
                     observed.entry(member.as_str()).or_insert((signal, pointer));
@@ -81,8 +86,34 @@ impl Compiler<'_> {
         observed
     }
 
-    fn recovery(&mut self, signal: &format::Signal, pointer: &str) -> Recovery {
-        let recover = signal.recover.as_ref();
+    /// The signals that follow control feeds, each with what it follows.
+    fn heartbeats(&mut self, pack: &Pack) -> Vec<(Name, Source)> {
+        let mut found = Vec::new();
+        let mut heartbeat = |compiler: &mut Self, name: &str, feed: &str, ttl, recover, pointer: &str, at: String| {
+            let recover = compiler.recovery(recover, pointer);
+            if ttl == Ttl::ZERO {
+                let message = "no message would hold at all";
+                compiler.fault(Code::InvalidValue, format!("{pointer}/ttl"), message, "write more than zero");
+            }
+            let feed = compiler.name(&at, feed, "");
+            if let Some((name, feed)) = compiler.name(pointer, name, "").zip(feed) {
+                found.push((name, Source::Heartbeat { feed, ttl, recover }));
+            }
+        };
+        if let Some(control) = &pack.control {
+            let at = "/control/feed".to_owned();
+            heartbeat(self, CONTROL, &control.feed, control.ttl, control.recover.as_ref(), "/control", at);
+        }
+        for (name, signal) in &pack.signals {
+            let (Some(heartbeat_of), Some(ttl)) = (&signal.heartbeat, signal.ttl) else { continue };
+            let pointer = format!("/signals/{}", escape(name));
+            let at = format!("{pointer}/heartbeat/feed");
+            heartbeat(self, name, &heartbeat_of.feed, ttl, signal.recover.as_ref(), &pointer, at);
+        }
+        found
+    }
+
+    fn recovery(&mut self, recover: Option<&format::Recover>, pointer: &str) -> Recovery {
         let oks = recover.and_then(|recover| recover.oks).unwrap_or(1);
         if oks == 0 {
             let message = "no observation at all cannot recover a signal";
@@ -103,12 +134,20 @@ impl Compiler<'_> {
                 let message = format!("the member {} stands twice: it has one vote", quoted(member));
                 self.fault(Code::DuplicateName, &pointer, message, "name each member once");
             }
+            if member == CONTROL && pack.control.is_none() {
+                let message = "the signal `control` follows the control feed, and the pack names none";
+                self.fault(Code::UnknownSignal, &pointer, message, "add `control:` with `feed` and `ttl`");
+            }
             if pack.signals.get(member).is_some_and(|signal| signal.quorum.is_some()) {
                 let message = format!("the member {} is a quorum itself", quoted(member));
                 self.fault(Code::SignalCycle, &pointer, message, "name the members of that quorum");
             }
         }
     }
+}
+
+fn is_built_in(name: &str) -> bool {
+    BUILT_IN.contains(&name) || name == CONTROL
 }
 
 #[derive(Default)]

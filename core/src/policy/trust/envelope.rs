@@ -17,6 +17,9 @@ pub const BUNDLE: &str = "application/vnd.fallgate.bundle+json";
 /// The type of a payload that is a trust root.
 pub const TRUST: &str = "application/vnd.fallgate.trust+json";
 
+/// The type of a payload that is a control message.
+pub const CONTROL: &str = "application/vnd.fallgate.control+json";
+
 /// The bytes that are signed: DSSE's pre-authentication encoding of the type and the payload. Both have their lengths before
 /// them, so that no byte can move from one to the other.
 #[must_use]
@@ -52,7 +55,8 @@ pub struct Signed {
 pub(crate) struct EnvelopeForm {
     /// The signed bytes, in base64 with padding.
     payload: String,
-    /// What they are: `application/vnd.fallgate.bundle+json` or `application/vnd.fallgate.trust+json`.
+    /// What they are: `application/vnd.fallgate.bundle+json`, `application/vnd.fallgate.trust+json` or
+    /// `application/vnd.fallgate.control+json`.
     payload_type: String,
     /// Who has signed them.
     #[serde(default)]

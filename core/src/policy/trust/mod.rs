@@ -1,9 +1,10 @@
 //! Whom a host trusts to write its policy.
 //!
 //! `key` (a public key and its id), `envelope` (a signed document), `root` (the keys, how many of them must sign, what is
-//! revoked, and how that changes). Verification comes before parsing and is over bytes; a setting that is left out has its
+//! revoked, and how that changes), `control` (who may sign control messages). Verification comes before parsing and is over bytes; a setting that is left out has its
 //! strictest meaning; every refusal has a code of its own.
 
+pub mod control;
 pub mod envelope;
 pub mod key;
 pub mod root;

@@ -4,16 +4,18 @@
 //! the one before, and has a higher version: so a host that holds a root follows the keys of whoever owns it, and nobody
 //! leads it back to keys that were given up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::control::{Role, RoleForm, roles};
 use super::envelope::{self, Envelope, named, twice};
 use super::key::{KeyId, PublicKey};
 use super::{Provenance, read};
 use crate::error::{Code, Diagnostic, quoted};
 use crate::limits::Limits;
+use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, hexadecimal, is_bare};
 use crate::policy::compile::instant;
 use crate::policy::format::Validity;
@@ -21,6 +23,9 @@ use crate::time::Wall;
 
 /// The only version of the format.
 const FORMAT: u64 = 1;
+/// Where the format has maps with named fields; `*` stands for every member.
+const MAPS: [&str; 8] =
+    ["", "keys/*", "keys/*/valid", "control", "control/*", "control/*/keys/*", "control/*/keys/*/valid", "revoked"];
 /// The highest version that canonical JSON writes exactly.
 const VERSION_MAX: u64 = (1 << 53) - 1;
 
@@ -31,6 +36,8 @@ pub struct TrustRoot {
     threshold: usize,
     /// Invariant: sorted by id, each id once.
     keys: Vec<TrustedKey>,
+    /// By feed: who may sign its control messages.
+    control: BTreeMap<Name, Role>,
     revoked_keys: BTreeSet<KeyId>,
     revoked_bundles: BTreeSet<BundleId>,
     bytes: Vec<u8>,
@@ -88,6 +95,9 @@ pub struct TrustForm {
     pub threshold: u64,
     /// The keys that may.
     pub keys: Vec<KeyForm>,
+    /// Who may sign control messages, by feed. Left out: nobody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub control: BTreeMap<String, RoleForm>,
     /// What no longer counts, whatever else is said of it.
     #[serde(default, skip_serializing_if = "RevokedForm::is_empty")]
     pub revoked: RevokedForm,
@@ -132,7 +142,7 @@ impl TrustRoot {
     /// # Errors
     /// What is malformed, unknown, twice, weak, or beyond a limit; a threshold that cannot be reached.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, Diagnostic> {
-        let form: TrustForm = read(bytes, limits.trust_bytes_max, &["", "keys/*", "keys/*/valid", "revoked"])?;
+        let form: TrustForm = read(bytes, limits.trust_bytes_max, &MAPS)?;
         let root = Self::from_form(&form, limits)?;
         if root.bytes != bytes {
             let message = "the bytes are not the canonical form of their document (space, order, numbers)";
@@ -166,35 +176,24 @@ impl TrustRoot {
             return Err(invalid("/version", format!("a version is from 1 to {VERSION_MAX}")));
         }
         let revocations = form.revoked.keys.len().saturating_add(form.revoked.bundles.len());
+        let of_feeds = form.control.values().map(|role| role.keys.len());
+        let keys = of_feeds.fold(form.keys.len(), usize::saturating_add);
         for (pointer, count, max) in
-            [("/keys", form.keys.len(), limits.trust_keys_max), ("/revoked", revocations, limits.revocations_max)]
+            [("/keys", keys, limits.trust_keys_max), ("/revoked", revocations, limits.revocations_max)]
         {
             if count > max {
                 let message = format!("{count} entries, more than the limit of {max}");
                 return Err(Diagnostic::new(Code::LimitExceeded, pointer, message));
             }
         }
-        let mut keys = Vec::with_capacity(form.keys.len());
-        for (at, key) in form.keys.iter().enumerate() {
-            keys.push(TrustedKey::from_form(key, &format!("/keys/{at}"))?);
-        }
-        keys.sort_by_key(|one| one.key.id());
-        if let Some([one, _]) = keys.array_windows().find(|[one, next]| one.key.id() == next.key.id()) {
-            let message = format!("the key {} is there twice", one.key.id());
-            return Err(Diagnostic::new(Code::DuplicateName, "/keys", message).with_help("name each key once"));
-        }
         let revoked_keys = ids(&form.revoked.keys, "/revoked/keys", KeyId::parse)?;
         let revoked_bundles = ids(&form.revoked.bundles, "/revoked/bundles", BundleId::parse)?;
-        let may_sign = keys.iter().filter(|one| !revoked_keys.contains(&one.key.id())).count();
-        let threshold = usize::try_from(form.threshold).unwrap_or(usize::MAX);
-        if threshold == 0 || threshold > may_sign {
-            let message = format!("a threshold of {threshold}, of {may_sign} keys that are not revoked");
-            return Err(invalid("/threshold", message).with_help("at least 1 must sign, and so many must be able to"));
-        }
+        let (keys, threshold) = signers(&form.keys, form.threshold, &revoked_keys, "")?;
+        let control = roles(&form.control, &revoked_keys, limits)?;
         let bytes = serde_json_canonicalizer::to_vec(form)
             .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))?;
         let digest = hexadecimal(&Sha256::digest(&bytes));
-        Ok(Self { version: form.version, threshold, keys, revoked_keys, revoked_bundles, bytes, digest })
+        Ok(Self { version: form.version, threshold, keys, control, revoked_keys, revoked_bundles, bytes, digest })
     }
 
     /// The next root, from an envelope that a threshold of this one has signed.
@@ -235,6 +234,19 @@ impl TrustRoot {
     /// # Errors
     /// Why not, each cause with a code of its own.
     pub fn verify(&self, envelope: &Envelope, payload_type: &str, now: Wall) -> Result<Vec<KeyId>, Diagnostic> {
+        self.counted(&self.keys, self.threshold, envelope, payload_type, Some(now))
+    }
+
+    /// Which of these keys have signed an envelope, where they are as many as a threshold asks for. `now` is nothing where the
+    /// clock is not to be trusted.
+    pub(super) fn counted(
+        &self,
+        keys: &[TrustedKey],
+        threshold: usize,
+        envelope: &Envelope,
+        payload_type: &str,
+        now: Option<Wall>,
+    ) -> Result<Vec<KeyId>, Diagnostic> {
         if envelope.payload_type() != payload_type {
             let message =
                 format!("a payload of type {}, where `{payload_type}` belongs", quoted(envelope.payload_type()));
@@ -255,7 +267,7 @@ impl TrustRoot {
             if !seen.insert(&*one.key_id) {
                 return Err(twice(&pointer, &one.key_id));
             }
-            let Some(trusted) = KeyId::parse(&one.key_id).and_then(|id| self.key(id)) else {
+            let Some(trusted) = KeyId::parse(&one.key_id).and_then(|id| key(keys, id)) else {
                 discounted = discounted.max(Some((Weight::Unknown, at)));
                 continue;
             };
@@ -264,17 +276,17 @@ impl TrustRoot {
                 let help = "something was altered after it was signed: get the file again, or sign it again";
                 return Err(Diagnostic::new(Code::Altered, pointer, message).with_help(help));
             }
-            match self.standing(trusted, Some(now)) {
+            match self.standing(trusted, now) {
                 KeyStanding::Valid => drop(signers.insert(trusted.key.id())),
                 KeyStanding::NotYetValid => discounted = discounted.max(Some((Weight::NotYetValid, at))),
                 KeyStanding::Expired => discounted = discounted.max(Some((Weight::Expired, at))),
                 KeyStanding::Revoked => discounted = discounted.max(Some((Weight::Revoked, at))),
             }
         }
-        if signers.len() >= self.threshold {
+        if signers.len() >= threshold {
             return Ok(signers.into_iter().collect());
         }
-        let (have, need) = (signers.len(), self.threshold);
+        let (have, need) = (signers.len(), threshold);
         let (code, because, at) = match discounted {
             None => (Code::UnderSigned, String::new(), None),
             Some((weight, at)) => {
@@ -301,7 +313,7 @@ impl TrustRoot {
         if self.revoked_bundles.contains(&bundle.id()) {
             return Err(Code::BundleRevoked);
         }
-        let standings = signers.iter().map(|id| self.key(*id).map(|trusted| self.standing(trusted, now)));
+        let standings = signers.iter().map(|id| key(&self.keys, *id).map(|trusted| self.standing(trusted, now)));
         let standings: Vec<Option<KeyStanding>> = standings.collect();
         if standings.iter().filter(|standing| **standing == Some(KeyStanding::Valid)).count() >= self.threshold {
             return Ok(());
@@ -344,9 +356,8 @@ impl TrustRoot {
         }
     }
 
-    fn key(&self, id: KeyId) -> Option<&TrustedKey> {
-        let at = self.keys.binary_search_by_key(&id, |one| one.key.id()).ok()?;
-        self.keys.get(at)
+    pub(super) const fn roles(&self) -> &BTreeMap<Name, Role> {
+        &self.control
     }
 
     /// Which root of its owner this is.
@@ -406,6 +417,41 @@ impl TrustedKey {
         }
         Ok(Self { key, from, until })
     }
+}
+
+/// The key of that id among keys that are sorted by it.
+fn key(keys: &[TrustedKey], id: KeyId) -> Option<&TrustedKey> {
+    let at = keys.binary_search_by_key(&id, |one| one.key.id()).ok()?;
+    keys.get(at)
+}
+
+/// Keys as they are written, sorted by id, each id once, and how many of them must sign: at least one, and so many that are
+/// not revoked. `pointer` is where both stand.
+pub(super) fn signers(
+    forms: &[KeyForm],
+    threshold: u64,
+    revoked: &BTreeSet<KeyId>,
+    pointer: &str,
+) -> Result<(Vec<TrustedKey>, usize), Diagnostic> {
+    let mut keys = Vec::with_capacity(forms.len());
+    for (at, form) in forms.iter().enumerate() {
+        keys.push(TrustedKey::from_form(form, &format!("{pointer}/keys/{at}"))?);
+    }
+    keys.sort_by_key(|one| one.key.id());
+    if let Some([one, _]) = keys.array_windows().find(|[one, next]| one.key.id() == next.key.id()) {
+        let message = format!("the key {} is there twice", one.key.id());
+        return Err(
+            Diagnostic::new(Code::DuplicateName, format!("{pointer}/keys"), message).with_help("name each key once")
+        );
+    }
+    let may_sign = keys.iter().filter(|one| !revoked.contains(&one.key.id())).count();
+    let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
+    if threshold == 0 || threshold > may_sign {
+        let message = format!("a threshold of {threshold}, of {may_sign} keys that are not revoked");
+        return Err(Diagnostic::new(Code::InvalidValue, format!("{pointer}/threshold"), message)
+            .with_help("at least 1 must sign, and so many must be able to"));
+    }
+    Ok((keys, threshold))
 }
 
 /// Why a signature does not count, the least telling cause first.
