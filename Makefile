@@ -123,6 +123,10 @@ generate-check: generate ## Fail if a generated file differs from the committed 
 bench: ## Measure the workloads on this machine
 	RUST_BACKTRACE=0 $(CARGO) bench --locked --package fallgate-benches
 
+.PHONY: bench-budget
+bench-budget: ## Count the instructions of a decision on each path, and compare them with benches/budget.txt
+	benches/budget
+
 .PHONY: bench-c
 bench-c: ## Measure a decision through C beside one in Rust
 	@$(MAKE) --no-print-directory -C bindings/c bench

@@ -19,8 +19,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut contest = Contest::new(name);
             floors::roles(&mut contest, kind, &grants, &typed, &bytes);
             fallgate(&mut contest, |cached| roles::document(kind, &grants, cached), &bytes)?;
+            engine::recorded(&mut contest, &roles::document(kind, &grants, false), &bytes)?;
             run.hold(&contest)?;
         }
+    }
+    if run.wants("W2 with audit") {
+        let kind = roles::Kind::Attributes;
+        let typed = roles::Request::seeded();
+        let bytes = floors::bytes(&typed, |request| request.to_json(kind));
+        let mut contest = Contest::new("W2 with audit");
+        floors::roles(&mut contest, kind, &grants, &typed, &bytes);
+        engine::audit_lanes(&mut contest, &roles::document(kind, &grants, false), &bytes)?;
+        run.hold(&contest)?;
     }
     for size in many_rules::SIZES {
         let name = format!("W3 at {size}");

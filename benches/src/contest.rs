@@ -8,7 +8,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Bencher, Criterion};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ use crate::REQUESTS;
 
 /// How often each lane is timed, in turn with the others, so that a noisy minute does not fall on one of them alone.
 pub const ROUNDS: usize = 3;
+
+/// After how many decisions a lane with pauses has one.
+const PAUSE_AFTER: u64 = 1_024;
 
 /// The file in a contest's folder that says who took part and on what.
 pub const FACTS: &str = "contest.json";
@@ -102,6 +105,30 @@ impl<'a> Contest<'a> {
         self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
     }
 
+    /// Adds an engine that has something to do now and then which is not timed: `between` is called after each thousand
+    /// decisions or so.
+    pub fn lane_with_pauses(&mut self, label: Label, decide: impl Fn(usize) -> bool + 'a, between: impl Fn() + 'a) {
+        let decide = Rc::new(decide);
+        let timed = Rc::clone(&decide);
+        let time = move |bencher: &mut Bencher<'_>| {
+            bencher.iter_custom(|decisions| {
+                let (mut left, mut spent) = (decisions, Duration::ZERO);
+                while left > 0 {
+                    let now = left.min(PAUSE_AFTER);
+                    spent += elapsed(|| {
+                        (0..now as usize).for_each(|at| {
+                            black_box(timed(black_box(at & (REQUESTS - 1))));
+                        });
+                    });
+                    between();
+                    left -= now;
+                }
+                spent
+            });
+        };
+        self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
+    }
+
     /// Puts every request to every lane.
     ///
     /// # Errors
@@ -138,6 +165,13 @@ impl<'a> Contest<'a> {
         let lanes = self.lanes.iter().map(|lane| lane.label.clone()).collect();
         Ok(Facts { workload: self.workload.clone(), agreed: REQUESTS, allowed, lanes })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this measures time; the core is given it")]
+fn elapsed(work: impl FnOnce()) -> Duration {
+    let start = std::time::Instant::now();
+    work();
+    start.elapsed()
 }
 
 /// One run of contests, and the folder that keeps its results.

@@ -76,6 +76,40 @@ pub fn lanes<'a>(
     Ok(())
 }
 
+/// Adds a lane for each level of audit. What is recorded is drained and confirmed between the timed stretches, as a host does
+/// on another thread.
+///
+/// # Errors
+///
+/// Where the bundle or a request is refused.
+pub fn audit_lanes<'a>(
+    contest: &mut Contest<'a>,
+    document: &Value,
+    requests: &[Vec<u8>],
+) -> Result<(), Box<dyn Error>> {
+    for level in ["none", "denies", "all"] {
+        let mut document = document.clone();
+        document["audit"] = serde_json::json!({ "level": level });
+        let engine = Rc::new(self::engine(&document)?);
+        let typed = prepared(requests)?;
+        let timed = "`decide` on a `Request`, what is kept of it for the record, and dropping the decision";
+        let label = Label::new("fallgate", env!("CARGO_PKG_VERSION"), &format!("audit {level}"), timed);
+        let drained = Rc::clone(&engine);
+        contest.lane_with_pauses(label, move |at| engine.decide(&typed[at], NOW).is_allow(), move || drain(&drained));
+    }
+    Ok(())
+}
+
+fn drain(engine: &Engine) {
+    loop {
+        let batch = engine.drain_audit(usize::MAX, NOW);
+        if batch.lines.is_empty() {
+            return;
+        }
+        engine.acknowledge_audit(batch.last_seq, NOW);
+    }
+}
+
 /// Decides on every request twice: the second decision must be a cached one.
 fn warm(engine: &Engine, requests: &[Request]) -> Result<(), Box<dyn Error>> {
     for request in requests {

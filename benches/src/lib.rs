@@ -13,8 +13,12 @@ pub mod contest;
 pub mod counting;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "engine")]
+pub mod failing;
 pub mod floors;
 pub mod many_rules;
+#[cfg(feature = "engine")]
+pub mod paths;
 pub mod random;
 pub mod report;
 pub mod roles;

@@ -5,6 +5,7 @@
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./lib/words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DecisionLabel} DecisionLabel */

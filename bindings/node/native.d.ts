@@ -28,6 +28,9 @@ export declare function activateDocument(handle: ExternalObject<Handle>, documen
 /** Makes the bundle of a pack's folder, or of a bundle's file, the active one. */
 export declare function activatePath(handle: ExternalObject<Handle>, path: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
 
+/** Makes a signed bundle the active one: a file, or its bytes, that enough keys of the trust root have signed. */
+export declare function activateSigned(handle: ExternalObject<Handle>, path?: string | undefined | null, bytes?: Uint8Array | undefined | null, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
+
 /** Lets time alone do what is due. */
 export declare function advance(handle: ExternalObject<Handle>, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): void
 
@@ -61,7 +64,7 @@ export declare function close(handle: ExternalObject<Handle>): void
 export declare function counters(handle: ExternalObject<Handle>): string
 
 /** An engine without a bundle. */
-export declare function create(options: string): ExternalObject<Handle>
+export declare function create(options: string, root?: Uint8Array | undefined | null): ExternalObject<Handle>
 
 /** Decides on the text of a request. */
 export declare function decide(handle: ExternalObject<Handle>, request: string, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): string
@@ -142,11 +145,17 @@ export declare function refuseOperation(handle: ExternalObject<Handle>, message:
  */
 export declare function requestLimits(handle: ExternalObject<Handle>): string
 
+/** Takes a new trust root, in a file or as its bytes, and gives its version. */
+export declare function rotateTrust(handle: ExternalObject<Handle>, path?: string | undefined | null, bytes?: Uint8Array | undefined | null, monotonicNs?: bigint | undefined | null, wallNs?: bigint | undefined | null): bigint
+
 /** Runs the command line, and gives its exit code. The first argument is the program's name. */
 export declare function runCommand(arguments: Array<string>): number
 
 /** The status of a signal, as of the last call that told the engine the time. */
 export declare function signal(handle: ExternalObject<Handle>, name: string): string | null
+
+/** The version of the trust root that is held; nothing where the engine was made without one. */
+export declare function trustVersion(handle: ExternalObject<Handle>): bigint | null
 
 /** Releases a lock. Twice is fine. */
 export declare function unlockFile(lock: ExternalObject<Lock>): void

@@ -105,42 +105,56 @@ impl Decision {
         Self { reason: verdict.reason(), at, ..Self::default() }
     }
 
-    /// The same decision, settled by a verdict of the policy on this action.
+    /// Settles the decision by a verdict of the policy on this action.
     ///
     /// An allow says too that a rule which might have denied declares to accept a loss: whether it did not deny because
     /// it knew enough, or too little, nobody can tell.
-    pub(crate) fn settled(mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) -> Self {
+    pub(crate) fn settle(&mut self, verdict: Verdict, policy: &Policy, action: &ActionSpec) {
         self.reason = verdict.reason();
         let rule = verdict.rule().and_then(|number| policy.rule(number));
         self.rule = rule.map(|rule| rule.id);
         self.information_loss =
             rule.is_some_and(|rule| rule.accepts_information_loss) || (self.is_allow() && action.may_lose_a_deny);
-        self
     }
 
-    /// The same decision, as a deny with this reason.
-    pub(crate) fn denied(mut self, reason: Reason) -> Self {
+    /// Makes it a deny with this reason.
+    pub(crate) fn deny(&mut self, reason: Reason) -> &mut Self {
         self.reason = Verdict::deny(reason).reason();
         self
     }
 
-    /// The same decision, as a deny for want of its record: of what was allowed nothing is left.
-    pub(crate) fn refused_for_audit(self) -> Self {
-        Self {
-            reason: Verdict::deny(Reason::AuditUnavailable).reason(),
-            rule: None,
-            expires_at: Monotonic::ZERO,
-            cached: false,
-            information_loss: false,
-            particulars: Particulars::default(),
-            ..self
-        }
+    /// Makes it a deny for want of its record: of what was allowed nothing is left.
+    pub(crate) fn refuse_for_audit(&mut self) -> &mut Self {
+        self.rule = None;
+        self.hold_back(Reason::AuditUnavailable);
+        self
     }
 
-    /// The same decision, saying what exactly was wrong.
-    pub(crate) fn because(mut self, fault: &dyn std::fmt::Display) -> Self {
+    /// Makes it a deny until its record is confirmed. It still says which rule would allow, so that whoever writes rules can
+    /// test them; what the host would have to do for the allow is not there.
+    pub(crate) fn withhold(&mut self, why: &'static str) {
+        self.hold_back(Reason::AuditPending);
+        self.override_id = None;
+        self.detail = Some(why.into());
+    }
+
+    fn hold_back(&mut self, reason: Reason) {
+        self.reason = Verdict::deny(reason).reason();
+        self.expires_at = Monotonic::ZERO;
+        self.cached = false;
+        self.information_loss = false;
+        self.particulars = Particulars::default();
+    }
+
+    /// Whether both say the same, whenever each was made and whatever of it was kept.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let Self { id, at, expires_at, cached, .. } = *other;
+        Self { id, at, expires_at, cached, ..self.clone() } == *other
+    }
+
+    /// Says what exactly was wrong.
+    pub(crate) fn because(&mut self, fault: &dyn std::fmt::Display) {
         self.detail = Some(fault.to_string().into());
-        self
     }
 
     /// Whether the request is granted.
@@ -288,6 +302,37 @@ impl Decision {
             put("detail", detail.into());
         }
         serde_json::json!({ "decision": self.is_allow(), "context": context })
+    }
+}
+
+/// What the first of two calls comes to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// What the host may act on now: a deny as long as the allow waits.
+    pub decision: Decision,
+    /// What waits, to be asked for with `Engine::confirm`; nothing where the decision is all that there is to say.
+    pub id: Option<DecisionId>,
+    /// The number of the record that has to be acknowledged first; zero where nothing waits.
+    pub seq: u64,
+}
+
+impl Pending {
+    /// A decision for which nothing waits.
+    pub(crate) const fn settled(decision: Decision) -> Self {
+        Self { decision, id: None, seq: 0 }
+    }
+
+    /// The answer as JSON: `decision`; and where an allow waits, its identifier in `pending` and its record's number in
+    /// `seq`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut answer = serde_json::json!({ "decision": self.decision.to_json() });
+        if let (Some(id), Some(members)) = (self.id, answer.as_object_mut()) {
+            members.insert("pending".to_owned(), id.to_string().into());
+            members.insert("seq".to_owned(), self.seq.into());
+        }
+        answer
     }
 }
 

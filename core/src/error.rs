@@ -209,6 +209,15 @@ impl BundleError {
         Self { diagnostics }
     }
 
+    /// The stable code of the first mistake.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self.diagnostics.as_slice() {
+            [first, ..] => first.code.as_str(),
+            [] => Code::Untrusted.as_str(),
+        }
+    }
+
     /// The mistakes, in the order of the document.
     #[must_use]
     pub const fn diagnostics(&self) -> &[Diagnostic] {

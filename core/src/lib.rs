@@ -42,7 +42,7 @@
 //! The words first ([`value`], [`request`], [`time`], [`limits`], [`reason`], [`error`]); then [`condition`], a
 //! condition and its three truth values; [`policy`], from bytes to an immutable policy; [`combine`], from truth values
 //! to an effect, on one screen; [`state`], what the engine has been told; [`operation`], what is done to it; [`engine`], the one path of `decide`, gate by
-//! gate; [`drill`], an outage in a file.
+//! gate; [`drill`], an outage in a file; [`journal`] and [`replay`], what was, decided again.
 //!
 //! # What it does not do
 //!
@@ -76,6 +76,8 @@ pub mod operation;
 
 pub mod audit;
 
+pub mod journal;
+
 pub mod resilience;
 
 pub mod telemetry;
@@ -83,6 +85,8 @@ pub mod telemetry;
 pub mod engine;
 
 pub mod drill;
+
+pub mod replay;
 
 pub mod authzen;
 
@@ -104,3 +108,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/signing.md")]
 struct Signing;
+
+/// The example of the page on replays.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/replay.md")]
+struct Replays;

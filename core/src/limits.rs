@@ -4,8 +4,11 @@
 //! refused: a pack with an error that names its place, a request with a deny that has the reason `limit_exceeded`, a
 //! condition by being indeterminate.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits on what an engine takes in. The defaults suit a service; a host may set lower ones, or higher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of a bundle. Default 64 MiB.
@@ -101,6 +104,10 @@ pub struct Limits {
     pub audit_entries_max: usize,
     /// About how many bytes of memory they may take. Default 64 MiB.
     pub audit_bytes_max: usize,
+    /// Entries of the journal of inputs that the host has not confirmed. Default zero, which switches the journal off.
+    pub journal_entries_max: usize,
+    /// About how many bytes of memory they may take. Default zero, which switches the journal off.
+    pub journal_bytes_max: usize,
     /// Steps of a drill, repetitions counted. Default 1,000,000.
     pub drill_steps_max: usize,
     /// Items of a batch. Default 1,000.
@@ -164,6 +171,8 @@ impl Limits {
         labels_max: 10_000,
         audit_entries_max: 100_000,
         audit_bytes_max: 64 << 20,
+        journal_entries_max: 0,
+        journal_bytes_max: 0,
         drill_steps_max: 1_000_000,
         batch_max: 1_000,
         batch_bytes_max: 4 << 20,

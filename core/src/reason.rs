@@ -72,6 +72,8 @@ reasons! {
     Indeterminate = 13, "indeterminate", Deny;
     /// No allow rule is true.
     NoMatchingRule = 14, "no_matching_rule", Deny;
+    /// The action answers only once its record is confirmed (`audit: confirmed`), and this one is not, or not yet.
+    AuditPending = 15, "audit_pending", Deny;
     /// An allow rule is true, and every deny rule is false.
     AllowedByRule = 100, "allowed_by_rule", Allow;
     /// An earlier allow, under `on_failure: serve_cached`.

@@ -290,16 +290,6 @@ fn a_thousand_records_have_a_checkpoint_among_them() {
 }
 
 #[test]
-fn what_would_wait_for_the_disk_is_refused_by_its_name() {
-    let mut document = pack(&json!({ "level": "all" }));
-    document["actions"]["order:pay"]["audit"] = "confirmed".into();
-    let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap_err();
-    let first = &error.diagnostics()[0];
-    assert_eq!((first.code.as_str(), &*first.pointer), ("unsupported", "/actions/order:pay/audit"), "{first}");
-    assert!(first.message.contains("`audit: confirmed`"), "{first}");
-}
-
-#[test]
 fn a_pack_that_redacts_what_is_not_there_is_refused() {
     let code = |audit: Value| {
         let found = Bundle::from_document(&pack(&audit), &Trust::unsigned_for_development(), &Limits::DEFAULT);

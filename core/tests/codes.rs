@@ -9,7 +9,7 @@ use fallgate::reason::{Effect, Reason};
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes without a list in the crate: the heading they stand under, the type, and the text of its source.
-const OTHERS: [(&str, &str, &str); 22] = [
+const OTHERS: [(&str, &str, &str); 24] = [
     ("Activation", "ActivateError", include_str!("../src/state/admission.rs")),
     ("Rollout", "RolloutError", include_str!("../src/state/rollout.rs")),
     ("Stops", "Stop", include_str!("../src/state/rollout.rs")),
@@ -32,6 +32,8 @@ const OTHERS: [(&str, &str, &str); 22] = [
     ("Causes", "Cause", include_str!("../src/condition/mod.rs")),
     ("Checkpoints", "CheckpointError", include_str!("../src/audit/checkpoint.rs")),
     ("Records", "Fault", include_str!("../src/audit/verify.rs")),
+    ("Lines", "Fault", include_str!("../src/journal/line.rs")),
+    ("Replays", "ReplayFault", include_str!("../src/replay/mod.rs")),
 ];
 
 /// The codes of a type, as its source gives them: the texts in its function `code`, which the compiler keeps complete.

@@ -1,5 +1,5 @@
-//! `docs/SPEC.md`, `docs/SPEC-evidence.md`, `docs/SPEC-rollout.md` and `docs/PROOF.md` against the repository: every rule and every lemma has a law,
-//! and whatever the pages name is there.
+//! `docs/SPEC.md` with the pages that go on with it, and `docs/PROOF.md`, against the repository: every rule and every lemma
+//! has a law, and whatever the pages name is there.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects)]
@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The rules: three pages, whose chapters are counted through.
+/// The rules: four pages, whose chapters are counted through.
 const PAGE: &str = concat!(
     include_str!("../../docs/SPEC.md"),
     include_str!("../../docs/SPEC-evidence.md"),
-    include_str!("../../docs/SPEC-rollout.md")
+    include_str!("../../docs/SPEC-rollout.md"),
+    include_str!("../../docs/SPEC-replay.md")
 );
 
 const PROOF: &str = include_str!("../../docs/PROOF.md");

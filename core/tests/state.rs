@@ -367,7 +367,11 @@ fn what_the_bundle_does_not_know_is_the_strictest_posture_and_the_rest_counts() 
     assert_eq!(engine.posture(None).unwrap().as_str(), "lockdown");
     assert_eq!(reason_of(&engine, "eve", "answer", "x", at(3)), Reason::Quarantined);
     let scoped = exported();
-    let unscoped = engine_of(pack(|document| document["scopes"] = json!({"region": "resource.tenant"})), at(3));
+    let unscoped = pack(|document| {
+        document["scopes"] = json!({"region": "resource.tenant"});
+        document["revision"] = json!(4);
+    });
+    let unscoped = engine_of(unscoped, at(3));
     assert_eq!(unscoped.restore_state(&scoped, None, at(3)), Err(StateError::DoesNotFit));
     assert_eq!(unscoped.posture(None).unwrap().as_str(), "lockdown");
 }

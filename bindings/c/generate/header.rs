@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ..Config::default()
     };
     // In reading order.
-    let sources = ["status", "text", "config", "now", "request", "decision", "engine", "operate", "decide"];
+    let sources = ["status", "text", "config", "now", "request", "decision", "engine", "trust", "operate", "decide"];
     let builder = sources.iter().fold(Builder::new().with_config(config), |builder, name| {
         builder.with_src(folder.join("src").join(name).with_extension("rs"))
     });

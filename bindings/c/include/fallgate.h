@@ -95,7 +95,7 @@ enum fallgate_status
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     // A case that the bundle itself carries does not come out as it says.
     FALLGATE_STATUS_FAILS_TESTS = 47,
-    // The active bundle takes its successor by a rollout alone: stage it by an operation.
+    // The active bundle lets its successor in by a rollout alone: stage it.
     FALLGATE_STATUS_ROLLOUT_REQUIRED = 48,
     // An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
@@ -227,6 +227,7 @@ enum fallgate_reason
     FALLGATE_REASON_DENIED_BY_RULE = 12,
     FALLGATE_REASON_INDETERMINATE = 13,
     FALLGATE_REASON_NO_MATCHING_RULE = 14,
+    FALLGATE_REASON_AUDIT_PENDING = 15,
     FALLGATE_REASON_ALLOWED_BY_RULE = 100,
     FALLGATE_REASON_ALLOWED_STALE = 101,
     FALLGATE_REASON_ALLOWED_MINIMAL = 102,
@@ -323,6 +324,8 @@ typedef struct fallgate_limits {
     uint64_t proposals_max;
     // Overrides that are remembered; beyond, none is granted.
     uint64_t overrides_max;
+    // Bundles that were active before and can be gone back to; beyond, the oldest is forgotten.
+    uint64_t former_bundles_max;
     // Quarantines by a condition at a time; beyond, all is quarantined.
     uint64_t quarantine_conditions_max;
     // Calls under way that one guard remembers; beyond, the oldest counts as failed.
@@ -377,6 +380,11 @@ typedef struct fallgate_limits {
     uint64_t audit_entries_max;
     // About how many bytes of memory they may take.
     uint64_t audit_bytes_max;
+    // Entries of the journal of inputs that the host has not confirmed; beyond, a gap stands in their place. 0, the default,
+    // switches the journal off.
+    uint64_t journal_entries_max;
+    // About how many bytes of memory they may take. 0, the default, switches the journal off.
+    uint64_t journal_bytes_max;
     // Steps of a drill.
     uint64_t drill_steps_max;
     // Items of a batch.
@@ -414,6 +422,11 @@ typedef struct fallgate_config {
     uint64_t audit_count;
     // The hash of the last of them; zeros for a new chain.
     uint8_t audit_head[32];
+    // The JSON of the trust root whose keys must sign bundles, as `fallgate keys trust` writes it; NULL for none. It is read
+    // by fallgate_engine_new and not kept. With a root, no bundle is taken but by fallgate_engine_activate_signed.
+    const char *trust_root;
+    // How many bytes it has. 0 with a pointer is an empty file, and refused.
+    size_t trust_root_length;
     // The limits.
     struct fallgate_limits limits;
 } fallgate_config;
@@ -819,6 +832,47 @@ fallgate_status fallgate_engine_signal(const struct fallgate_engine *engine,
 FALLGATE_MUST_USE
 fallgate_status fallgate_engine_bundle(const struct fallgate_engine *engine,
                                        struct fallgate_bundle *bundle);
+
+// Makes a signed bundle the active one: an envelope (DSSE) as `fallgate sign` writes it, which enough keys of the engine's
+// trust root have signed. Its signatures are verified before a byte of the bundle is parsed.
+//
+// NULL for `now`: the library reads the clocks. Ownership: the bytes are read and not kept. NULL for `error`: no message. NULL
+// for `envelope`: FALLGATE_STATUS_NULL_POINTER, or FALLGATE_STATUS_SYNTAX where its length is 0.
+// Failure: the bundle before stays active, and the status says why: FALLGATE_STATUS_UNSIGNED, _STRIPPED, _UNDER_SIGNED,
+// _ALTERED, _OLDER_REVISION and their like; FALLGATE_STATUS_UNTRUSTED where the engine was made without `trust_root`.
+// Threads: any.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_activate_signed(const struct fallgate_engine *engine,
+                                                const char *envelope,
+                                                size_t envelope_length,
+                                                const struct fallgate_now *now,
+                                                struct fallgate_error **error);
+
+// Takes a new trust root, which as many keys of the held one have signed as that asks for: an envelope as
+// `fallgate keys trust --follow` writes it.
+//
+// Where it revokes the active bundle, or too many of its signers, everything is denied from now on, until another bundle is
+// activated. `*version` is the version of the root that is held then; NULL: it is not told. NULL for `now`: the library reads
+// the clocks. Ownership: the bytes are read and not kept. NULL for `error`: no message. NULL for `envelope`:
+// FALLGATE_STATUS_NULL_POINTER, or FALLGATE_STATUS_SYNTAX where its length is 0.
+// Failure: the root before is still held, nothing is written to `*version`, and the status says why:
+// FALLGATE_STATUS_OLDER_TRUST, _UNDER_SIGNED, _REVOCATION_LOST and their like; FALLGATE_STATUS_UNTRUSTED where the engine was
+// made without `trust_root`, or its clock is not to be trusted. Threads: any.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_rotate_trust(const struct fallgate_engine *engine,
+                                             const char *envelope,
+                                             size_t envelope_length,
+                                             const struct fallgate_now *now,
+                                             uint64_t *version,
+                                             struct fallgate_error **error);
+
+// The version of the trust root that the engine holds.
+//
+// FALLGATE_STATUS_NONE, and nothing written, where it was made without `trust_root`. NULL: FALLGATE_STATUS_NULL_POINTER.
+// Ownership: the variable is the caller's. Threads: any.
+FALLGATE_MUST_USE
+fallgate_status fallgate_engine_trust_version(const struct fallgate_engine *engine,
+                                              uint64_t *version);
 
 // Does an operation: a JSON object with one member, named after what is done, such as
 // `{"enter_posture": {"posture": "read-only"}}`. docs/formats/operation.schema.json has them all.

@@ -95,6 +95,30 @@ class Engine {
         Error::check(status, error);
     }
 
+    // Makes a signed bundle the active one, by the engine's trust root; throws where it is refused, with the code.
+    void activate_signed(std::string_view envelope, const fallgate_now *now = nullptr) const {
+        fallgate_error *error = nullptr;
+        fallgate_status status =
+            fallgate_engine_activate_signed(get(), envelope.data(), envelope.size(), now, &error);
+        Error::check(status, error);
+    }
+
+    // Takes a new trust root, and gives its version; throws where it is refused, with the code.
+    uint64_t rotate_trust(std::string_view envelope, const fallgate_now *now = nullptr) const {
+        uint64_t version = 0;
+        fallgate_error *error = nullptr;
+        fallgate_status status =
+            fallgate_engine_rotate_trust(get(), envelope.data(), envelope.size(), now, &version, &error);
+        Error::check(status, error);
+        return version;
+    }
+
+    // The version of the trust root that the engine holds; 0 where it holds none.
+    [[nodiscard]] uint64_t trust_version() const noexcept {
+        uint64_t version = 0;
+        return fallgate_engine_trust_version(get(), &version) == FALLGATE_STATUS_OK ? version : 0;
+    }
+
     // Gives what became of the observation; one that is not taken is an answer and no exception.
     [[nodiscard]] fallgate_status observe(std::string_view signal, fallgate_signal_status status,
                                           const fallgate_now *now = nullptr) const noexcept {

@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
+use fallgate::engine::{ActivateError, LoadError};
 use fallgate::error::{BundleError, Diagnostic};
 use fallgate::operation::OperationError;
 
@@ -65,6 +66,22 @@ impl From<BundleError> for Fault {
             code,
             message: error.to_string(),
             diagnostics: error.diagnostics().to_vec(),
+        }
+    }
+}
+
+impl From<ActivateError> for Fault {
+    fn from(error: ActivateError) -> Self {
+        Self::new(fallgate_status::of_code(error.code()), format!("{}: {error}", error.code()))
+    }
+}
+
+impl From<LoadError> for Fault {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::NotActivated(error) => error.into(),
+            LoadError::Refused(error) => error.into(),
+            other => Self::new(fallgate_status::of_code(other.code()), other.to_string()),
         }
     }
 }

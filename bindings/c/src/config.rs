@@ -6,10 +6,12 @@ use fallgate::Config;
 use fallgate::audit::chain::Head;
 use fallgate::limits::Limits;
 use fallgate::name::{Name, name};
+use fallgate::policy::bundle::Trust;
+use fallgate::policy::trust::root::TrustRoot;
 use fallgate::state::document::StateKey;
 use fallgate::time::Ttl;
 
-use crate::boundary::{Fault, contained, copied, writable};
+use crate::boundary::{Fault, bytes, contained, copied, writable};
 use crate::status::fallgate_status;
 
 /// The limits of an engine: counts, never times. What exceeds one is refused or denied. Zero allows nothing of its
@@ -51,6 +53,8 @@ pub struct fallgate_limits {
     pub proposals_max: u64,
     /// Overrides that are remembered; beyond, none is granted.
     pub overrides_max: u64,
+    /// Bundles that were active before and can be gone back to; beyond, the oldest is forgotten.
+    pub former_bundles_max: u64,
     /// Quarantines by a condition at a time; beyond, all is quarantined.
     pub quarantine_conditions_max: u64,
     /// Calls under way that one guard remembers; beyond, the oldest counts as failed.
@@ -105,6 +109,11 @@ pub struct fallgate_limits {
     pub audit_entries_max: u64,
     /// About how many bytes of memory they may take.
     pub audit_bytes_max: u64,
+    /// Entries of the journal of inputs that the host has not confirmed; beyond, a gap stands in their place. 0, the default,
+    /// switches the journal off.
+    pub journal_entries_max: u64,
+    /// About how many bytes of memory they may take. 0, the default, switches the journal off.
+    pub journal_bytes_max: u64,
     /// Steps of a drill.
     pub drill_steps_max: u64,
     /// Items of a batch.
@@ -144,6 +153,11 @@ pub struct fallgate_config {
     pub audit_count: u64,
     /// The hash of the last of them; zeros for a new chain.
     pub audit_head: [u8; 32],
+    /// The JSON of the trust root whose keys must sign bundles, as `fallgate keys trust` writes it; NULL for none. It is read
+    /// by fallgate_engine_new and not kept. With a root, no bundle is taken but by fallgate_engine_activate_signed.
+    pub trust_root: *const c_char,
+    /// How many bytes it has. 0 with a pointer is an empty file, and refused.
+    pub trust_root_length: usize,
     /// The limits.
     pub limits: fallgate_limits,
 }
@@ -169,6 +183,7 @@ macro_rules! for_each_limit {
             flags_max,
             proposals_max,
             overrides_max,
+            former_bundles_max,
             quarantine_conditions_max,
             permits_max,
             slots_max,
@@ -194,6 +209,8 @@ macro_rules! for_each_limit {
             labels_max,
             audit_entries_max,
             audit_bytes_max,
+            journal_entries_max,
+            journal_bytes_max,
             drill_steps_max,
             batch_max,
             batch_bytes_max,
@@ -226,6 +243,8 @@ fn defaults() -> fallgate_config {
         audit_key: [0; 32],
         audit_count: config.audit_head.count,
         audit_head: config.audit_head.hash,
+        trust_root: std::ptr::null(),
+        trust_root_length: 0,
         limits,
     }
 }
@@ -250,6 +269,21 @@ fn head(given: &fallgate_config) -> Result<Head, Fault> {
     Ok(head)
 }
 
+/// Whose bundles the engine takes.
+///
+/// # Safety
+/// The root of `given` is NULL, or points to as many bytes as its length says.
+unsafe fn trust(given: &fallgate_config, limits: &Limits) -> Result<Trust, Fault> {
+    if given.trust_root.is_null() && given.trust_root_length == 0 {
+        // Each activation says it again: FALLGATE_TRUST_UNSIGNED_FOR_DEVELOPMENT.
+        return Ok(Trust::unsigned_for_development());
+    }
+    // SAFETY: this function's contract.
+    let root =
+        unsafe { bytes(given.trust_root, given.trust_root_length, limits.trust_bytes_max, "config->trust_root")? };
+    Ok(Trust::keys(TrustRoot::from_json(root, limits)?))
+}
+
 fn out_of_range(name: &str) -> Fault {
     let message = format!("the limit `{name}` is beyond what this machine can count; lower it");
     Fault::new(fallgate_status::FALLGATE_STATUS_OUT_OF_RANGE, message)
@@ -258,7 +292,7 @@ fn out_of_range(name: &str) -> Fault {
 /// The core's configuration.
 ///
 /// # Safety
-/// `config` is NULL, or points to a struct that can be read.
+/// `config` is NULL, or points to a struct that can be read, whose trust root is NULL or can be read too.
 pub(crate) unsafe fn chosen(config: *const fallgate_config) -> Result<Config, Fault> {
     // SAFETY: this function's contract; the size comes first and says whether the rest is there.
     let size = unsafe { copied(config.cast::<usize>(), "config")? };
@@ -278,6 +312,8 @@ pub(crate) unsafe fn chosen(config: *const fallgate_config) -> Result<Config, Fa
     limits.rego_steps_max = given.limits.rego_steps_max;
     limits.steps_max = given.limits.steps_max.try_into().map_err(|_| out_of_range("steps_max"))?;
     let mut config = Config::default();
+    // SAFETY: this function's contract.
+    config.trust = unsafe { trust(&given, &limits)? };
     config.limits = limits;
     config.clock_skew_max = Ttl::from_millis(given.clock_skew_max_ms);
     config.key = given.key;
@@ -352,5 +388,13 @@ mod tests {
         given.instance = [b'a' as c_char; 64];
         // SAFETY: the pointer is to a variable.
         assert!(unsafe { chosen(&raw const given) }.is_err(), "a name without an end is none");
+        given.instance = [0; 64];
+        let root = include_bytes!("../../signed/root.json");
+        for (length, version) in [(root.len(), Some(1)), (root.len() - 1, None), (0, None)] {
+            (given.trust_root, given.trust_root_length) = (root.as_ptr().cast(), length);
+            // SAFETY: the pointers are to variables, and the length is at most that of the root.
+            let config = unsafe { chosen(&raw const given) }.ok();
+            assert_eq!(config.and_then(|config| Some(config.trust.root()?.version())), version, "{length}");
+        }
     }
 }

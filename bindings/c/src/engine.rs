@@ -2,7 +2,6 @@
 
 use std::ffi::c_char;
 
-use fallgate::engine::ActivateError;
 use fallgate::error::{Code, Diagnostic};
 use fallgate::limits::{Limits, NAME_BYTES_MAX};
 use fallgate::policy::bundle::{Bundle, Trust};
@@ -188,12 +187,12 @@ fn trusted(trust: u32) -> Result<Trust, Fault> {
     }
 }
 
+/// # Safety
+/// The header's contract of structs.
 unsafe fn activated(host: &Engine, bundle: Bundle, now: *const fallgate_now) -> Result<(), Fault> {
-    // SAFETY: the contract of the functions above.
+    // SAFETY: this function's contract.
     let now = unsafe { read(now)? };
-    host.activate(bundle, now).map_err(|error: ActivateError| {
-        Fault::new(fallgate_status::of_code(error.code()), format!("{}: {error}", error.code()))
-    })
+    Ok(host.activate(bundle, now)?)
 }
 
 /// A JSON document of one meaning: a key that stands twice is no document.

@@ -7,7 +7,7 @@
 //! # Reading order
 //!
 //! `status`, the numbers; `boundary`, how pointers and handles are looked at; `text`, what is handed out; `config`, `now`;
-//! `request`, attributes in C's arrays; `decision`, the answer; `engine`, `operate` and `decide`, the functions.
+//! `request`, attributes in C's arrays; `decision`, the answer; `engine`, `trust`, `operate` and `decide`, the functions.
 //!
 //! The header is made from these files by `make generate`: what a comment of a public item says, C programmers read. Its
 //! general contract (handles, texts, structs, out-parameters) stands at the head of the header, in `generate/head.h`;
@@ -28,6 +28,7 @@ mod operate;
 mod request;
 mod status;
 mod text;
+mod trust;
 
 pub use config::*;
 pub use decide::*;
@@ -38,3 +39,4 @@ pub use operate::*;
 pub use request::*;
 pub use status::*;
 pub use text::*;
+pub use trust::*;

@@ -69,6 +69,15 @@ int main() {
         good &= check(error.status == FALLGATE_STATUS_OPERATION_REFUSED && error.code == "not_quarantined", "the code");
     }
     good &= check(engine.posture() == "normal" && fallgate::Engine().posture().empty(), "the posture");
+    good &= check(engine.trust_version() == 0, "no root is held");
+    for (int call = 0; call < 2; call++) {
+        try {
+            call == 0 ? engine.activate_signed("{}") : static_cast<void>(engine.rotate_trust("{}"));
+            good = check(false, "nothing is believed for its signature without a root");
+        } catch (const fallgate::Error &error) {
+            good &= check(error.status == FALLGATE_STATUS_UNTRUSTED, "refused for want of a root");
+        }
+    }
     fallgate::Engine moved = std::move(engine);
     good &= check(moved.decide(request).effect == FALLGATE_EFFECT_ALLOW, "an engine moves");
     good &= check(engine.decide(request).status == FALLGATE_STATUS_NULL_POINTER, "what is left behind denies");

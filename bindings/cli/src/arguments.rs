@@ -147,21 +147,16 @@ pub enum Command {
     /// Decide one request.
     Eval(Eval),
     /// Rehearse a pack's drills, step by step.
-    Drill {
-        /// The pack's folder, or one drill's file.
-        pack: PathBuf,
-        /// Only the drill of this name: its file's, without `.yaml`.
-        name: Option<String>,
-        /// Whom to trust.
-        #[command(flatten)]
-        trusting: Trusting,
-        /// Print what the engine has counted at the end of the drill, as OpenMetrics text, and nothing else.
-        #[arg(long, requires = "name")]
-        metrics: bool,
-    },
+    Drill(Drill),
+    /// Decide again what was decided: from a journal of inputs, to the byte, or from an audit chain, as far as it says enough.
+    ///
+    /// Ends with 0 where nothing differs, with 1 where something does, with 3 where a journal is not as it was written, or
+    /// ends in a gap.
+    Replay(Replay),
     /// Compute the service-level indicators from an audit chain. Verify the chain first: this does not.
     Sli {
-        /// The chain, a record a line; `-` reads the standard input.
+        /// The chain: a file with a record a line, a folder, or a database as in `sqlite:audit.db`; `-` reads the standard
+        /// input.
         audit: PathBuf,
         /// The pack that decided: what it declares is in no record, and without it some indicators say nothing.
         #[arg(long, value_name = "PACK")]
@@ -349,6 +344,54 @@ pub struct Eval {
     pub trusting: Trusting,
 }
 
+/// Rehearse a pack's drills, step by step.
+#[derive(Args, Debug)]
+pub struct Drill {
+    /// The pack's folder, or one drill's file.
+    pub pack: PathBuf,
+    /// Only the drill of this name: its file's, without `.yaml`.
+    pub name: Option<String>,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
+    /// Print what the engine has counted at the end of the drill, as OpenMetrics text, and nothing else.
+    #[arg(long, requires = "name")]
+    pub metrics: bool,
+    /// Write the journal of all inputs to this file, behind what stands there.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+}
+
+/// Decide again what was decided.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The files of the journal in order, or those of an audit chain, or its folder.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Decide with this bundle or pack in the place of those of its name. An audit chain needs one.
+    #[arg(long, value_name = "BUNDLE")]
+    pub bundle: Option<PathBuf>,
+    /// Hold the audit records that the replay hands out against this chain: its files in order, or its folder; may be
+    /// repeated.
+    #[arg(long, value_name = "AUDIT", conflicts_with = "bundle")]
+    pub audit: Vec<PathBuf>,
+    /// The file with the engine's `key`, where the journal names one: 16 bytes, or their 32 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// The file with the engine's `state_key`, where the journal names one: 32 bytes, or their 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub state_key_file: Option<PathBuf>,
+    /// The file with the engine's `audit_key`, where the journal names one: 32 bytes, or their 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub audit_key_file: Option<PathBuf>,
+    /// For whom the output is: people, or programs (each difference a line, then the numbers).
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
+}
+
 /// What to do with a chain of audit records.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -368,7 +411,7 @@ pub enum AuditCommand {
 /// A chain, and what was kept elsewhere to hold it against.
 #[derive(Args, Debug)]
 pub struct AuditChain {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The hash of the last record, as it was kept elsewhere; with `--count`, of the record of that number.
@@ -413,7 +456,7 @@ pub struct AuditCheckpoint {
 /// Show records, while they verify.
 #[derive(Args, Debug)]
 pub struct AuditShow {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// Only records of this kind; may be repeated.
@@ -436,7 +479,7 @@ pub struct AuditShow {
 /// Open a value that a record commits to.
 #[derive(Args, Debug)]
 pub struct AuditReveal {
-    /// The files of the chain in order, or its folder.
+    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The number of the record.
@@ -502,15 +545,23 @@ pub struct Serve {
     /// What is observed of a signal at the start; may be repeated. Later reports go to /v1/signals.
     #[arg(long = "observe", value_name = "NAME=STATUS", value_parser = signal)]
     pub observed: Vec<(String, String)>,
-    /// The folder that audit records are written to, as files that only grow; a decision's record stays in memory until it
-    /// is on disk.
-    #[arg(long, value_name = "FOLDER")]
+    /// Where audit records are written: a folder of files that only grow, or `sqlite:FILE` for a table. A decision's record
+    /// stays in memory until it is on disk.
+    #[arg(long, value_name = "PLACE")]
     pub audit: Option<PathBuf>,
     /// The file with the key for what must not stand in a record: 32 bytes, or their 64 hexadecimal digits. Left out: such
     /// values leave nothing that could be linked or opened.
     #[arg(long, value_name = "FILE", requires = "audit")]
     pub audit_key_file: Option<PathBuf>,
-    /// How large a file of audit records becomes before the next one is begun, in MiB.
+    /// The file that the journal of all inputs is written to, requests in the clear, for `fallgate replay`. Requests are
+    /// decided one after the other then.
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    pub journal: Option<PathBuf>,
+    /// The file with a secret that keys the identifiers of decisions: 16 bytes, or their 32 hexadecimal digits. Left out: one
+    /// that nobody knows.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// How large a file in the folder becomes before the next one is begun, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = at_least_one)]
     pub audit_file_mib: usize,
     /// Connections at once; more wait to be accepted.

@@ -14,6 +14,7 @@ pub mod command;
 pub mod console;
 pub mod diff;
 pub mod finding;
+pub mod journal_file;
 pub mod json;
 #[cfg(feature = "opa")]
 pub mod opa;

@@ -7,8 +7,9 @@ mod shell;
 use std::collections::BTreeSet;
 use std::fs;
 
-use fallgate::policy::bundle::Bundle;
+use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::format::Pack;
+use fallgate::time::{Monotonic, Now};
 use fallgate::{Config, Engine, Request};
 use fallgate_cli::diff::difference::{Kind, Told};
 use fallgate_cli::diff::search::{Compared, Search};
@@ -394,6 +395,57 @@ fn an_audit_chain_is_decided_by_both_and_nothing_in_it_is_guessed() {
 }
 
 #[test]
+fn a_chain_that_an_engine_wrote_is_read() {
+    let pack = PACK.replace("suspended: bool", "suspended: bool, email: { type: string, optional: true }")
+        + "audit: { level: all, redact: [subject.email] }\n";
+    let rules = RULES.replace("resource.amount <= 100", "resource.amount % 1000 == 0");
+    let (folder, old, new) = packs_of(&pack, &rules, &[("% 1000 == 0", "% 1000 == 1")]);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(fallgate(&["build", &old, "-o", &at("old.json")]).exit, 0);
+    let bundle = Bundle::from_json(&fs::read(at("old.json")).unwrap(), &Trust::unsigned_for_development()).unwrap();
+    let mut config = Config::default();
+    config.audit_key = Some([7; 32]);
+    let engine = Engine::new(config);
+    let now = Now::new(Monotonic::ZERO, fallgate::drill::START);
+    engine.activate(bundle, now).unwrap();
+    let mut secret = request(&["agent"], 1);
+    secret["subject"]["properties"]["email"] = json!("ann@example.org");
+    for asked in [request(&["agent"], 345_001), secret, json!("no request")] {
+        assert!(!engine.decide_json(asked.to_string().as_bytes(), now).is_allow());
+    }
+    fs::write(at("chain.jsonl"), engine.drain_audit(100, now).lines.join("\n")).unwrap();
+    let (exit, output) = diff(&old, &new, &["--limit", "1", "--audit", &at("chain.jsonl")]);
+    let found = groups(&output, "newly_allowed");
+    assert_eq!((exit, found.len()), (1, 1), "{output:#}");
+    // That the bundle was activated, and that nobody signed it, are the first records.
+    assert_eq!(found[0].3["from"], format!("{}:3", at("chain.jsonl")));
+    assert_eq!(found[0].3["request"]["subject"], request(&["agent"], 1)["subject"]);
+    let notes = [
+        "1 recorded decision asked again",
+        "1 recorded decision not asked again: an attribute is redacted",
+        "1 recorded decision not asked again: the request is not in the record",
+    ];
+    assert_eq!(output["notes"], json!(notes));
+}
+
+#[test]
+fn what_a_pack_declares_to_allow_newly_is_marked_and_can_pass() {
+    let (folder, old, new) = packs(&[("amount <= 100", "amount <= 250")]);
+    let declare = |actions: &str| {
+        let rollout = format!("rollout: {{ shadow: 10m, newly_allows: [{actions}] }}\n");
+        let pack = PACK.replace("revision: 1", "revision: 2") + &rollout;
+        fs::write(folder.path().join("new/pack.yaml"), pack).unwrap();
+    };
+    declare("\"ref*\"");
+    let (exit, output) = diff(&old, &new, &[]);
+    assert_eq!((exit, &output["differences"][0]["declared"]), (1, &json!(true)));
+    assert_eq!(diff(&old, &new, &["--fail-on", "undeclared"]).0, 0);
+    declare("read");
+    let (exit, output) = diff(&old, &new, &["--fail-on", "undeclared"]);
+    assert_eq!((exit, &output["differences"][0]["declared"]), (1, &json!(false)));
+}
+
+#[test]
 fn code_scanners_are_shown_the_rule_that_decides_now() {
     let (_folder, old, new) = packs(&[("amount <= 100", "amount <= 250")]);
     let ran = fallgate(&["diff", &old, &new, "--format", "sarif"]);
@@ -436,6 +488,36 @@ fn what_runs_as_a_signed_bundle_is_compared_with_a_folder() {
     assert_eq!(ran(&at("bare.json"), &new, &trusted).exit, 3);
     // Signatures that nobody looks at are taken for none.
     assert_eq!(ran(&at("signed.json"), &new, &[]).exit, 3);
+}
+
+#[test]
+fn one_of_many_rules_that_changed_is_found_in_a_sample() {
+    // Forty roles with a limit each: all sets of roles are far too many.
+    let rule = |number: usize| {
+        let when = format!("resource.amount < {number}000");
+        format!(
+            "  - {{ id: r{number}, effect: allow, action: refund, subject: {{ roles: role{number} }}, when: {when} }}\n"
+        )
+    };
+    let rules: String = (1..=40).map(rule).collect();
+    let (_folder, old, new) = packs_of(PACK, &format!("rules:\n{rules}"), &[("< 7000", "< 7001")]);
+    let (exit, output) = diff(&old, &new, &[]);
+    let found = groups(&output, "newly_allowed");
+    assert_eq!((exit, found.len(), &coverage(&output, "refund")["complete"]), (1, 1, &json!(false)));
+    let request = &found[0].3["request"];
+    assert_eq!(request["subject"]["properties"]["roles"], json!(["role7"]));
+    assert_eq!(request["resource"]["properties"]["amount"], 7000);
+}
+
+#[test]
+fn more_states_of_things_than_the_bound_are_told() {
+    let signals: String = (0..101).map(|number| format!(", s{number}: {{ ttl: 5s }}")).collect();
+    let pack = PACK.replace(", ledger: { ttl: 5s } }", &format!(", ledger: {{ ttl: 5s }}{signals} }}"));
+    let (_folder, old, new) = packs_of(&pack, RULES, &[("amount <= 100", "amount <= 101")]);
+    let (_, output) = diff(&old, &new, &[]);
+    // One with every signal ok, and three for each of 103 signals.
+    assert_eq!(output["worlds"].as_array().unwrap().len(), 300);
+    assert_eq!(output["notes"], json!(["10 states of things not tried: there are too many"]));
 }
 
 #[test]
@@ -687,7 +769,7 @@ fn what_is_called_complete_finds_all_that_brute_force_finds_and_no_more() {
             let mut search = Search::new(compared, fallgate::drill::START).unwrap();
             let coverage = search.action("do", &[], 20_000, &mut || {}).unwrap();
             let found: BTreeSet<(Kind, Told, Told)> =
-                search.differences.groups().into_iter().map(|group| (group.kind, group.old, group.new)).collect();
+                search.differences.groups(&[]).into_iter().map(|group| (group.kind, group.old, group.new)).collect();
             let expected = brute_force(&small, [&old, &new]);
             let texts = || format!("{:#?}\n{:#?}", packs[0].rules, packs[1].rules);
             // A sample finds nothing that is not there.
@@ -701,4 +783,15 @@ fn what_is_called_complete_finds_all_that_brute_force_finds_and_no_more() {
     }
     println!("{complete} complete comparisons, {differing} with differences");
     assert!(complete > 40 && differing > 30, "{complete} complete, {differing} with differences");
+}
+
+#[test]
+fn what_is_allowed_once_its_record_is_written_is_compared_as_allowed() {
+    let pack = PACK.replace("requires: [idp, ledger] }", "requires: [idp, ledger], audit: confirmed }");
+    let (_folder, old, new) = packs_of(&pack, RULES, &[("<= 100", "<= 200")]);
+    let (exit, output) = diff(&old, &new, &[]);
+    assert_eq!(exit, 1);
+    let found = groups(&output, "newly_allowed");
+    let by = (found[0].0.as_str(), found[0].1.as_str(), found[0].2.as_str());
+    assert_eq!((found.len(), by), (1, ("refund", "no_matching_rule", "allowed_by_rule agents")), "{output}");
 }

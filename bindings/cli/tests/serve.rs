@@ -18,6 +18,8 @@ mod asking;
 mod bounds;
 #[path = "serve/doors.rs"]
 mod doors;
+#[path = "serve/records.rs"]
+mod records;
 #[path = "serve/running.rs"]
 mod running;
 

@@ -3,6 +3,7 @@ export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
 export type Approved = import('./lib/words.js').Approved;
 export type AuditBatch = import('./lib/words.js').AuditBatch;
+export type JournalBatch = import('./lib/words.js').JournalBatch;
 export type CallOutcome = import('./lib/words.js').CallOutcome;
 export type Counters = import('./lib/words.js').Counters;
 export type DecisionLabel = import('./lib/words.js').DecisionLabel;
@@ -40,6 +41,7 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./lib/words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */
 /** @typedef {import('./lib/words.js').DecisionLabel} DecisionLabel */

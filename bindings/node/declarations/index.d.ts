@@ -10,6 +10,7 @@ export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
 export type Approved = import('./lib/words.js').Approved;
 export type AuditBatch = import('./lib/words.js').AuditBatch;
+export type JournalBatch = import('./lib/words.js').JournalBatch;
 export type CallOutcome = import('./lib/words.js').CallOutcome;
 export type Counters = import('./lib/words.js').Counters;
 export type DecisionLabel = import('./lib/words.js').DecisionLabel;

@@ -5,6 +5,7 @@ const addon = require('../native.js')
 const { Decision, deeplyFrozen, fieldsOf } = require('./decision.js')
 const { Denied, FallgateError, native } = require('./failures.js')
 const { Operator } = require('./operator.js')
+const { DOCUMENT, configured, fileOrBytes, own } = require('./options.js')
 const packing = require('./packing.js')
 const { Unreadable, documentText, operationText, requestText } = require('./request.js')
 
@@ -46,25 +47,8 @@ class Engine extends Operator {
    */
   constructor(options = {}) {
     super()
-    const { auditHead, auditKey, clockSkewMaxMs, instance, key, limits, stateKey } = options
-    if (key !== undefined && !(key instanceof Uint8Array && key.length === 16)) {
-      throw new TypeError('`key` must be 16 bytes')
-    }
-    if (stateKey !== undefined && !(stateKey instanceof Uint8Array && stateKey.length === 32)) {
-      throw new TypeError('`stateKey` must be 32 bytes')
-    }
-    if (auditKey !== undefined && !(auditKey instanceof Uint8Array && auditKey.length === 32)) {
-      throw new TypeError('`auditKey` must be 32 bytes')
-    }
-    if (instance !== undefined && !(typeof instance === 'string' && instance.isWellFormed())) {
-      throw new TypeError('`instance` must be a text')
-    }
-    const bytes = (/** @type {Uint8Array | undefined} */ secret) => secret && [...secret]
-    const told = JSON.stringify({
-      auditHead: auditHead && headOf(auditHead), auditKey: bytes(auditKey), clockSkewMaxMs, instance, key: bytes(key), limits,
-      stateKey: bytes(stateKey),
-    })
-    this.#handle = native(() => addon.create(told))
+    const { told, root } = configured(options)
+    this.#handle = native(() => addon.create(told, root))
     const { operation, ...readable } = JSON.parse(addon.requestLimits(this.#handle))
     this.#operationBytes = operation
     this.#everything = { ...readable, wanted: () => null, numbers: () => null }
@@ -117,6 +101,46 @@ class Engine extends Operator {
       throw new TypeError("a pack is its folder's path, a bundle's path, a bundle's bytes or a document")
     }
     this.#learnAnew()
+  }
+
+  /**
+   * Makes a signed bundle the active one. The one before decides until then, and stays where this throws.
+   *
+   * @param {string | Uint8Array} envelope A signed bundle's file, or its bytes, that enough keys of the trust root have signed.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} for one that is refused, with the code that says why: `unsigned`, `under_signed`, `altered`;
+   *   `untrusted` where the engine was opened without a trust root.
+   */
+  activateSigned(envelope, options) {
+    const [monotonic, wall] = clocks(options)
+    const [path, bytes] = fileOrBytes(envelope)
+    native(() => addon.activateSigned(this.#handle, path, bytes, monotonic, wall))
+    this.#learnAnew()
+  }
+
+  /**
+   * Takes a new trust root, which as many keys of the held one have signed as that asks for. Where it revokes the active
+   * bundle or too many of its signers, everything is denied until another is activated.
+   *
+   * @param {string | Uint8Array} envelope The root's file, or its bytes, as `fallgate keys trust --follow` writes it.
+   * @param {Timed} [options]
+   * @returns {bigint} Its version.
+   * @throws {FallgateError} for one that is refused, with the code that says why. The held one stays.
+   */
+  rotateTrust(envelope, options) {
+    const [monotonic, wall] = clocks(options)
+    const [path, bytes] = fileOrBytes(envelope)
+    return native(() => addon.rotateTrust(this.#handle, path, bytes, monotonic, wall))
+  }
+
+  /**
+   * The version of the trust root that is held; null where the engine was opened without one.
+   *
+   * @returns {bigint | null}
+   */
+  trustVersion() {
+    return addon.trustVersion(this.#handle)
   }
 
   /**
@@ -564,19 +588,6 @@ class Engine extends Operator {
 }
 
 /**
- * A head as the addon reads it: with its count as a number, which holds whatever JSON can say of a record.
- *
- * @param {import('./words.js').Head} head
- */
-function headOf({ count, head }) {
-  if (typeof count !== 'bigint' || count < 0n || count > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new TypeError('`auditHead.count` must be a bigint, zero or more, of at most 2 ** 53 - 1')
-  }
-  if (typeof head !== 'string') throw new TypeError('`auditHead.head` must be a text')
-  return { count: Number(count), head }
-}
-
-/**
  * Names with the numbers that the addon knows them by; null, which stands for all names, where it has no more numbers.
  *
  * @param {ReturnType<typeof addon.create>} handle
@@ -613,8 +624,6 @@ const BRACE = '{'.charCodeAt(0)
 /** For how many types of an entity the attributes that the policy looks at are remembered. */
 const WANTED_MAX = 1024
 const DIGIT_ZERO = '0'.charCodeAt(0)
-/** How much of a pack's or a drill's document is put into text; the core's own limits are below. */
-const DOCUMENT = Object.freeze({ bytes: 2 ** 28, depth: 128 })
 
 /**
  * The readings of the clocks that a caller brings, checked: what is not whole is a mistake, never half of it.
@@ -688,15 +697,6 @@ function operationBytes(operation, bytes) {
 
 /** @type {[undefined, undefined]} */
 const UNREAD = [undefined, undefined]
-
-/**
- * Bytes that nobody else can change while they are read.
- *
- * @param {Uint8Array} bytes
- */
-function own(bytes) {
-  return bytes.buffer instanceof SharedArrayBuffer ? Uint8Array.from(bytes) : bytes
-}
 
 /**
  * @param {Obligation} obligation

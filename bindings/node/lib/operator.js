@@ -11,6 +11,7 @@
 /** @typedef {import('./words.js').Restored} Restored */
 /** @typedef {import('./words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./words.js').DecisionLabel} DecisionLabel */
 /** @typedef {import('./words.js').Head} Head */
 /** @typedef {import('./words.js').Metrics} Metrics */
@@ -362,6 +363,32 @@ class Operator {
   acknowledgeAudit(seq, options) {
     if (typeof seq !== 'bigint') throw new TypeError('the number of a record is a bigint')
     this.operate({ acknowledge_audit: { seq } }, options)
+  }
+
+  /**
+   * Hands out entries of the journal of inputs, oldest first. They stay until `acknowledgeJournal` confirms them. There are
+   * none unless the limits `journalEntriesMax` and `journalBytesMax` give it room. Requests stand in them in the clear.
+   *
+   * @param {Timed & { max?: number }} [options] `max`: how many at the most; left out, 1,000, and never more than 10,000.
+   * @returns {Readonly<JournalBatch>}
+   * @throws {FallgateError}
+   */
+  drainJournal(options) {
+    const { now, ...members } = given(options)
+    const { lines, last_n: lastN } = this.operate({ drain_journal: members }, { now })
+    return Object.freeze({ lines, lastN: BigInt(lastN) })
+  }
+
+  /**
+   * Confirms that every entry of the journal up to this one is written: the engine forgets them.
+   *
+   * @param {bigint} n
+   * @param {Timed} [options]
+   * @returns {void}
+   */
+  acknowledgeJournal(n, options) {
+    if (typeof n !== 'bigint') throw new TypeError('the number of an entry is a bigint')
+    this.operate({ acknowledge_journal: { n } }, options)
   }
 
   /**

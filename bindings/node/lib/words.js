@@ -54,7 +54,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
- *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax'
+ *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
  *   | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax'
  *   | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax'
@@ -74,6 +74,9 @@
  * @property {Uint8Array} [auditKey] 32 secret bytes that key what audit records say in place of redacted values; without them
  *   such a value is gone without a trace.
  * @property {Head} [auditHead] Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
+ * @property {'unsigned' | string | Uint8Array | object} [trust] The trust root whose keys must sign bundles: its file, its
+ *   bytes or its document; with it nothing unsigned is taken. Left out, bundles without a signature are taken, which is for
+ *   development, and signed ones are refused; `'unsigned'` takes both.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 
@@ -93,6 +96,15 @@
  * @typedef {object} AuditBatch
  * @property {readonly string[]} lines Each a record: one line of canonical JSON, without the end of the line.
  * @property {bigint} lastSeq The `seq` of the last, to be acknowledged once all are written; zero where there is none.
+ */
+
+/**
+ * Entries of the journal of inputs to be written, oldest first. They stay in the engine until `acknowledgeJournal` confirms
+ * them.
+ *
+ * @typedef {object} JournalBatch
+ * @property {readonly string[]} lines Each an entry: one line of JSON, without the end of the line.
+ * @property {bigint} lastN The `n` of the last, to be acknowledged once all are written; zero where there is none.
  */
 
 /** @typedef {'legitimate' | 'malicious'} DecisionLabel What the request of a decision turned out to be. */

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::{Result, misuse};
+use crate::source::{Said, TrustOption, trust};
 
 /// The options of an engine, as the JavaScript side hands them over.
 #[derive(Default, Deserialize)]
@@ -21,6 +22,7 @@ struct Options {
     instance: Option<String>,
     audit_key: Option<[u8; 32]>,
     audit_head: Option<Value>,
+    trust: Option<TrustOption>,
     #[serde(default)]
     limits: LimitOptions,
 }
@@ -45,16 +47,17 @@ macro_rules! limits {
 limits! {
     bundle_bytes_max, signatures_max, trust_bytes_max, trust_keys_max, revocations_max, rules_max, actions_max,
     signals_max, postures_max, scopes_max, scope_instances_max, quarantines_max, state_bytes_max, approvers_max,
-    flags_max, proposals_max, overrides_max, quarantine_conditions_max, permits_max, slots_max, condition_bytes_max,
+    flags_max, proposals_max, overrides_max, former_bundles_max, quarantine_conditions_max, permits_max, slots_max, condition_bytes_max,
     condition_nodes_max, condition_depth_max, regex_bytes_max, rego_bytes_max, rego_modules_max, rego_nesting_max,
     rego_rule_depth_max, rego_steps_max, request_bytes_max, request_depth_max, request_values_max, id_bytes_max,
     steps_max, arena_bytes_max, cache_entries_max, cache_bytes_max, cache_key_bytes_max, events_max, causes_max,
-    counted_actions_max, labels_max, audit_entries_max, audit_bytes_max, drill_steps_max, batch_max,
-    batch_bytes_max, batch_values_max, candidates_max, search_page_max,
+    counted_actions_max, labels_max, audit_entries_max, audit_bytes_max, journal_entries_max, journal_bytes_max,
+    drill_steps_max, batch_max, batch_bytes_max, batch_values_max, candidates_max, search_page_max,
 }
 
-/// The configuration that the options, as JSON, ask for.
-pub(crate) fn configuration(options: &str) -> Result<Config> {
+/// The configuration that the options, as JSON, ask for, and whom the host said to trust; `root` has the bytes of a trust
+/// root, where it was given so.
+pub(crate) fn configuration(options: &str, root: Option<&[u8]>) -> Result<(Config, Said)> {
     let options: Options =
         serde_json::from_str(options).map_err(|error| misuse(&format!("the engine's options: {error}")))?;
     let mut config = Config::default();
@@ -77,5 +80,7 @@ pub(crate) fn configuration(options: &str) -> Result<Config> {
         config.audit_head = Head::from_json(head).ok_or_else(|| misuse(message))?;
     }
     config.limits = options.limits.over(config.limits)?;
-    Ok(config)
+    let (trust, said) = trust(options.trust.as_ref(), root, &config.limits)?;
+    config.trust = trust;
+    Ok((config, said))
 }

@@ -1,6 +1,7 @@
 //! An engine in a handle, and the calls that tell it things.
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -8,7 +9,7 @@ use fallgate::drill::parse_status;
 use fallgate::engine::Readers;
 use fallgate::error::quoted;
 use fallgate::limits::Limits;
-use fallgate::policy::bundle::Bundle;
+use fallgate::time::Now;
 use fallgate::{Config, Engine, Observation};
 use napi::bindgen_prelude::{BigInt, External};
 use napi_derive::napi;
@@ -16,15 +17,17 @@ use serde_json::json;
 
 use crate::answer::Labels;
 use crate::configuration::configuration;
-use crate::failure::{Result, failure, misuse, not_activated};
+use crate::failure::{Result, failure, misuse, not_activated, not_taken, refused};
 use crate::instant::{monotonic_of, now};
 use crate::packed::Names;
-use crate::source;
+use crate::source::{self, Loaded, Said};
 
 /// What a JavaScript engine holds. Only its own thread touches it; the engine inside may be at work on others too.
 pub struct Handle {
     engine: RefCell<Arc<Engine>>,
     limits: Limits,
+    /// Whom the host said to trust.
+    said: Said,
     closed: Cell<bool>,
     pub(crate) labels: RefCell<Labels>,
     pub(crate) names: RefCell<Names>,
@@ -59,12 +62,13 @@ impl Handle {
 
 /// An engine without a bundle.
 #[napi(catch_unwind)]
-pub fn create(options: String) -> Result<External<Handle>> {
-    let config = configuration(&options)?;
+pub fn create(options: String, root: Option<&[u8]>) -> Result<External<Handle>> {
+    let (config, said) = configuration(&options, root)?;
     let limits = config.limits.clone();
     Ok(External::new(Handle {
         engine: RefCell::new(Arc::new(Engine::new(config))),
         limits,
+        said,
         closed: Cell::new(false),
         labels: RefCell::default(),
         names: RefCell::default(),
@@ -82,8 +86,9 @@ pub fn activate_path(
     wall_ns: Option<BigInt>,
 ) -> Result<()> {
     handle.open()?;
-    let bundle = source::from_path(&path, handle.limits())?;
-    activate(handle, bundle, monotonic_ns, wall_ns)
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let loaded = source::from_path(&path, handle.limits(), handle.said, now)?;
+    activate(handle, loaded, now)
 }
 
 /// Makes the bundle of these canonical bytes the active one.
@@ -95,8 +100,9 @@ pub fn activate_bytes(
     wall_ns: Option<BigInt>,
 ) -> Result<()> {
     handle.open()?;
-    let bundle = source::from_bytes(bytes, handle.limits())?;
-    activate(handle, bundle, monotonic_ns, wall_ns)
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let loaded = source::from_bytes(bytes, handle.limits(), handle.said, now)?;
+    activate(handle, loaded, now)
 }
 
 /// Makes the bundle of a pack's document the active one.
@@ -108,13 +114,67 @@ pub fn activate_document(
     wall_ns: Option<BigInt>,
 ) -> Result<()> {
     handle.open()?;
-    let bundle = source::from_document(&document, handle.limits())?;
-    activate(handle, bundle, monotonic_ns, wall_ns)
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let loaded = source::from_document(&document, handle.limits(), handle.said)?;
+    activate(handle, loaded, now)
 }
 
-fn activate(handle: &Handle, bundle: Bundle, monotonic: Option<BigInt>, wall: Option<BigInt>) -> Result<()> {
-    let now = now(monotonic.as_ref(), wall.as_ref())?;
-    handle.with(|engine| engine.activate(bundle, now)).map_err(not_activated)?;
+/// Makes a signed bundle the active one: a file, or its bytes, that enough keys of the trust root have signed.
+#[napi(catch_unwind)]
+pub fn activate_signed(
+    handle: &External<Handle>,
+    path: Option<String>,
+    bytes: Option<&[u8]>,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<()> {
+    handle.open()?;
+    if handle.said != Said::Root {
+        return Err(failure(
+            "untrusted",
+            "the engine holds no trust root; open it with `trust`, or call `activate`",
+            &[],
+        ));
+    }
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let envelope = envelope(handle, path, bytes)?;
+    activate(handle, Loaded::ToVerify(envelope), now)
+}
+
+/// Takes a new trust root, in a file or as its bytes, and gives its version.
+#[napi(catch_unwind)]
+pub fn rotate_trust(
+    handle: &External<Handle>,
+    path: Option<String>,
+    bytes: Option<&[u8]>,
+    monotonic_ns: Option<BigInt>,
+    wall_ns: Option<BigInt>,
+) -> Result<BigInt> {
+    handle.open()?;
+    let now = now(monotonic_ns.as_ref(), wall_ns.as_ref())?;
+    let envelope = envelope(handle, path, bytes)?;
+    let rotated = handle.with(|engine| engine.rotate_trust(&envelope, now));
+    rotated.map(BigInt::from).map_err(|error| refused(&error))
+}
+
+/// The version of the trust root that is held; nothing where the engine was made without one.
+#[napi(catch_unwind)]
+pub fn trust_version(handle: &External<Handle>) -> Option<BigInt> {
+    handle.with(|engine| engine.trust().root().map(|root| BigInt::from(root.version())))
+}
+
+fn envelope(handle: &Handle, path: Option<String>, bytes: Option<&[u8]>) -> Result<Vec<u8>> {
+    match path {
+        Some(path) => source::file(Path::new(&path), handle.limits().bundle_bytes_max.saturating_mul(2)),
+        None => Ok(bytes.unwrap_or_default().to_vec()),
+    }
+}
+
+fn activate(handle: &Handle, loaded: Loaded, now: Now) -> Result<()> {
+    match loaded {
+        Loaded::Bundle(bundle) => handle.with(|engine| engine.activate(*bundle, now)).map_err(not_activated)?,
+        Loaded::ToVerify(bytes) => handle.with(|engine| engine.activate_signed(&bytes, now)).map_err(not_taken)?,
+    }
     handle.labels.borrow_mut().clear();
     handle.names.borrow_mut().clear();
     Ok(())

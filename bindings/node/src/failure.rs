@@ -1,9 +1,9 @@
 //! An error on its way into JavaScript: a stable code, a message, and what was found in a policy.
 
-use fallgate::engine::ActivateError;
+use fallgate::engine::{ActivateError, LoadError};
 use fallgate::error::BundleError;
 use fallgate_cli::finding::{Finding, Severity};
-use fallgate_cli::pack::LoadError;
+use fallgate_cli::pack;
 use fallgate_cli::report;
 use fallgate_cli::source::SourceMap;
 use serde_json::{Value, json};
@@ -26,8 +26,17 @@ pub(crate) fn not_activated(error: ActivateError) -> napi::Error<String> {
     failure(error.code(), &error.to_string(), &[])
 }
 
+/// A bundle that the engine did not take.
+pub(crate) fn not_taken(error: LoadError) -> napi::Error<String> {
+    match error {
+        LoadError::Refused(error) => refused(&error),
+        LoadError::NotActivated(error) => not_activated(error),
+        other => failure(other.code(), &other.to_string(), &[]),
+    }
+}
+
 /// A file that cannot be read.
-pub(crate) fn unread(error: &LoadError) -> napi::Error<String> {
+pub(crate) fn unread(error: &pack::LoadError) -> napi::Error<String> {
     failure(error.finding.code, &error.to_string(), &[report::to_json(&error.finding, &error.files)])
 }
 

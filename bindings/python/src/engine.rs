@@ -10,9 +10,10 @@ use bumpalo::Bump;
 use fallgate::audit::chain::Head;
 use fallgate::drill::parse_status;
 use fallgate::engine::Explanation;
-use fallgate::error::quoted;
+use fallgate::error::{Code, Diagnostic, quoted};
 use fallgate::limits::{Limits, NAME_BYTES_MAX};
 use fallgate::name::name;
+use fallgate::policy::trust::root::TrustRoot;
 use fallgate::request::RequestView;
 use fallgate::state::document::StateKey;
 use fallgate::state::signals::Observation;
@@ -27,14 +28,14 @@ use crate::batch;
 use crate::clock::{At, PyNow, when};
 use crate::decision::PyDecision;
 use crate::drill::PyDrillReport;
-use crate::error::{PyDiagnostic, not_activated, not_done};
+use crate::error::{Document, PyDiagnostic, mistaken, not_activated, not_done};
 use crate::event::PyEvent;
 use crate::fork::detached;
 use crate::json::to_python;
 use crate::limits;
 use crate::operation;
 use crate::request::{Parts, standing};
-use crate::source;
+use crate::source::{self, Loaded, Said};
 use crate::value::{Bounds, Fault, Reader};
 use crate::wants::Wants;
 
@@ -45,6 +46,8 @@ pub(crate) struct PyEngine {
     /// Boxed: the engine keeps its counters on cache lines of their own, and Python's allocator knows of no such alignment.
     pub(crate) engine: Box<Engine>,
     pub(crate) limits: Limits,
+    /// Whom the host said to trust.
+    said: Said,
     /// What the active bundle wants. A decision that was read for another one is read again.
     pub(crate) wants: ArcSwap<Wants>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None, audit_key=None, audit_head=None, limits=None))]
+    #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None, audit_key=None, audit_head=None, trust=None, limits=None))]
     fn new(
         key: Option<&Bound<'_, PyBytes>>,
         clock_skew_max: Option<std::time::Duration>,
@@ -60,6 +63,7 @@ impl PyEngine {
         instance: Option<&str>,
         audit_key: Option<&Bound<'_, PyBytes>>,
         audit_head: Option<&Bound<'_, PyMapping>>,
+        trust: Option<&Bound<'_, PyAny>>,
         limits: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let mut config = Config::default();
@@ -93,18 +97,54 @@ impl PyEngine {
             limits::put(given, &mut config.limits)?;
         }
         let limits = config.limits.clone();
-        Ok(Self { engine: Box::new(Engine::new(config)), limits, wants: ArcSwap::default() })
+        let mut said = Said::Nothing;
+        if let Some(named) = trust {
+            (config.trust, said) = source::trust(named, &limits)?;
+        }
+        Ok(Self { engine: Box::new(Engine::new(config)), limits, said, wants: ArcSwap::default() })
     }
 
     #[pyo3(signature = (source, *, now=None))]
     fn activate(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<()> {
         let py = source.py();
-        let bundle = source::bundle(source, &self.limits)?;
+        let now = when(now);
+        let loaded = source::bundle(source, &self.limits, self.said, now)?;
         // Until it is known what is wanted, everything is.
         self.wants.store(Arc::default());
-        let activated = self.engine.activate(bundle, when(now));
+        let activated = match loaded {
+            Loaded::Bundle(bundle) => self.engine.activate(bundle, now).map_err(|error| not_activated(py, error)),
+            Loaded::ToVerify(bytes, path) => detached(py, || self.engine.activate_signed(&bytes, now))
+                .map_err(|error| source::not_taken(py, error, path.as_deref())),
+        };
         self.learn(py);
-        activated.map_err(|error| not_activated(py, error))
+        activated
+    }
+
+    #[pyo3(signature = (source, *, now=None))]
+    fn activate_signed(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<()> {
+        let py = source.py();
+        let envelope = source::envelope(source, &self.limits, Document::Bundle)?;
+        if self.said != Said::Root {
+            let diagnostic = Diagnostic::new(Code::Untrusted, "", "the engine holds no trust root")
+                .with_help("make it with `trust`, or call `activate`");
+            return Err(mistaken(py, Document::Bundle, vec![source::unplaced(&diagnostic)]));
+        }
+        self.activate(PyBytes::new(py, &envelope).as_any(), now)
+    }
+
+    #[pyo3(signature = (source, *, now=None))]
+    fn rotate_trust(&self, source: &Bound<'_, PyAny>, now: Option<At>) -> PyResult<u64> {
+        let envelope = source::envelope(source, &self.limits, Document::Trust)?;
+        let rotated = self.engine.rotate_trust(&envelope, when(now));
+        rotated.map_err(|error| {
+            let found = error.diagnostics().iter().map(source::unplaced).collect();
+            mistaken(source.py(), Document::Trust, found)
+        })
+    }
+
+    #[getter]
+    fn trust_version(&self) -> Option<u64> {
+        self.engine.trust().root().map(TrustRoot::version)
     }
 
     #[pyo3(signature = (signal, status, observed_at=None, *, now=None))]

@@ -70,15 +70,18 @@ impl PyDiagnostic {
 pub(crate) enum Document {
     Bundle,
     Drill,
+    Trust,
 }
 
 /// The exception for what is wrong with a document.
 pub(crate) fn mistaken(py: Python<'_>, document: Document, diagnostics: Vec<PyDiagnostic>) -> PyErr {
     static BUNDLE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static DRILL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static TRUST: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let class = match document {
         Document::Bundle => BUNDLE.import(py, "fallgate.errors", "BundleError"),
         Document::Drill => DRILL.import(py, "fallgate.errors", "DrillError"),
+        Document::Trust => TRUST.import(py, "fallgate.errors", "TrustError"),
     };
     let made = class.and_then(|class| class.call1((PyTuple::new(py, diagnostics)?,)));
     made.map_or_else(|error| error, PyErr::from_value)

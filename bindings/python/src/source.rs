@@ -1,20 +1,25 @@
 //! Where a policy or a drill comes from: a folder, a file, bytes, or a dict.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
 use fallgate::drill::Drill;
+use fallgate::engine::LoadError;
 use fallgate::error::{BundleError, Code, Diagnostic};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::policy::trust::root::TrustRoot;
+use fallgate::time::Now;
 use fallgate_cli::finding::{Finding, Severity};
-use fallgate_cli::pack::{LoadError, Loaded, load_drill, load_pack};
+use fallgate_cli::pack::{self, load_drill, load_pack};
 use fallgate_cli::source::{SourceFile, SourceMap};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMapping};
+use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyString};
 use serde_json::Value;
 
-use crate::error::{Document, PyDiagnostic, mistaken};
+use crate::error::{Document, PyDiagnostic, mistaken, not_activated};
 use crate::fork::detached;
 use crate::value::{Bounds, Reader, owned};
 
@@ -25,15 +30,102 @@ enum Source {
     Document(Value),
 }
 
-/// Loads a bundle.
+/// Whom an engine's host said to trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nobody was named: a bundle without a signature is taken, and one with a signature is refused.
+    Nothing,
+    /// `unsigned`: any bundle is taken.
+    Unsigned,
+    /// A trust root: only what its keys have signed is taken.
+    Root,
+}
+
+/// Whom to trust: `unsigned`, or a trust root as a file, its bytes or a mapping.
+///
+/// # Errors
+/// `fallgate.TrustError` with the first mistake, and `TypeError` for what is no source at all.
+pub(crate) fn trust(source: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<(Trust, Said)> {
+    if source.cast::<PyString>().is_ok_and(|text| text.to_str().is_ok_and(|text| text == "unsigned")) {
+        return Ok((Trust::unsigned_for_development(), Said::Unsigned));
+    }
+    let mistaken = |one| mistaken(source.py(), Document::Trust, vec![one]);
+    let root = match read(source, limits, Document::Trust)? {
+        Source::Bytes(bytes) => TrustRoot::from_json(&bytes, limits).map_err(|error| unplaced(&error)),
+        Source::Document(document) => TrustRoot::from_document(&document, limits).map_err(|error| unplaced(&error)),
+        Source::Path(path) => file(&path, limits.trust_bytes_max)
+            .and_then(|bytes| TrustRoot::from_json(&bytes, limits).map_err(|error| named(&path, unplaced(&error)))),
+    };
+    root.map(|root| (Trust::keys(root), Said::Root)).map_err(mistaken)
+}
+
+/// The envelope of a trust root or of a bundle: a file, or its bytes.
+///
+/// # Errors
+/// `fallgate.TrustError` or `fallgate.BundleError` for a file that cannot be read, and `TypeError` for what is neither.
+pub(crate) fn envelope(source: &Bound<'_, PyAny>, limits: &Limits, document: Document) -> PyResult<Vec<u8>> {
+    match read(source, limits, document)? {
+        Source::Bytes(bytes) => Ok(bytes),
+        Source::Path(path) => file(&path, limits.bundle_bytes_max.saturating_mul(2))
+            .map_err(|one| mistaken(source.py(), document, vec![one])),
+        Source::Document(_) => {
+            Err(PyTypeError::new_err("an envelope is a file's path or its bytes: a mapping has no signed bytes"))
+        }
+    }
+}
+
+/// What an engine is to be given.
+pub(crate) enum Loaded {
+    /// A bundle.
+    Bundle(Bundle),
+    /// Bytes that the engine's trust root has to let in, and the file that they came from.
+    ToVerify(Vec<u8>, Option<PathBuf>),
+}
+
+/// Loads a bundle; where a trust root is held, only its bytes, for the engine to verify.
 ///
 /// # Errors
 /// `fallgate.BundleError` with every mistake, and `TypeError` for what is no source at all.
-pub(crate) fn bundle(source: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Bundle> {
+pub(crate) fn bundle(source: &Bound<'_, PyAny>, limits: &Limits, said: Said, now: Now) -> PyResult<Loaded> {
     let py = source.py();
     let source = read(source, limits, Document::Bundle)?;
     // Files are read and conditions compiled without the interpreter's lock.
-    detached(py, || load(&source, limits)).map_err(|found| mistaken(py, Document::Bundle, found))
+    let loaded = detached(py, || match said {
+        Said::Root => to_verify(source, limits),
+        Said::Nothing | Said::Unsigned => load(&source, limits, said, now).map(Loaded::Bundle),
+    });
+    loaded.map_err(|found| mistaken(py, Document::Bundle, found))
+}
+
+/// What the engine hears of that carries no signature.
+const UNSIGNED: &[u8] = b"{}";
+
+fn to_verify(source: Source, limits: &Limits) -> Result<Loaded, Vec<PyDiagnostic>> {
+    match source {
+        Source::Bytes(bytes) => Ok(Loaded::ToVerify(bytes, None)),
+        // Nobody can have signed a mapping or a folder: they are as good as a bundle without a signature.
+        Source::Document(_) => Ok(Loaded::ToVerify(UNSIGNED.to_vec(), None)),
+        Source::Path(path) if path.is_dir() => Ok(Loaded::ToVerify(UNSIGNED.to_vec(), Some(path))),
+        Source::Path(path) => {
+            let bytes = file(&path, limits.bundle_bytes_max.saturating_mul(2)).map_err(|one| vec![one])?;
+            Ok(Loaded::ToVerify(bytes, Some(path)))
+        }
+    }
+}
+
+/// The exception for a bundle that the engine did not take.
+pub(crate) fn not_taken(py: Python<'_>, error: LoadError, path: Option<&Path>) -> PyErr {
+    let name = |one: PyDiagnostic| match path {
+        Some(path) => named(path, one),
+        None => one,
+    };
+    match error {
+        LoadError::NotActivated(error) => not_activated(py, error),
+        LoadError::Refused(error) => {
+            mistaken(py, Document::Bundle, error.diagnostics().iter().map(unplaced).map(name).collect())
+        }
+        other => PyValueError::new_err(other.to_string()),
+    }
 }
 
 /// Loads a drill.
@@ -69,27 +161,39 @@ fn read(source: &Bound<'_, PyAny>, limits: &Limits, document: Document) -> PyRes
     }
 }
 
-fn load(source: &Source, limits: &Limits) -> Result<Bundle, Vec<PyDiagnostic>> {
+fn load(source: &Source, limits: &Limits, said: Said, now: Now) -> Result<Bundle, Vec<PyDiagnostic>> {
     let trust = Trust::unsigned_for_development();
     let unplaced = |error: BundleError| error.diagnostics().iter().map(unplaced).collect::<Vec<_>>();
+    let from_bytes = |bytes: &[u8]| match said {
+        Said::Unsigned => Bundle::from_signed(bytes, &trust, limits, now.wall).map_err(unplaced),
+        Said::Nothing | Said::Root => Bundle::from_json_within(bytes, &trust, limits).map_err(unplaced),
+    };
     match source {
-        Source::Bytes(bytes) => Bundle::from_json_within(bytes, &trust, limits).map_err(unplaced),
+        Source::Bytes(bytes) => from_bytes(bytes),
         Source::Document(document) => Bundle::from_document(document, &trust, limits).map_err(unplaced),
         Source::Path(path) if path.is_file() && path.extension().is_some_and(|extension| extension == "json") => {
-            let bytes = std::fs::read(path).map_err(|error| vec![unreadable(path, &error)])?;
-            let named = |mut one: PyDiagnostic| {
-                one.file = Some(path.display().to_string());
-                one
-            };
-            let loaded = Bundle::from_json_within(&bytes, &trust, limits);
-            loaded.map_err(|error| unplaced(error).into_iter().map(named).collect())
+            let bytes = file(path, limits.bundle_bytes_max.saturating_mul(2)).map_err(|one| vec![one])?;
+            from_bytes(&bytes).map_err(|found| found.into_iter().map(|one| named(path, one)).collect())
         }
         Source::Path(path) => {
-            let Loaded { document, sources } = load_pack(path).map_err(|error| vec![of_load(&error)])?;
+            let pack::Loaded { document, sources } = load_pack(path).map_err(|error| vec![of_load(&error)])?;
             let loaded = Bundle::from_document(&document, &trust, limits);
             loaded.map_err(|error| error.diagnostics().iter().map(|one| placed(one, &sources)).collect())
         }
     }
+}
+
+/// The bytes of a file. One more than the most is enough to see that there are too many.
+fn file(path: &Path, most: usize) -> Result<Vec<u8>, PyDiagnostic> {
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| unreadable(path, &error))
+}
+
+fn named(path: &Path, mut one: PyDiagnostic) -> PyDiagnostic {
+    one.file = Some(path.display().to_string());
+    one
 }
 
 fn rehearsed(source: &Source, limits: &Limits) -> Result<Drill, Vec<PyDiagnostic>> {
@@ -104,7 +208,7 @@ fn rehearsed(source: &Source, limits: &Limits) -> Result<Drill, Vec<PyDiagnostic
             from(&document).map_err(|one| vec![unplaced(&one)])
         }
         Source::Path(path) => {
-            let Loaded { document, sources } = load_drill(path).map_err(|error| vec![of_load(&error)])?;
+            let pack::Loaded { document, sources } = load_drill(path).map_err(|error| vec![of_load(&error)])?;
             from(&document).map_err(|one| vec![placed(&one, &sources)])
         }
     }
@@ -126,7 +230,7 @@ fn placed(diagnostic: &Diagnostic, sources: &SourceMap) -> PyDiagnostic {
     of_finding(&Finding::from_diagnostic(diagnostic, Severity::Error, sources), sources.files())
 }
 
-fn of_load(error: &LoadError) -> PyDiagnostic {
+fn of_load(error: &pack::LoadError) -> PyDiagnostic {
     of_finding(&error.finding, &error.files)
 }
 

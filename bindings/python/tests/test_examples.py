@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / "README.md").read_text(), flags=re.M | re.S)
-    assert len(blocks) == 8
+    assert len(blocks) == 12
     monkeypatch.chdir(ROOT)
     program = "\n".join(blocks)
     exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
@@ -26,8 +26,12 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert printed[1].startswith("signal_unavailable ")
     assert printed[2] == "mia opens crm"
     assert printed[3] == "200 ('invalid_request',)"
-    assert "signal_changed" in printed[4]
-    assert printed[5:] == ["emergency", "not_stable", "True True"]
+    assert printed[4:6] == ["under_signed 7", "2 no_policy"]
+    assert "signal_changed" in printed[6]
+    assert printed[7:9] == ["emergency", "not_stable"]
+    assert printed[9:11] == ["posture", "allowed_by_override"]
+    assert printed[11:14] == ["eu-1 shut", "2 failed", "state_not_authentic"]
+    assert printed[14:] == ["open failed", "True True"]
 
 
 def test_the_readme_names_what_there_is() -> None:
@@ -35,7 +39,7 @@ def test_the_readme_names_what_there_is() -> None:
 
     text = (HERE / "README.md").read_text()
     for name in fallgate.__all__:
-        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport", "Named", "Quarry", "Approved", "Restored", "AuditBatch", "Head", "Limits", "Metrics"}
+        assert name.startswith("__") or name in text or name in {"Answer", "Bundle", "Counters", "Diagnostic", "Event", "StepReport", "DrillReport", "Named", "Quarry", "Approved", "Restored", "AuditBatch", "JournalBatch", "Head", "Limits", "Metrics"}
     for module in re.findall(r"`fallgate\.integrations\.(\w+)`", text):
         assert (Path(fallgate.__file__).parent / "integrations" / f"{module}.py").is_file(), module
 

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::chain::{Chain, Head};
 use super::record::{Entry, Gap, RecordKind};
 use super::redact::RedactionKey;
+use crate::decision::DecisionId;
 use crate::time::Now;
 
 /// The entries that were not drained yet.
@@ -31,6 +32,8 @@ pub struct Buffer {
 pub struct Outbox {
     chain: Chain,
     lines: VecDeque<Line>,
+    /// Where the chain had come to with the last record that the host has confirmed.
+    confirmed: Head,
     /// The number of the last record that was handed out.
     handed_out: u64,
     /// Records since the last checkpoint.
@@ -42,9 +45,12 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Line {
     seq: u64,
+    hash: [u8; 32],
     text: String,
     /// What it took in the buffer; nothing for a record of the chain's own.
     entry_bytes: Option<usize>,
+    /// The decision that waits until it is confirmed.
+    waits: Option<DecisionId>,
 }
 
 /// Records for the host to write, oldest first.
@@ -56,11 +62,13 @@ pub struct Batch {
     pub last_seq: u64,
 }
 
-/// How much of a buffer is given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much of a buffer is given back, and which decisions waited for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
     entries: usize,
     bytes: usize,
+    /// The decisions whose records are confirmed now.
+    pub confirmed: Vec<DecisionId>,
 }
 
 /// After how many records the chain has a checkpoint of its own.
@@ -115,9 +123,15 @@ impl Buffer {
     }
 
     /// Makes room for others where records are confirmed.
-    pub fn give_back(&mut self, freed: Freed) {
+    pub fn give_back(&mut self, freed: &Freed) {
         self.kept = self.kept.saturating_sub(freed.entries);
         self.kept_bytes = self.kept_bytes.saturating_sub(freed.bytes);
+    }
+
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.entries.is_empty() && self.gap.records() == 0
     }
 
     /// How many entries are kept here and in the outbox, and about how many bytes.
@@ -150,13 +164,25 @@ impl Outbox {
     /// An outbox whose chain goes on behind this head.
     #[must_use]
     pub fn behind(head: Head) -> Self {
-        Self { chain: Chain::behind(head), ..Self::default() }
+        Self { chain: Chain::behind(head), confirmed: head, ..Self::default() }
+    }
+
+    /// Where the chain had come to with the last record that the host has confirmed.
+    #[must_use]
+    pub const fn confirmed(&self) -> Head {
+        self.confirmed
     }
 
     /// Where the chain has come to, records that are not confirmed included.
     #[must_use]
     pub const fn head(&self) -> Head {
         self.chain.head()
+    }
+
+    /// Whether every record is confirmed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// How many entries more a drain of at most `max` records could hand out.
@@ -180,7 +206,7 @@ impl Outbox {
         for entry in entries {
             let bytes = entry.bytes();
             let body = entry.body(self.chain.head().count.saturating_add(1), key);
-            self.link(entry.at(), entry.kind(), body, Some(bytes));
+            self.link(entry.at(), entry.kind(), body, Some(bytes), entry.waits());
             if self.since_checkpoint >= CHECKPOINT_EVERY {
                 self.checkpoint(now);
             }
@@ -193,10 +219,12 @@ impl Outbox {
         let seq = seq.min(self.handed_out);
         let mut freed = Freed::default();
         while let Some(line) = self.lines.pop_front_if(|line| line.seq <= seq) {
+            self.confirmed = Head { count: line.seq, hash: line.hash };
             if let Some(bytes) = line.entry_bytes {
                 freed.entries = freed.entries.saturating_add(1);
                 freed.bytes = freed.bytes.saturating_add(bytes);
             }
+            freed.confirmed.extend(line.waits);
         }
         freed
     }
@@ -208,16 +236,30 @@ impl Outbox {
             return head;
         }
         let head = self.chain.head();
-        self.link(now, RecordKind::Checkpoint, head.to_json(), None);
+        self.link(now, RecordKind::Checkpoint, head.to_json(), None, None);
         self.since_checkpoint = 0;
         self.last_checkpoint = Some(head);
         head
     }
 
-    fn link(&mut self, at: Now, kind: RecordKind, body: serde_json::Value, entry_bytes: Option<usize>) {
+    /// The number of the record that a decision waits for, among those that are not confirmed.
+    #[must_use]
+    pub fn awaited_by(&self, decision: DecisionId) -> Option<u64> {
+        self.lines.iter().rev().find(|line| line.waits == Some(decision)).map(|line| line.seq)
+    }
+
+    fn link(
+        &mut self,
+        at: Now,
+        kind: RecordKind,
+        body: serde_json::Value,
+        entry_bytes: Option<usize>,
+        waits: Option<DecisionId>,
+    ) {
         // Every body here has a canonical form: texts, whole numbers that a double holds, and what a request may have.
         let Some(text) = self.chain.link(at, kind, body) else { return };
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
-        self.lines.push_back(Line { seq: self.chain.head().count, text, entry_bytes });
+        let Head { count, hash } = self.chain.head();
+        self.lines.push_back(Line { seq: count, hash, text, entry_bytes, waits });
     }
 }

@@ -249,7 +249,7 @@ fn concealed(text: &str, secrets: &[String]) -> Option<String> {
 const SECRETS_MAX: usize = 64;
 
 /// What stands in a text where it repeated a secret.
-const CONCEALED: &str = "[redacted]";
+pub(crate) const CONCEALED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {

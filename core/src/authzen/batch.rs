@@ -35,7 +35,7 @@ pub(super) fn evaluations(engine: &Engine, body: &[u8], now: Now) -> Result<Answ
         Some(_) => return Err(RequestError::Member { member: "evaluations", expected: "a list" }.into()),
     };
     if items.is_empty() {
-        return evaluation(engine, body, now);
+        return evaluation(engine, body, |request| engine.decide(request, now));
     }
     if items.len() > limits.batch_max {
         return Err(RequestError::Limit { max: limits.batch_max, unit: "items" }.into());

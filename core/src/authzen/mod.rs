@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 pub use metadata::{NotAnIdentifier, WELL_KNOWN, metadata};
 
+use crate::decision::Decision;
 use crate::engine::Engine;
 use crate::error::quoted;
 use crate::limits::Limits;
@@ -99,8 +100,39 @@ impl Answer {
 /// The same request at the same `now` has the same answer, byte for byte, while the engine is told nothing in between.
 #[must_use]
 pub fn answer(engine: &Engine, endpoint: Endpoint, body: &[u8], now: Now) -> Answer {
+    answer_with(engine, endpoint, body, now, |request| engine.decide(request, now))
+}
+
+/// [`answer`], where a single evaluation on an action that demands it (`audit: confirmed`) is made in its two calls:
+/// `write` writes and acknowledges the records that wait, and gives the time by then; nothing where they are not written.
+///
+/// What is evaluated in a batch or searched for is answered as by [`answer`]: a deny with `audit_pending`.
+#[must_use]
+pub fn answer_when_written(
+    engine: &Engine,
+    endpoint: Endpoint,
+    body: &[u8],
+    now: Now,
+    write: impl FnOnce() -> Option<Now>,
+) -> Answer {
+    answer_with(engine, endpoint, body, now, |request| {
+        let pending = engine.decide_pending(request, now);
+        match pending.id.and_then(|id| Some((id, write()?))) {
+            Some((id, now)) => engine.confirm(id, now),
+            None => pending.decision,
+        }
+    })
+}
+
+fn answer_with(
+    engine: &Engine,
+    endpoint: Endpoint,
+    body: &[u8],
+    now: Now,
+    decide: impl FnOnce(&Request) -> Decision,
+) -> Answer {
     let answered = catch_unwind(AssertUnwindSafe(|| match endpoint {
-        Endpoint::Evaluation => evaluation(engine, body, now),
+        Endpoint::Evaluation => evaluation(engine, body, decide),
         Endpoint::Evaluations => batch::evaluations(engine, body, now),
         Endpoint::SearchSubject | Endpoint::SearchResource | Endpoint::SearchAction => {
             search::search(engine, endpoint, body, now)
@@ -113,9 +145,9 @@ pub fn answer(engine: &Engine, endpoint: Endpoint, body: &[u8], now: Now) -> Ans
     }
 }
 
-fn evaluation(engine: &Engine, body: &[u8], now: Now) -> Result<Answer, Refusal> {
+fn evaluation(engine: &Engine, body: &[u8], decide: impl FnOnce(&Request) -> Decision) -> Result<Answer, Refusal> {
     let request = Request::from_json(body, &engine.config().limits)?;
-    let decision = engine.decide(&request, now);
+    let decision = decide(&request);
     Ok(Answer::new(&decision.to_json(), vec![decision.reason()]))
 }
 

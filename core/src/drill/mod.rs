@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::audit::chain::Head;
-use crate::decision::Decision;
+use crate::decision::{Decision, DecisionId};
 use crate::engine::case::Calls;
 pub use crate::engine::case::{CaseReport, START, explain_case, parse_status, run_case};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
-use crate::operation::{Operation, Quarantine, Quarry, Revoke};
+use crate::operation::{ConfirmDecision, DecidePending, Operation, Outcome, Quarantine, Quarry, Revoke};
 use crate::policy::bundle::{Bundle, escape, misfit, refuse_lists};
 use crate::policy::format::Expect;
 use crate::state::events::Event;
@@ -154,6 +154,12 @@ pub struct Step {
     /// A request to decide: an AuthZEN evaluation request, or the text of one that may be broken on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decide: Option<serde_json::Value>,
+    /// A request to decide, whose allow waits until its record is written: the first of two calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_pending: Option<serde_json::Value>,
+    /// Asks for what the last such step let wait: the second call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
     /// What must come out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
@@ -161,7 +167,8 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
     /// The host writes every audit record now; these must be among them, in this order: a kind, or a kind and what
-    /// happened, as in `decision/audit_unavailable` or `posture/posture_entered`, or how many are missing, as in `gap/3`.
+    /// happened, as in `decision/audit_unavailable`, `posture/posture_entered` or `withdrawn/expired`, or how many are
+    /// missing, as in `gap/3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Vec<String>>,
     /// The host writes every audit record now, and none of them may have one of these texts.
@@ -190,6 +197,9 @@ pub enum ObservedStatus {
         observed_at: Ttl,
     },
 }
+
+/// What is done with each step as it comes out.
+type Shown<'s> = dyn FnMut(&StepReport, &mut Stage) + 's;
 
 /// What a drill came to.
 #[derive(Clone, Debug)]
@@ -369,13 +379,32 @@ impl Drill {
 
     /// Runs the drill on a fresh engine and shows each step as it comes out.
     pub fn run_with(&self, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
-        self.run_on(&mut Stage::new(&self.audit), bundle, shown)
+        self.run_on(&mut Stage::new(&self.audit), bundle, &mut |step, _| shown(step))
     }
 
-    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut dyn FnMut(&StepReport)) -> DrillReport {
+    /// Runs the drill on engines that keep a journal of their inputs, and hands over its lines as they come. What is decided
+    /// is the same.
+    pub fn run_journaled(
+        &self,
+        bundle: &Bundle,
+        shown: &mut dyn FnMut(&StepReport),
+        written: &mut dyn FnMut(&str),
+    ) -> DrillReport {
+        let mut stage = Stage::journaled(&self.audit);
+        let report = self.run_on(&mut stage, bundle, &mut |step, stage| {
+            stage.journal().iter().for_each(|line| written(line));
+            shown(step);
+        });
+        // A drill without a step has made an engine all the same.
+        stage.journal().iter().for_each(|line| written(line));
+        report
+    }
+
+    fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut Shown<'_>) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);
-        let mut play = Play { stage, bundle, desk, wall_ahead: start.as_nanos(), written: Head::default() };
+        let mut play =
+            Play { stage, bundle, desk, wall_ahead: start.as_nanos(), written: Head::default(), waits: None };
         let mut hash = Sha256::new();
         let mut steps = Vec::new();
         let now = play.now(Ttl::ZERO);
@@ -392,7 +421,7 @@ impl Drill {
                     hash.update(decision.to_json().to_string());
                     hash.update(b"\n");
                 }
-                shown(&report);
+                shown(&report, play.stage);
                 steps.push(report);
             }
         }
@@ -418,6 +447,8 @@ struct Play<'s> {
     wall_ahead: i64,
     /// The last audit record that the host has written.
     written: Head,
+    /// What was let wait last.
+    waits: Option<DecisionId>,
 }
 
 impl Play<'_> {
@@ -455,7 +486,8 @@ impl Play<'_> {
             told.push(format!("{name} {}", report.status()));
         }
         kept = self.operate(step, now, &mut told).or(kept);
-        let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now));
+        let decision = self.confirmed(step, now, &mut told);
+        let decision = step.decide.as_ref().map(|request| self.stage.decide(request, now)).or(decision);
         let events: Vec<Event> = std::iter::from_fn(|| self.stage.engine().poll_event()).collect();
         let mut failures = Vec::new();
         let because = step.expect.as_ref().and_then(|expect| expect.because.as_deref());
@@ -491,7 +523,7 @@ impl Play<'_> {
             now,
             note: step.note.clone(),
             told,
-            asked: step.decide.as_ref().map(asked),
+            asked: step.decide.as_ref().or(step.decide_pending.as_ref()).map(asked),
             decision,
             events,
             expects: step.expect.is_some() || !step.events.is_empty() || writes,
@@ -513,6 +545,25 @@ impl Play<'_> {
             told.push(format!("call {}", call.signal));
         }
         kept
+    }
+
+    /// Makes the calls of an answer that waits for its record, and gives what the last of them came to.
+    fn confirmed(&mut self, step: &Step, now: Now, told: &mut Vec<String>) -> Option<Decision> {
+        let mut decision = None;
+        let first = step.decide_pending.clone().map(|request| Operation::DecidePending(DecidePending { request }));
+        if let Some(Outcome::Decided(answer)) = first.and_then(|first| self.stage.operate(&first, now).ok()) {
+            self.waits = answer.id.or(self.waits);
+            decision = Some(answer.decision);
+        }
+        if step.confirm {
+            let pending = self.waits.unwrap_or_default().to_string();
+            let second = Operation::ConfirmDecision(ConfirmDecision { pending });
+            told.push("confirm".to_owned());
+            if let Ok(Outcome::Decided(answer)) = self.stage.operate(&second, now) {
+                decision = Some(answer.decision);
+            }
+        }
+        decision
     }
 
     /// Wakes the engine whenever something is due before `at`, as a host does.

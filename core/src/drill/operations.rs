@@ -114,6 +114,7 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::RollBack(RollBack { to: Some(to) }) => format!("go back to {}", short(to)),
         Operation::ExportState(_) => "export state".to_owned(),
         Operation::RestoreState(_) => "restore state".to_owned(),
+        Operation::RotateTrust(_) => "rotate the trust root".to_owned(),
         Operation::TakeOver(_) => "take over".to_owned(),
         Operation::WitnessEpoch(claim) => format!("{} claims epoch {}", quoted(&claim.instance), claim.epoch),
         Operation::Resign(_) => "resign".to_owned(),
@@ -139,5 +140,9 @@ pub(super) fn told(operation: &Operation) -> String {
         Operation::DrainAudit(drain) => format!("drain {} audit records", drain.max()),
         Operation::AcknowledgeAudit(written) => format!("audit records up to {} are written", written.seq),
         Operation::Checkpoint(_) => "checkpoint".to_owned(),
+        Operation::DecidePending(_) => "decide, and wait for the record".to_owned(),
+        Operation::ConfirmDecision(confirm) => format!("confirm {}", short(&confirm.pending)),
+        Operation::DrainJournal(drain) => format!("drain {} entries of the journal", drain.max()),
+        Operation::AcknowledgeJournal(written) => format!("entries up to {} are written", written.n),
     }
 }

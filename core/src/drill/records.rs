@@ -53,14 +53,15 @@ impl Recording {
     }
 }
 
-/// What a record is told apart by among those of its kind: the reason of a decision, the name of an event, how many records
-/// are missing in a gap.
+/// What a record is told apart by among those of its kind: the reason of a decision, why one was withdrawn, the name
+/// of an event, how many records are missing in a gap.
 fn word(record: &Record) -> String {
     if record.kind == RecordKind::Gap {
         let missing = ["denies", "allows", "events"].iter().filter_map(|of| record.body.get(of)?.as_u64());
         return missing.fold(0, u64::saturating_add).to_string();
     }
-    let word = ["/decision/context/reason", "/event"].iter().find_map(|at| record.body.pointer(at)?.as_str());
+    let of_event = if record.kind == RecordKind::Withdrawn { "/why" } else { "/event" };
+    let word = ["/decision/context/reason", of_event].iter().find_map(|at| record.body.pointer(at)?.as_str());
     word.unwrap_or_default().to_owned()
 }
 

@@ -18,9 +18,14 @@ use crate::state::signals::{Observation, Observed};
 use crate::time::Now;
 
 /// The key that seals what engines in drills export: everybody knows it, so that every language gets the same bytes.
-const STATE_KEY: [u8; 32] = [0x5a; 32];
+pub(crate) const STATE_KEY: [u8; 32] = [0x5a; 32];
 /// The name of the engine that a drill begins with.
 const INSTANCE: &str = "a";
+
+/// Room for what one step of a drill puts in, its waits included.
+const JOURNAL_ENTRIES_MAX: usize = 1_000_000;
+/// Likewise, in bytes.
+const JOURNAL_BYTES_MAX: usize = 1 << 30;
 
 /// The calls of one drill or case, in order, on an engine of its own.
 #[derive(Clone, Debug)]
@@ -38,7 +43,7 @@ impl Timeline {
     pub fn of_drill(drill: &Drill, bundle: &Bundle) -> Self {
         let mut stage = Stage::taped(&drill.audit);
         let config = setting(stage.engine.config());
-        drill.run_on(&mut stage, bundle, &mut |_| {});
+        drill.run_on(&mut stage, bundle, &mut |_, _| {});
         Self { name: drill.drill.clone(), config, calls: stage.tape.unwrap_or_default() }
     }
 
@@ -97,15 +102,34 @@ pub(super) struct Stage {
     tape: Option<Vec<Value>>,
     /// The state that the last restart exported.
     pub(super) exported: Option<String>,
+    /// What engines that have ended have left of their journals.
+    left: Vec<String>,
 }
 
 impl Stage {
     pub(super) fn new(recording: &Recording) -> Self {
-        Self { engine: Engine::new(config(recording)), tape: None, exported: None }
+        Self { engine: Engine::new(config(recording)), tape: None, exported: None, left: Vec::new() }
     }
 
     fn taped(recording: &Recording) -> Self {
         Self { tape: Some(Vec::new()), ..Self::new(recording) }
+    }
+
+    /// A stage whose engines keep a journal.
+    pub(super) fn journaled(recording: &Recording) -> Self {
+        let mut config = config(recording);
+        config.limits.journal_entries_max = JOURNAL_ENTRIES_MAX;
+        config.limits.journal_bytes_max = JOURNAL_BYTES_MAX;
+        Self { engine: Engine::new(config), ..Self::new(recording) }
+    }
+
+    /// The lines that were written since the last time.
+    pub(super) fn journal(&mut self) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.left);
+        let batch = self.engine.drain_journal(usize::MAX);
+        self.engine.acknowledge_journal(batch.last_n);
+        lines.extend(batch.lines);
+        lines
     }
 
     /// Ends the engine, and begins with another one.
@@ -113,6 +137,7 @@ impl Stage {
         let instance = instance.unwrap_or(self.engine.config().instance.as_str()).to_owned();
         self.record(now, "restart", || json!({ "instance": instance }));
         let instance = name::name(&instance).unwrap_or_default();
+        self.left = self.journal();
         self.engine = Engine::new(Config { instance, ..self.engine.config().clone() });
     }
 

@@ -2,8 +2,12 @@
 
 use super::snapshot::{Active, in_validity};
 use super::told::{Told, carried};
+use serde_json::json;
+
 use super::{Engine, case};
+use crate::journal::input::Input;
 use crate::name;
+use crate::operation::{Operation, RollBack};
 use crate::policy::bundle::{Bundle, BundleId, FailedTests, Provenance};
 use crate::state::admission::ActivateError;
 use crate::state::clocks::Anchor;
@@ -22,20 +26,31 @@ impl Engine {
     /// # Errors
     /// [`ActivateError`], with everything as it was.
     pub fn activate(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        self.prove(&bundle, now)?;
-        self.activate_unproven(bundle, now)
+        // Asked before it is anybody's turn: the journal of inputs waits for no cases.
+        let _ = case::failed_tests(&bundle);
+        let input = self.input(now, || Input::activate(&bundle, true));
+        let done = self.prove(&bundle, now).and_then(|()| self.activate_unproven(bundle, now));
+        input.done(done.as_ref().map_err(ActivateError::code), |()| json!({}));
+        done
     }
 
-    /// Asks the cases that the bundle carries.
+    /// Asks the cases that the bundle carries, once in its life.
     pub(super) fn prove(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
         let Some(FailedTests { first, more }) = case::failed_tests(bundle) else { return Ok(()) };
         let error = ActivateError::FailsTests { first, more };
-        self.refuse_bundle(bundle, error, self.held(now));
+        self.tell_refused(bundle, error, self.held(now));
         Err(error)
     }
 
     /// The same, whatever the bundle's own cases come to: for those who ask them.
     pub(crate) fn activate_unproven(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
+        let input = self.input(now, || Input::activate(&bundle, false));
+        let done = self.replace_active(bundle, now);
+        input.done(done.as_ref().map_err(ActivateError::code), |()| json!({}));
+        done
+    }
+
+    fn replace_active(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
         let now = self.held(now);
         let mut told = self.told();
@@ -43,7 +58,7 @@ impl Engine {
         told.approvals.begin(now.wall);
         self.publish(&mut told, now);
         if let Err(error) = told.may_activate(&bundle, reading, now) {
-            self.refuse_bundle(&bundle, error, now);
+            self.tell_refused(&bundle, error, now);
             return Err(error);
         }
         self.end_rollout(&mut told, Ending::Activation, now);
@@ -57,11 +72,18 @@ impl Engine {
     /// # Errors
     /// [`RolloutError::NeverActive`], or why the bundle may not become active again; with everything as it was.
     pub fn return_to(&self, to: BundleId, now: Now) -> Result<(), RolloutError> {
+        let input = self.operating(now, || Operation::RollBack(RollBack { to: Some(to.to_string()) }));
+        let done = self.replace_with(to, now);
+        input.done(done.as_ref().map_err(RolloutError::code), |()| json!({}));
+        done
+    }
+
+    fn replace_with(&self, to: BundleId, now: Now) -> Result<(), RolloutError> {
         let reading = now;
         let (mut told, now) = self.follow(now);
         let bundle = told.former(to)?;
         if let Err(error) = told.may_return(&bundle, reading, now) {
-            self.refuse_bundle(&bundle, error, now);
+            self.tell_refused(&bundle, error, now);
             return Err(error.into());
         }
         self.end_rollout(&mut told, Ending::Operator, now);
@@ -72,7 +94,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn refuse_bundle(&self, bundle: &Bundle, error: ActivateError, now: Now) {
+    pub(super) fn tell_refused(&self, bundle: &Bundle, error: ActivateError, now: Now) {
         let (revision, code) = (bundle.revision(), error.code());
         let bundle = name::name(bundle.name()).unwrap_or_default();
         self.events().push(now, EventKind::BundleRefused { bundle, revision, code });

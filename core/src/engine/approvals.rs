@@ -9,6 +9,7 @@ use super::snapshot::Active;
 use super::told::Told;
 use super::{Engine, cut};
 use crate::name::Name;
+use crate::operation::{Approve, Operation, Propose, RevokeOverride};
 use crate::policy::approver::{FlagSpec, Quorum};
 use crate::policy::bundle::BundleId;
 use crate::policy::compile::Policy;
@@ -27,6 +28,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`], with everything as it was.
     pub fn propose(&self, proposal: &Value, proof: Proof<'_>, now: Now) -> Result<ProposalId, ApprovalError> {
+        let _input = self.operating(now, || Operation::Propose(Propose::new(proposal.clone(), proof)));
         let by = proposal.get("by").and_then(Value::as_str).unwrap_or_default();
         self.on_approvals(None, by, now, |told, policy, now| told.propose(policy, proposal, proof, now))
     }
@@ -37,6 +39,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`]: the approval does not count.
     pub fn approve(&self, id: ProposalId, by: &str, proof: Proof<'_>, now: Now) -> Result<Approved, ApprovalError> {
+        let _input = self.operating(now, || Operation::Approve(Approve::new(id, by, proof)));
         self.on_approvals(Some(id), by, now, |told, policy, now| told.approve(policy, id, by, proof, now))
     }
 
@@ -45,6 +48,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError`].
     pub fn withdraw(&self, id: ProposalId, by: &str, proof: Proof<'_>, now: Now) -> Result<(), ApprovalError> {
+        let _input = self.operating(now, || Operation::Withdraw(Approve::new(id, by, proof)));
         self.on_approvals(Some(id), by, now, |told, policy, now| {
             let member = policy.approvers.member(by).ok_or(ApprovalError::UnknownApprover)?;
             let proposal = told.approvals.waiting(id, now)?.proposal.clone();
@@ -59,6 +63,7 @@ impl Engine {
     /// # Errors
     /// [`ApprovalError::UnknownOverride`].
     pub fn revoke_override(&self, id: ProposalId, now: Now) -> Result<(), ApprovalError> {
+        let _input = self.operating(now, || Operation::RevokeOverride(RevokeOverride { id: id.to_string() }));
         let (mut told, now) = self.follow(now);
         told.overrides.revoke(id, now.monotonic)?;
         told.happened.push((now.monotonic, EventKind::OverrideEnded { id, why: End::Revoked }));

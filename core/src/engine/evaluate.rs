@@ -39,7 +39,7 @@ pub(super) enum Which {
 pub(super) struct Evaluation<'e> {
     pub(super) policy: &'e Policy,
     pub(super) limits: &'e Limits,
-    pub(super) request: RequestView<'e>,
+    pub(super) request: &'e RequestView<'e>,
     pub(super) slots: &'e [Option<View<'e>>],
     pub(super) signals: &'e [SignalView],
     pub(super) posture: PostureView<'e>,
@@ -153,7 +153,7 @@ impl Evaluation<'_> {
     /// What Rego sees of it all: the request as AuthZEN has it, every signal, and the time where it is to be trusted.
     fn input(&self) -> RegoInput {
         let names = self.policy.signals.iter().map(|spec| spec.name.as_str());
-        let input = RegoInput::request(&self.request).with_signals(names.zip(self.signals.iter().copied()));
+        let input = RegoInput::request(self.request).with_signals(names.zip(self.signals.iter().copied()));
         let input = input.with_posture(self.posture);
         if self.clock_ok { input.with_now(self.now.wall.as_timestamp()) } else { input }
     }

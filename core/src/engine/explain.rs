@@ -123,7 +123,7 @@ fn trace(
     let evaluation = Evaluation {
         policy,
         limits,
-        request,
+        request: &request,
         slots: &slots,
         signals: &snapshot.signals,
         posture: PostureView { name: &posture.name, rank: posture.rank },

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::told::Told;
+use crate::operation::{Claim, Nothing, Operation};
 use crate::state::epochs::FailoverError;
 use crate::state::events::EventKind;
 use crate::state::postures::Cause;
@@ -15,6 +16,7 @@ impl Engine {
     /// # Errors
     /// [`FailoverError`], with everything as it was.
     pub fn take_over(&self, now: Now) -> Result<u64, FailoverError> {
+        let _input = self.operating(now, || Operation::TakeOver(Nothing {}));
         let (mut told, now) = self.follow(now);
         if told.active.is_none() {
             return Err(FailoverError::NoPolicy);
@@ -36,6 +38,7 @@ impl Engine {
     /// Where this one is active too, the signal `epoch` fails until it takes over anew or resigns, and the posture of the
     /// pack's `failover` is entered everywhere, or the strictest where it names none.
     pub fn witness_epoch(&self, epoch: u64, instance: &str, now: Now) {
+        let _input = self.operating(now, || Operation::WitnessEpoch(Claim { epoch, instance: instance.to_owned() }));
         let (mut told, now) = self.follow(now);
         self.witness(&mut told, epoch, instance, now);
         self.publish(&mut told, now);
@@ -46,6 +49,7 @@ impl Engine {
     /// # Errors
     /// [`FailoverError::NotActive`].
     pub fn resign(&self, now: Now) -> Result<(), FailoverError> {
+        let _input = self.operating(now, || Operation::Resign(Nothing {}));
         let (mut told, now) = self.follow(now);
         let epoch = told.epochs.resign()?;
         self.events().push(now, EventKind::Resigned { epoch });

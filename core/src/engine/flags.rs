@@ -3,11 +3,14 @@
 use super::approvals::flag_age;
 use super::told::Told;
 use super::{Engine, cut};
+use crate::journal::input::Input;
 use crate::name::Name;
+use crate::operation::Operation;
 use crate::policy::approver::FlagSpec;
 use crate::state::events::EventKind;
 use crate::state::flags::FlagError;
 use crate::state::proposal::ProposalId;
+use crate::state::proposal::{ClearFlag, SetFlag};
 use crate::time::{Monotonic, Now, Ttl};
 
 /// A flag that is set, for whoever has to clear it.
@@ -34,6 +37,7 @@ impl Engine {
     /// # Errors
     /// [`FlagError`]; [`FlagError::NotApproved`] where the pack declares approvals for it.
     pub fn set_flag(&self, flag: &str, age: Option<Ttl>, now: Now) -> Result<(), FlagError> {
+        let _input = self.operating(now, || Operation::SetFlag(SetFlag { flag: flag.to_owned(), for_: age }));
         self.on_flag(flag, now, |told, spec, at| {
             let age = flag_age(spec, age).ok_or(FlagError::AgeTooLong)?;
             told.set_flag(spec, age, None, at);
@@ -46,12 +50,14 @@ impl Engine {
     /// # Errors
     /// [`FlagError`]; [`FlagError::NotApproved`] where the pack declares approvals for it.
     pub fn clear_flag(&self, flag: &str, now: Now) -> Result<(), FlagError> {
+        let _input = self.operating(now, || Operation::ClearFlag(ClearFlag { flag: flag.to_owned() }));
         self.on_flag(flag, now, |told, spec, at| told.clear_flag(spec, None, at))
     }
 
     /// The flags that are set, by name.
     #[must_use]
     pub fn flags(&self, now: Now) -> Vec<FlagView> {
+        let _input = self.input(now, || Input::Advance);
         let (told, now) = self.follow(now);
         let Some(active) = &told.active else { return Vec::new() };
         let policy = active.bundle.policy();

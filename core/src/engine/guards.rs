@@ -5,6 +5,7 @@
 
 use super::Engine;
 use super::told::Told;
+use crate::operation::{Acquire, BreakerAt, FirstSeen, Operation, Report, Retry};
 use crate::resilience::breaker::CallOutcome;
 use crate::state::events::EventKind;
 use crate::state::guards::{GuardError, GuardReport, PermitId, Reported};
@@ -17,6 +18,8 @@ impl Engine {
     /// # Errors
     /// [`GuardError`]: why the call must not be made.
     pub fn acquire(&self, signal: &str, key: Option<&str>, now: Now) -> Result<PermitId, GuardError> {
+        let _input = self
+            .operating(now, || Operation::Acquire(Acquire { signal: signal.to_owned(), key: key.map(str::to_owned) }));
         self.on_guard(signal, now, |told, number, now| {
             let wall = told.trusts(now).then_some(now.wall);
             told.guards.acquire(number, key, now.monotonic, wall)
@@ -36,6 +39,9 @@ impl Engine {
         took: Option<Ttl>,
         now: Now,
     ) -> Result<Reported, GuardError> {
+        let _input = self.operating(now, || {
+            Operation::Report(Report { signal: signal.to_owned(), permit: permit.number(), outcome, took })
+        });
         self.on_guard(signal, now, |told, number, now| told.guards.report(number, permit, outcome, took, now.monotonic))
     }
 
@@ -44,6 +50,10 @@ impl Engine {
     /// # Errors
     /// [`GuardError`]: why it must not be tried again.
     pub fn retry(&self, signal: &str, permit: PermitId, outcome: &str, now: Now) -> Result<Ttl, GuardError> {
+        let _input = self.operating(now, || {
+            let (signal, outcome) = (signal.to_owned(), outcome.to_owned());
+            Operation::Retry(Retry { signal, permit: permit.number(), outcome })
+        });
         self.on_guard(signal, now, |told, number, _| told.guards.retry(number, permit, outcome))
     }
 
@@ -52,6 +62,10 @@ impl Engine {
     /// # Errors
     /// [`GuardError`]: why what it stands for must not be taken.
     pub fn first_seen(&self, signal: &str, key: &str, made_at: Wall, now: Now) -> Result<(), GuardError> {
+        let _input = self.operating(now, || {
+            let (signal, key) = (signal.to_owned(), key.to_owned());
+            Operation::FirstSeen(FirstSeen { signal, key, made_at: made_at.to_string() })
+        });
         self.on_guard(signal, now, |told, number, now| {
             if !told.trusts(now) {
                 return Err(GuardError::ClockUntrusted);
@@ -65,6 +79,7 @@ impl Engine {
     /// # Errors
     /// [`GuardError`], where there is no such breaker.
     pub fn force_open(&self, signal: &str, now: Now) -> Result<(), GuardError> {
+        let _input = self.operating(now, || Operation::ForceOpen(BreakerAt { signal: signal.to_owned() }));
         self.on_guard(signal, now, |told, number, _| told.guards.force_open(number))?;
         self.events().push(self.held(now), EventKind::GuardForcedOpen { signal: super::cut(signal) });
         Ok(())
@@ -76,6 +91,7 @@ impl Engine {
     /// # Errors
     /// [`GuardError`], where the breaker is not forced open.
     pub fn release(&self, signal: &str, now: Now) -> Result<(), GuardError> {
+        let _input = self.operating(now, || Operation::Release(BreakerAt { signal: signal.to_owned() }));
         self.on_guard(signal, now, |told, number, now| told.guards.release(number, now.monotonic))?;
         self.events().push(self.held(now), EventKind::GuardReleased { signal: super::cut(signal) });
         Ok(())

@@ -3,14 +3,20 @@
 //! One lock for both, so that the chain has decisions and events in the order in which they came about.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use serde_json::json;
 
 use super::Engine;
 use super::snapshot::{Active, Snapshot};
+use crate::audit::asked::Asked;
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
-use crate::audit::record::{DecisionEntry, Entry, asked};
+use crate::audit::record::{DecisionEntry, Entry, Given};
 use crate::decision::Decision;
+use crate::journal::input::Input;
 use crate::limits::Limits;
+use crate::operation::{AcknowledgeAudit, Checkpoint, DrainAudit, Operation};
 use crate::policy::action::ActionSpec;
 use crate::policy::audit::AuditSpec;
 use crate::policy::format::{ActionAudit, AuditLevel};
@@ -19,8 +25,10 @@ use crate::request::RequestView;
 use crate::state::events::{Event, EventKind, Events};
 use crate::time::Now;
 
-/// Events and records that the host has not taken yet.
+/// Events and records that the host has not taken yet. On cache lines of its own: who writes here disturbs no decision that
+/// writes nothing.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Journal {
     events: Events,
     buffer: Buffer,
@@ -28,17 +36,20 @@ pub(super) struct Journal {
     recording: bool,
     /// Whether a record found no room since there was room last.
     full: bool,
+    /// The number of the input that is under way, where inputs are written down: records say whose doing they are.
+    pub(super) input: Option<u64>,
 }
 
 impl Journal {
     pub(super) fn new(limits: &Limits) -> Self {
         let buffer = Buffer::new(limits.audit_entries_max, limits.audit_bytes_max);
-        Self { events: Events::new(limits.events_max, limits.causes_max), buffer, recording: false, full: false }
+        let events = Events::new(limits.events_max, limits.causes_max);
+        Self { events, buffer, recording: false, full: false, input: None }
     }
 
     pub(super) fn push(&mut self, at: Now, kind: EventKind) -> Event {
         let event = self.events.push(at, kind);
-        if self.recording && !self.buffer.push(Entry::Event(event.clone())) {
+        if self.recording && !self.buffer.push(Entry::Event(event.clone(), self.input)) {
             self.full = true;
         }
         event
@@ -74,6 +85,11 @@ impl Journal {
     }
 }
 
+/// Whether there is no allow without a record.
+const fn demands_record(action: Option<ActionAudit>) -> bool {
+    matches!(action, Some(ActionAudit::Required | ActionAudit::Confirmed))
+}
+
 /// What a record of ordinary size takes. A decision that must be recorded is not begun without so much room.
 const RECORD_BYTES: usize = 4_096;
 
@@ -98,6 +114,19 @@ impl Engine {
     ///
     /// They stay until [`Engine::acknowledge_audit`] confirms them; until then the same bytes come again.
     pub fn drain_audit(&self, max: usize, now: Now) -> Batch {
+        let _order = self.in_order();
+        // A host that looks again and again puts nothing in.
+        let nothing_new = self.events().buffer.is_idle();
+        if nothing_new && self.outbox().is_idle() {
+            return Batch::default();
+        }
+        let input = self.input(now, || drain(max));
+        let batch = self.drain_in_order(max, now);
+        input.done(Ok(&batch), |batch| json!({ "lines": batch.lines, "last_seq": batch.last_seq }));
+        batch
+    }
+
+    fn drain_in_order(&self, max: usize, now: Now) -> Batch {
         let now = self.held(now);
         let mut outbox = self.outbox();
         // The entries leave the journal under its lock; they become text under the outbox's alone.
@@ -108,9 +137,11 @@ impl Engine {
 
     /// Confirms that every record up to `seq` is written: what it took is free again.
     pub fn acknowledge_audit(&self, seq: u64, now: Now) {
+        let _input = self.operating(now, || Operation::AcknowledgeAudit(AcknowledgeAudit { seq }));
         let freed = self.outbox().acknowledge(seq);
+        self.written(&freed.confirmed);
         let mut journal = self.events();
-        journal.buffer.give_back(freed);
+        journal.buffer.give_back(&freed);
         let has_room_again = journal.full && journal.has_room();
         if has_room_again {
             journal.full = false;
@@ -124,6 +155,7 @@ impl Engine {
     /// Adds a record of where the chain has come to, and gives it: for the host to sign, and to keep elsewhere. Against a
     /// head that was kept elsewhere a chain that was cut or written anew shows.
     pub fn checkpoint(&self, now: Now) -> Head {
+        let _input = self.operating(now, || Operation::Checkpoint(Checkpoint {}));
         let now = self.held(now);
         let mut outbox = self.outbox();
         let entries = self.events().buffer.take(usize::MAX);
@@ -144,49 +176,84 @@ impl Engine {
 
     /// Gate 3: whether a decision on this action may be made, as far as its record goes.
     pub(super) fn may_record(&self, action: &ActionSpec) -> bool {
-        action.audit != Some(ActionAudit::Required) || self.events().has_room()
+        !demands_record(action.audit) || self.events().has_room()
+    }
+
+    /// Records an allow that waits until its record is confirmed. The number of the record; nothing where there is no
+    /// room for it.
+    pub(super) fn record_to_wait(
+        &self,
+        snapshot: &Snapshot,
+        request: &RequestView<'_>,
+        decision: &Decision,
+    ) -> Option<u64> {
+        let policy = snapshot.active.as_ref()?.bundle.policy();
+        policy.audit.as_ref()?;
+        let (id, at) = (decision.id(), decision.at());
+        let asked = Some(Asked::of(request, &policy.schema));
+        let (decision, policy, given) = (decision.clone(), Arc::clone(policy), Given::Waits);
+        let mut entry = Box::new(DecisionEntry { decision, asked, policy, input: None, given });
+        let mut journal = self.events();
+        entry.input = journal.input;
+        if !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
+            return None;
+        }
+        journal.buffer.push(Entry::Decision(entry));
+        drop(journal);
+        // Linked at once, so that the host knows which record it has to write. Another thread may have handed it out and had
+        // it confirmed by now: then any number will do.
+        let mut outbox = self.outbox();
+        let entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(at, self.config.audit_key.as_ref(), entries);
+        Some(outbox.awaited_by(id).unwrap_or_else(|| outbox.head().count))
     }
 
     /// Records a decision, where the bundle that made it says so. A demanded record that finds no room makes a deny of it.
-    pub(super) fn recorded(
+    pub(super) fn record(&self, snapshot: &Snapshot, request: Option<&RequestView<'_>>, decision: &mut Decision) {
+        self.record_as(snapshot, request, decision, Given::AtOnce);
+    }
+
+    /// The same, for a decision that may be given in place of one that waited.
+    pub(super) fn record_as(
         &self,
         snapshot: &Snapshot,
         request: Option<&RequestView<'_>>,
-        decision: Decision,
-    ) -> Decision {
-        let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return decision };
-        let Some(spec) = &policy.audit else { return decision };
-        let action =
-            request.and_then(|request| policy.action(request.action.name)).and_then(|(_, action)| action.audit);
-        if !self.is_recorded(spec, action, &decision) {
-            return decision;
+        decision: &mut Decision,
+        given: Given,
+    ) {
+        let Some(policy) = snapshot.active.as_ref().map(|active| active.bundle.policy()) else { return };
+        let Some(spec) = &policy.audit else { return };
+        let named = |request: &RequestView<'_>| policy.action(request.action.name).map(|(number, _)| number);
+        let number = decision.action.or_else(|| request.and_then(named));
+        let action = number.and_then(|number| policy.actions.get(usize::try_from(number).ok()?)?.audit);
+        if !self.is_recorded(spec, action, decision) {
+            return;
         }
-        let request = request.map_or(serde_json::Value::Null, |request| asked(request, &policy.schema));
-        let mut entry = DecisionEntry { decision, request, redaction: std::sync::Arc::clone(&spec.redaction) };
+        let asked = request.map(|request| Asked::of(request, &policy.schema));
+        let policy = Arc::clone(policy);
+        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None, given });
         let mut journal = self.events();
-        let demanded = action == Some(ActionAudit::Required) && entry.decision.is_allow();
+        entry.input = journal.input;
+        let demanded = demands_record(action) && entry.decision.is_allow();
         if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
-            entry.decision = entry.decision.refused_for_audit();
+            entry.decision.refuse_for_audit();
+            decision.refuse_for_audit();
         }
-        let decision = entry.decision.clone();
-        let at = decision.at();
-        if !journal.buffer.push(Entry::Decision(Box::new(entry))) && !journal.full {
+        if !journal.buffer.push(Entry::Decision(entry)) && !journal.full {
             journal.full = true;
             drop(journal);
-            self.advance(at);
+            self.advance(decision.at());
         }
-        decision
     }
 
     /// Records a deny in which a panic ended. What panicked may do so again while it is written down: then the record does
     /// without what was asked.
-    pub(super) fn recorded_after_panic(&self, request: Option<&RequestView<'_>>, decision: Decision) -> Decision {
+    pub(super) fn record_after_panic(&self, request: Option<&RequestView<'_>>, decision: &mut Decision) {
         let snapshot = self.snapshot.load();
-        let record = |request: Option<&RequestView<'_>>| {
-            catch_unwind(AssertUnwindSafe(|| self.recorded(&snapshot, request, decision.clone()))).ok()
+        let mut record = |request: Option<&RequestView<'_>>| {
+            catch_unwind(AssertUnwindSafe(|| self.record(&snapshot, request, decision))).is_ok()
         };
-        let recorded = record(request).or_else(|| record(None));
-        recorded.unwrap_or(decision)
+        let _recorded = record(request) || record(None);
     }
 
     fn is_recorded(&self, spec: &AuditSpec, action: Option<ActionAudit>, decision: &Decision) -> bool {
@@ -205,4 +272,11 @@ impl Engine {
         let place = self.hash.hash_one(decision.id().0).checked_rem(1_000_000).unwrap_or(0);
         place < u64::from(spec.sampled_per_million)
     }
+}
+
+/// The hand-over of at most so many records; a number that the operation has not stands beside it.
+fn drain(max: usize) -> Input<'static> {
+    let operation = DrainAudit { max: u32::try_from(max).ok() };
+    let exact = (operation.max() != max).then(|| u64::try_from(max).unwrap_or(u64::MAX));
+    Input::Operate(Operation::DrainAudit(operation).into(), exact)
 }

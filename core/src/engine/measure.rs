@@ -12,8 +12,13 @@ use super::Engine;
 use super::journal::Journal;
 use super::snapshot::Snapshot;
 use crate::decision::{Decision, DecisionId};
+use crate::journal::input::Input;
 use crate::limits::Limits;
+use crate::operation::{
+    LabelDecision, LabelTrigger, Nothing, Operation, RecordLatency, ReportAttempts, ReportMitigation,
+};
 use crate::policy::compile::Policy;
+use crate::policy::format::RuleEffect;
 use crate::reason::{Effect, Reason};
 use crate::state::events::{Event, EventKind};
 use crate::state::rollout::Differences;
@@ -195,17 +200,23 @@ impl DerefMut for Telling<'_> {
 impl Engine {
     /// Takes note of how long a decision took, as the host measured it: the core reads no clock.
     pub fn record_latency(&self, effect: Effect, nanos: u64) {
+        let _input = self.input_at(None, || {
+            let effect = if effect == Effect::Allow { RuleEffect::Allow } else { RuleEffect::Deny };
+            Input::Operate(Operation::RecordLatency(RecordLatency { effect, nanos }).into(), None)
+        });
         self.measures.latency.record(effect, nanos);
     }
 
     /// Takes note of how often the host was asked to do something, decided or not, at its own count: what the rate of
     /// enforcement is measured against.
     pub fn report_attempts(&self, count: u64, now: Now) {
+        let _input = self.operating(now, || Operation::ReportAttempts(ReportAttempts { count }));
         self.events().push(self.held(now), EventKind::AttemptsReported { attempts: count });
     }
 
     /// Takes note of whether the host did what a decision obliged it to.
     pub fn report_mitigation(&self, done: bool, now: Now) {
+        let _input = self.operating(now, || Operation::ReportMitigation(ReportMitigation { done }));
         self.events().push(self.held(now), EventKind::MitigationReported { done });
     }
 
@@ -214,6 +225,8 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownDecision`] for the identifier of a decision that is still to come, [`LabelError::NoRoom`].
     pub fn label_decision(&self, id: DecisionId, label: DecisionLabel, now: Now) -> Result<(), LabelError> {
+        let _input =
+            self.operating(now, || Operation::LabelDecision(LabelDecision { decision: id.to_string(), label }));
         let held = self.held(now);
         let wall = u64::try_from(now.wall.as_nanos() / 1_000_000).unwrap_or(0);
         let ago = wall.checked_sub(id.wall_millis()).ok_or(LabelError::UnknownDecision)?;
@@ -228,6 +241,7 @@ impl Engine {
     /// # Errors
     /// [`LabelError::UnknownTrigger`].
     pub fn label_trigger(&self, trigger: u64, label: TriggerLabel, now: Now) -> Result<(), LabelError> {
+        let _input = self.operating(now, || Operation::LabelTrigger(LabelTrigger { trigger, label }));
         let held = self.held(now);
         self.measures.add_up(held.monotonic).tally.label_trigger(trigger, label)?;
         self.events().push(held, EventKind::TriggerLabelled { trigger, label: label.code() });
@@ -237,6 +251,7 @@ impl Engine {
     /// The service-level indicators, and how it stands with the objectives of the pack.
     #[must_use]
     pub fn slis(&self, now: Now) -> Slis {
+        let _input = self.operating(now, || Operation::Slis(Nothing {}));
         self.slis_at(self.held(now).monotonic)
     }
 

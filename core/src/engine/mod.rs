@@ -7,12 +7,14 @@
 mod activate;
 mod approvals;
 pub(crate) mod case;
+mod contained;
 mod degraded;
 mod evaluate;
 mod explain;
 mod failover;
 mod flags;
 mod guards;
+mod inputs;
 mod journal;
 mod lives;
 mod losses;
@@ -21,8 +23,10 @@ mod metrics;
 mod operate;
 mod overrides;
 mod overview;
+mod pending;
 mod postures;
 mod quarantine;
+mod refused;
 mod restore;
 mod rollout;
 mod snapshot;
@@ -31,9 +35,9 @@ mod tests;
 mod told;
 mod trust;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -42,6 +46,8 @@ use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
 pub use flags::FlagView;
+pub use inputs::Secrets;
+pub(crate) use inputs::{Unset, configured};
 pub use journal::AuditCounters;
 pub use overrides::OverrideView;
 pub use quarantine::QuarantineTerms;
@@ -50,20 +56,21 @@ pub use rollout::Readers;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;
-use crate::combine::Verdict;
 use crate::condition::{PostureView, Status};
 use crate::decision::{Decision, DecisionId};
+use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Trust};
+use crate::policy::format::ActionAudit;
 use crate::policy::schema::Slots;
 use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestError, RequestView, Terms};
+use crate::request::{Request, RequestView, Terms};
 pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::cache::{Cache, Stamp};
-use crate::state::cache_key;
+use crate::state::cache_key::Key;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind};
@@ -72,10 +79,12 @@ use crate::state::postures::{Standing, Transition};
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
 use evaluate::{Evaluation, Unwatched, Which};
+use inputs::Inputs;
 use journal::Journal;
 use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
+use pending::Table;
 use snapshot::{Active, Need, Snapshot};
 use told::{Told, earlier};
 
@@ -151,7 +160,10 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     told: Mutex<Told>,
     journal: Mutex<Journal>,
+    /// What was put in, where the host keeps a journal of it. Held over each input, before any other lock.
+    inputs: Option<Inputs>,
     outbox: Mutex<Outbox>,
+    pending: Mutex<Table>,
     cache: Cache,
     high_water: HighWater,
     measures: Measures,
@@ -173,7 +185,9 @@ impl Engine {
             snapshot: ArcSwap::from_pointee(Told::new(limits, seed, config.trust.clone()).snapshot(Now::default()).0),
             told: Mutex::new(Told::new(limits, seed, config.trust.clone())),
             journal: Mutex::new(Journal::new(limits)),
+            inputs: inputs::of(&config),
             outbox: Mutex::new(Outbox::behind(config.audit_head)),
+            pending: Mutex::new(Table::new(limits)),
             cache: Cache::new(limits.cache_entries_max, limits.cache_bytes_max, seed),
             high_water: HighWater::default(),
             measures: Measures::new(limits),
@@ -194,6 +208,7 @@ impl Engine {
 
     /// Takes a report about a signal.
     pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
+        let input = self.input(now, || Input::Observe(Cow::Borrowed(observation)));
         let reading = now.monotonic;
         let now = self.held(now);
         let mut told = self.told();
@@ -209,6 +224,8 @@ impl Engine {
                 self.publish(&mut told, now);
             }
         }
+        drop(told);
+        input.done(Ok(outcome), |outcome| outcome.code().into());
         outcome
     }
 
@@ -217,7 +234,10 @@ impl Engine {
     /// A decision does this by itself when it meets something due; a host calls it at [`Engine::next_deadline`], so
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
-        drop(self.follow(now));
+        let _input = self.input(now, || Input::Advance);
+        let (told, now) = self.follow(now);
+        drop(told);
+        self.end_pending(now);
     }
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.
@@ -240,6 +260,7 @@ impl Engine {
 
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
     pub fn anchor_clocks(&self, now: Now) {
+        let _input = self.input(now, || Input::AnchorClocks);
         let held = self.held(now);
         let mut told = self.told();
         told.settle(held);
@@ -253,7 +274,7 @@ impl Engine {
     /// When [`Engine::advance`] is due, at the latest; nothing while time alone changes nothing.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        Some(self.snapshot.load().due).filter(|due| *due < Monotonic::NEVER)
+        Some(self.snapshot.load().due.min(self.pending_until())).filter(|due| *due < Monotonic::NEVER)
     }
 
     /// The oldest event that was not polled yet.
@@ -296,83 +317,80 @@ impl Engine {
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
         let limits = &self.config.limits;
         let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
-        self.contained(Some(request), now, || match checked() {
-            Ok(()) => self.answered(request, now),
-            Err(error) => self.refused(&error, now),
+        self.contained(Some(request), now, |decision| match checked() {
+            Ok(()) => self.answer(request, now, decision),
+            Err(error) => self.refuse_as(&error, now, decision),
         })
     }
 
     /// Decides as if there were no override: for questions that nobody acts on, and that must use none up.
     #[must_use]
     pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
+        self.look(now);
         let limits = &self.config.limits;
         let request = RequestView::from(request);
-        self.contained(None, now, || match request.check_names(limits).and_then(|()| request.check_values(limits)) {
-            Ok(()) => self.gates(&self.current(now), &request, self.held(now), Manner::UNOVERRIDDEN),
-            Err(error) => self.refused(&error, now),
+        let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
+        self.contained(None, now, |decision| match checked() {
+            Ok(()) => {
+                let (snapshot, now) = self.current(now);
+                self.gates(&snapshot, &request, now, Manner::UNOVERRIDDEN, decision);
+                pending::hold_back(&snapshot, decision);
+            }
+            Err(error) => self.refuse_as(&error, now, decision),
         })
     }
 
     /// Decides on the bytes of an AuthZEN evaluation request.
     #[must_use]
     pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
-        self.contained(None, now, || match Request::from_json(bytes, &self.config.limits) {
+        self.contained(None, now, |decision| match Request::from_json(bytes, &self.config.limits) {
             Ok(request) => {
                 let request = RequestView::from(&request);
-                self.contained(Some(&request), now, || self.answered(&request, now))
+                self.contain(Some(&request), now, decision, |decision| self.answer(&request, now, decision));
             }
-            Err(error) => self.refused(&error, now),
+            Err(error) => self.refuse_as(&error, now, decision),
         })
-    }
-
-    /// Denies a request that a face could not read: what [`Engine::decide_json`] does with bytes that are none.
-    #[must_use]
-    pub fn refuse(&self, error: &RequestError, now: Now) -> Decision {
-        self.contained(None, now, || self.refused(error, now))
     }
 
     /// Explains what [`Engine::decide`] would say, without an effect on anything.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Now) -> Explanation {
-        let snapshot = self.current(now);
-        explain::explain(&snapshot, request, self.held(now), &self.config.limits)
-    }
-
-    /// A panic inside is a deny, which leaves its record, and ends this engine's allowing until a bundle is activated.
-    fn contained(&self, request: Option<&RequestView<'_>>, now: Now, decide: impl FnOnce() -> Decision) -> Decision {
-        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-            let now = self.held(now);
-            let mut told = self.told();
-            if told.engine_ok {
-                told.engine_ok = false;
-                self.events().push(now, EventKind::EngineFailed);
-            }
-            self.publish(&mut told, now);
-            drop(told);
-            let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
-            decision.id = request.map_or_else(|| self.id_of(now, 0), |request| self.decision_id(request, now));
-            let decision = self.recorded_after_panic(request, decision);
-            self.measures.count_other(&decision);
-            decision
-        })
+        self.look(now);
+        let (snapshot, now) = self.current(now);
+        explain::explain(&snapshot, request, now, &self.config.limits)
     }
 
     /// The gates, the record, and the count.
-    fn answered(&self, request: &RequestView<'_>, now: Now) -> Decision {
-        let snapshot = self.current(now);
-        let held = self.held(now);
-        let (decider, decision) = match &snapshot.candidate {
-            None => (&**snapshot, self.gates(&snapshot, request, held, Manner::ANSWER)),
-            Some(candidate) => self.in_rollout(&snapshot, candidate, request, held),
-        };
-        let decision = self.recorded(decider, Some(request), decision);
-        self.measures.count(decider, &decision);
-        decision
+    fn answer(&self, request: &RequestView<'_>, now: Now, decision: &mut Decision) {
+        let input = self.asked(request, now);
+        let (snapshot, now) = self.current(now);
+        let decider = self.decide_by(&snapshot, request, now, decision);
+        pending::hold_back(decider, decision);
+        self.record(decider, Some(request), decision);
+        self.measures.count(decider, decision);
+        input.decided(decision);
+    }
+
+    /// Decides by the bundle whose it is to decide; gives the snapshot of that one.
+    fn decide_by<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        request: &RequestView<'_>,
+        now: Now,
+        decision: &mut Decision,
+    ) -> &'s Snapshot {
+        match &snapshot.candidate {
+            None => {
+                self.gates(snapshot, request, now, Manner::ANSWER, decision);
+                snapshot
+            }
+            Some(candidate) => self.in_rollout(snapshot, candidate, request, now, decision),
+        }
     }
 
     /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner) -> Decision {
-        let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner, decision: &mut Decision) {
+        decision.at = now;
         decision.id = self.decision_id(request, now);
         #[cfg(test)]
         if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
@@ -385,57 +403,63 @@ impl Engine {
 
         // An engine that met a panic denies until a bundle is activated.
         if !snapshot.engine_ok {
-            return decision;
+            return;
         }
         let limits = &self.config.limits;
         // Gate 1: a bundle is active, not revoked, and inside its validity.
         let Some(active) = &snapshot.active else {
-            return decision.denied(Reason::NoPolicy);
+            decision.deny(Reason::NoPolicy);
+            return;
         };
         let policy = &**active.bundle.policy();
         decision.bundle = policy.name;
         decision.revision = policy.revision;
         decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
         if let Err(reason) = bundle_gate(snapshot, active, now) {
-            return decision.denied(reason);
+            decision.deny(reason);
+            return;
         }
         // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
         let terms = match request.terms() {
             Ok(terms) => terms,
-            Err(error) => return decision.denied(Reason::InvalidRequest).because(&error),
+            Err(error) => return decision.deny(Reason::InvalidRequest).because(&error),
         };
         if terms.min_revision.is_some_and(|least| policy.revision < least) {
-            return decision.denied(Reason::RevisionTooOld);
+            decision.deny(Reason::RevisionTooOld);
+            return;
         }
         let Some((number, action)) = policy.action(request.action.name) else {
-            return decision.denied(Reason::UnknownAction);
+            decision.deny(Reason::UnknownAction);
+            return;
         };
         decision.action = Some(number);
         let arena = Bump::new();
         let mut slots = Slots::new();
         if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
-            return decision.denied(Reason::InvalidRequest).because(&misfit);
+            return decision.deny(Reason::InvalidRequest).because(&misfit);
         }
         let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
-            return decision;
+            return;
         };
         // Gate 3: where the action demands a record, there is room for one.
         if !self.may_record(action) {
-            return decision.denied(Reason::AuditUnavailable);
+            decision.deny(Reason::AuditUnavailable);
+            return;
         }
         let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
             if snapshot.quarantines(request, &slots, limits, now) {
-                return decision.denied(Reason::Quarantined);
+                decision.deny(Reason::Quarantined);
+                return;
             }
-            return decision.denied(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
+            return decision.deny(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
         };
         let Some(posture) = policy.postures.spec(standing.posture) else {
-            return decision;
+            return;
         };
         let evaluation = Evaluation {
             policy,
             limits,
-            request: *request,
+            request,
             slots: &slots,
             signals: &snapshot.signals,
             posture: PostureView { name: &posture.name, rank: posture.rank },
@@ -444,43 +468,51 @@ impl Engine {
             rego_input: OnceCell::new(),
         };
         let question = Question { snapshot, number, action, need, standing, terms, manner };
-        let decision = self.judged(&question, &evaluation, decision);
+        self.judge(&question, &evaluation, decision);
         // Gate 9: an override that covers a deny.
-        if manner.overrides { self.overridden(snapshot, &evaluation, action, decision) } else { decision }
+        if manner.overrides && !decision.is_allow() {
+            self.override_deny(snapshot, &evaluation, action, manner.uses_up(action), decision);
+        }
     }
 
     /// Gates 4 to 8, and what of the answer is kept.
-    fn judged(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, mut decision: Decision) -> Decision {
+    fn judge(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, decision: &mut Decision) {
         let Question { snapshot, number, action, need, standing, terms, manner } = *question;
         let Evaluation { policy, slots, request, now, .. } = *evaluation;
         // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantines(&request, slots, &self.config.limits, now) {
-            return decision.denied(Reason::Quarantined);
+        if snapshot.quarantines(request, slots, &self.config.limits, now) {
+            decision.deny(Reason::Quarantined);
+            return;
         }
         // Gate 5: the strictest posture of the request's scopes permits it.
         decision.posture = posture_name(policy, standing.posture);
         if standing.posture > 0 && !postures::permits(evaluation, number, standing.posture) {
-            return decision.denied(Reason::Posture);
+            decision.deny(Reason::Posture);
+            return;
         }
         let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
 
         let cacheable = manner.keeps && (action.allow_ttl.is_some() || action.deny_ttl.is_some());
-        let key = cacheable.then(|| cache_key::key(number | manner.arm, &action.reads, slots, &request));
-        let kept = key.as_ref().and_then(|key| self.cache.find(key));
+        let mut key = Key::default();
+        if cacheable {
+            key.fill(number | manner.arm, &action.reads, slots, request);
+        }
+        let key = cacheable.then(|| key.bytes());
+        let kept = key.and_then(|key| self.cache.find(key));
         let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
         // Gate 6: every signal that the action requires is ok, or the action's declared way out.
         if let Some(degraded) = &need.degraded {
             let (verdict, particulars) = degraded::verdict(evaluation, action, stamp, kept.as_ref());
             decision.degraded = Some(Arc::clone(degraded));
             decision.particulars = particulars;
-            return decision.settled(verdict, policy, action);
+            return decision.settle(verdict, policy, action);
         }
         // Gate 7: an earlier answer whose facts all still hold.
         if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
             decision.cached = true;
             decision.expires_at = answer.expires_at.min(lives::request_end(snapshot, terms, now));
             decision.particulars = answer.particulars;
-            return decision.settled(answer.verdict, policy, action);
+            return decision.settle(answer.verdict, policy, action);
         }
         let row = snapshot.row(number).filter(|_| key.is_some());
         if let Some(row) = row {
@@ -498,42 +530,26 @@ impl Engine {
             if let Some(row) = row.filter(|_| verdict.reason().effect() == Effect::Allow) {
                 row.keep(decision.expires_at);
             }
-            if let Some(answer) = lives.answer(verdict, &decision, action, stamp) {
-                self.cache.keep(&key, answer);
+            if let Some(answer) = lives.answer(verdict, decision, action, stamp) {
+                self.cache.keep(key, answer);
             }
         }
-        decision.settled(verdict, policy, action)
+        decision.settle(verdict, policy, action);
     }
 
-    fn refused(&self, error: &RequestError, now: Now) -> Decision {
-        let now = self.held(now);
-        let reason = match error {
-            RequestError::Limit { .. } => Reason::LimitExceeded,
-            _ => Reason::InvalidRequest,
-        };
-        let mut decision = Decision::new(Verdict::deny(reason), now);
-        let snapshot = self.snapshot.load();
-        if let Some(active) = &snapshot.active {
-            decision.bundle = active.bundle.policy().name;
-            decision.revision = active.bundle.revision();
-            decision.posture = posture_name(active.bundle.policy(), snapshot.in_force.everywhere().posture);
-        }
-        decision.id = self.id_of(now, 0);
-        let decision = self.recorded(&snapshot, None, decision.because(error));
-        self.measures.count_other(&decision);
-        decision
-    }
-
-    /// The snapshot that holds at `now`: a new one where something is due, or where the clocks have just parted.
-    fn current(&self, now: Now) -> arc_swap::Guard<Arc<Snapshot>> {
+    /// The snapshot that holds at `now`, and the time as it is held: a new one where something is due, or where the clocks
+    /// have just parted.
+    fn current(&self, now: Now) -> (arc_swap::Guard<Arc<Snapshot>>, Now) {
         let snapshot = self.snapshot.load();
         let parted = snapshot.clock_ok && snapshot.anchor.is_some_and(|anchor| !anchor.agrees(now));
-        if self.high_water.hold(now.monotonic) < snapshot.due && !parted {
-            return snapshot;
+        let held = self.held(now);
+        if held.monotonic < snapshot.due && !parted {
+            return (snapshot, held);
         }
         drop(snapshot);
         self.advance(now);
-        self.snapshot.load()
+        // Another thread may have come later in the meantime: what it met as due is due here too.
+        (self.snapshot.load(), self.held(now))
     }
 
     fn publish(&self, told: &mut Told, now: Now) {
@@ -644,6 +660,8 @@ struct Question<'q> {
 struct Manner {
     /// Whether an override may get past a deny, and is used up by it.
     overrides: bool,
+    /// Whether the allow has waited for its record, and is given out now.
+    confirmed: bool,
     /// Whether earlier answers are used, and this one is kept.
     keeps: bool,
     /// What parts the answers of a candidate from those of the active bundle, in the keys of the cache.
@@ -655,13 +673,20 @@ const CANDIDATE: u32 = 1 << 31;
 
 impl Manner {
     /// By the active bundle, as hosts ask.
-    const ANSWER: Self = Self { overrides: true, keeps: true, arm: 0 };
+    const ANSWER: Self = Self { overrides: true, confirmed: false, keeps: true, arm: 0 };
+    /// The same, where the allow has waited for its record.
+    const CONFIRMED: Self = Self { confirmed: true, ..Self::ANSWER };
     /// The same without overrides: nobody acts on it, and it must use none up.
-    const UNOVERRIDDEN: Self = Self { overrides: false, keeps: true, arm: 0 };
+    const UNOVERRIDDEN: Self = Self { overrides: false, ..Self::ANSWER };
     /// By a candidate that is only compared: without a trace.
-    const SHADOW: Self = Self { overrides: false, keeps: false, arm: CANDIDATE };
+    const SHADOW: Self = Self { keeps: false, ..Self::CANDIDATE };
     /// By a candidate on whose side the request is. What an override covers is never its.
-    const CANDIDATE: Self = Self { overrides: false, keeps: true, arm: CANDIDATE };
+    const CANDIDATE: Self = Self { overrides: false, arm: CANDIDATE, ..Self::ANSWER };
+
+    /// Whether an override that counts is used up: what only waits to be given out uses none.
+    fn uses_up(self, action: &ActionSpec) -> bool {
+        self.confirmed || action.audit != Some(ActionAudit::Confirmed)
+    }
 }
 
 /// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.

@@ -2,10 +2,12 @@
 
 use super::approvals::proposal_id;
 use super::{Engine, QuarantineTerms};
-use crate::decision::DecisionId;
+use crate::decision::{DecisionId, Pending};
+use crate::journal::input::Input;
+use crate::journal::ledger::Batch;
 use crate::operation::{
-    Claim, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine, Quarry, Report, RestoreState,
-    Retry, Revoke, RollBack, StateReport,
+    Claim, ConfirmDecision, DecidePending, FirstSeen, LabelDecision, Operation, OperationError, Outcome, Quarantine,
+    Quarry, Report, RestoreState, Retry, Revoke, RollBack, RotateTrust, StateReport,
 };
 use crate::policy::bundle::BundleId;
 use crate::policy::format::RuleEffect;
@@ -25,6 +27,16 @@ impl Engine {
     /// # Errors
     /// [`OperationError`], with its stable code: why it was not done.
     pub fn operate(&self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
+        if !is_input(operation) {
+            return self.operate_in_order(operation, now);
+        }
+        let input = self.input(now, || Input::operate(operation));
+        let done = self.operate_in_order(operation, now);
+        input.operated(&done);
+        done
+    }
+
+    fn operate_in_order(&self, operation: &Operation, now: Now) -> Result<Outcome, OperationError> {
         match operation {
             Operation::EnterPosture(at) => self.enter_posture(&at.posture, at.scope.as_deref(), now)?,
             Operation::LeavePosture(at) => self.leave_posture(&at.posture, at.scope.as_deref(), now)?,
@@ -61,6 +73,9 @@ impl Engine {
                     instance: restored.instance.into(),
                     elapsed_ms: restored.elapsed.map(|elapsed| elapsed.as_millis()),
                 }));
+            }
+            Operation::RotateTrust(RotateTrust { root }) => {
+                return Ok(Outcome::TrustRotated(self.rotate_trust(root.as_bytes(), now)?));
             }
             Operation::TakeOver(_) => return Ok(Outcome::TookOver(self.take_over(now)?)),
             Operation::WitnessEpoch(Claim { epoch, instance }) => self.witness_epoch(*epoch, instance, now),
@@ -120,7 +135,22 @@ impl Engine {
             Operation::Release(at) => self.release(&at.signal, now)?,
             Operation::DrainAudit(drain) => return Ok(Outcome::Drained(self.drain_audit(drain.max(), now))),
             Operation::AcknowledgeAudit(written) => self.acknowledge_audit(written.seq, now),
+            Operation::DecidePending(DecidePending { request }) => {
+                let pending = self.decide_pending_json(request.to_string().as_bytes(), now);
+                return Ok(Outcome::Decided(Box::new(pending)));
+            }
+            Operation::ConfirmDecision(ConfirmDecision { pending }) => {
+                let id = DecisionId::parse(pending).ok_or_else(|| OperationError::Malformed {
+                    message: "confirm_decision.pending: write the identifier that `decide_pending` gave".to_owned(),
+                })?;
+                return Ok(Outcome::Decided(Box::new(Pending::settled(self.confirm(id, now)))));
+            }
             Operation::Checkpoint(_) => return Ok(Outcome::Checkpointed(self.checkpoint(now))),
+            Operation::DrainJournal(drain) => {
+                let Batch { lines, last_n } = self.drain_journal(drain.max());
+                return Ok(Outcome::Journal { lines, last_n });
+            }
+            Operation::AcknowledgeJournal(written) => self.acknowledge_journal(written.n),
         }
         Ok(Outcome::Done)
     }
@@ -141,6 +171,21 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether an operation is written down as one. What hands the journal over is not: it would have no end. What only reads,
+/// what hands out audit records, and what brings a bundle, say for themselves what of them matters.
+const fn is_input(operation: &Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::DrainJournal(_)
+            | Operation::AcknowledgeJournal(_)
+            | Operation::DrainAudit(_)
+            | Operation::Activate(_)
+            | Operation::Stage(_)
+            | Operation::Metrics(_)
+            | Operation::Slis(_)
+    )
 }
 
 /// Whether bytes that are no operation begin as that of a restored state does.

@@ -41,31 +41,33 @@ impl Engine {
         self.snapshot.load().overrides.iter().map(view).collect()
     }
 
-    /// A deny, or what an override makes of it. Rules that are `absolute` are evaluated whatever gate denied; an allow by
-    /// override is never kept, and the host may not keep it either.
-    pub(super) fn overridden(
+    /// Makes of a deny what an override makes of it. Rules that are `absolute` are evaluated whatever gate denied; an allow by
+    /// override is never kept, and the host may not keep it either. One that only waits to be confirmed uses none up.
+    pub(super) fn override_deny(
         &self,
         snapshot: &Snapshot,
         evaluation: &Evaluation<'_>,
         action: &ActionSpec,
-        mut decision: Decision,
-    ) -> Decision {
-        if snapshot.overrides.is_empty() || decision.is_allow() || !snapshot.clock_ok {
-            return decision;
+        uses: bool,
+        decision: &mut Decision,
+    ) {
+        if snapshot.overrides.is_empty() || !snapshot.clock_ok {
+            return;
         }
-        let (request, now) = (&evaluation.request, evaluation.now);
+        let (request, now) = (evaluation.request, evaluation.now);
         let covers = |grant: &&Arc<Grant>| grant.covers(request, now);
         if !snapshot.overrides.iter().any(|grant| covers(&grant)) {
-            return decision;
+            return;
         }
         let policy = evaluation.policy;
         if snapshot.quarantines_absolutely(request, evaluation.slots, evaluation.limits, now) {
-            return decision;
+            return;
         }
         let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);
-        let Some(verdict) = counted.tally.verdict_override() else { return decision };
-        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, grant.take_use()?)));
-        let Some((id, uses_left)) = used else { return decision };
+        let Some(verdict) = counted.tally.verdict_override() else { return };
+        let take = |grant: &Arc<Grant>| if uses { grant.take_use() } else { grant.uses_left().checked_sub(1) };
+        let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, take(grant)?)));
+        let Some((id, uses_left)) = used else { return };
         let overrode = decision.reason();
         let review = policy.approvers.overrides.as_ref().and_then(|spec| spec.review.clone());
         decision.particulars = Particulars { obligations: review, messages: None };
@@ -73,11 +75,13 @@ impl Engine {
         decision.cached = false;
         decision.detail = None;
         decision.override_id = Some(id.to_string().into());
-        let decision = decision.settled(verdict, policy, action);
+        decision.settle(verdict, policy, action);
+        if !uses {
+            return;
+        }
         self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
         if uses_left == 0 {
             self.publish(&mut self.told(), now);
         }
-        decision
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
 use super::{Engine, posture_name};
+use crate::journal::input::Input;
 use crate::policy::compile::Policy;
 use crate::state::approvals::Pending;
 use crate::state::guards::GuardReport;
@@ -17,6 +18,7 @@ impl Engine {
     /// for, and what it was found to differ in; `former_bundles`, to which the engine can go back. What is due by now is done first, as in [`Engine::advance`].
     #[must_use]
     pub fn overview(&self, now: Now) -> Value {
+        let _input = self.input(now, || Input::Advance);
         let flags = self.flags(now);
         let guards: Vec<Value> = self.guards().iter().map(GuardReport::to_json).collect();
         let (told, now) = self.follow(now);

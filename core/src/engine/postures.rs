@@ -10,6 +10,7 @@ use super::told::Told;
 use crate::condition::Truth;
 use crate::limits::SCOPE_BYTES_MAX;
 use crate::name::Name;
+use crate::operation::{Operation, PostureAt};
 use crate::policy::compile::Policy;
 use crate::state::events::EventKind;
 use crate::state::postures::{PostureError, Scope};
@@ -22,6 +23,7 @@ impl Engine {
     /// # Errors
     /// [`PostureError`], where the pack has no such posture or scope.
     pub fn enter_posture(&self, posture: &str, scope: Option<&str>, now: Now) -> Result<(), PostureError> {
+        let _input = self.operating(now, || Operation::EnterPosture(PostureAt::new(posture, scope)));
         self.on_posture(posture, scope, now, |told, policy, scope, number, now| {
             told.postures.enter(&policy.postures, scope, number, now.monotonic, &mut told.transitions);
             Ok(None)
@@ -35,6 +37,7 @@ impl Engine {
     /// # Errors
     /// [`PostureError`]: the first demand that is not met. The posture stays.
     pub fn leave_posture(&self, posture: &str, scope: Option<&str>, now: Now) -> Result<(), PostureError> {
+        let _input = self.operating(now, || Operation::LeavePosture(PostureAt::new(posture, scope)));
         self.on_posture(posture, scope, now, |told, policy, scope, number, now| {
             if policy.postures.spec(number).is_some_and(|spec| spec.leave.approvals.is_some()) {
                 return Err(PostureError::NotApproved);
@@ -52,6 +55,7 @@ impl Engine {
     /// # Errors
     /// [`PostureError`], where it is not entered there.
     pub fn acknowledge_posture(&self, posture: &str, scope: Option<&str>, now: Now) -> Result<(), PostureError> {
+        let _input = self.operating(now, || Operation::AcknowledgePosture(PostureAt::new(posture, scope)));
         self.on_posture(posture, scope, now, |told, policy, scope, number, _| {
             told.postures.acknowledge(scope.as_deref(), number)?;
             let posture = policy.postures.spec(number).map(|spec| spec.name).unwrap_or_default();

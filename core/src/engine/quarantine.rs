@@ -2,9 +2,10 @@
 
 use super::Engine;
 use crate::limits::SCOPE_BYTES_MAX;
+use crate::operation::{Operation, Quarantine, Revoke};
 use crate::state::events::EventKind;
 use crate::state::quarantine::{QuarantineError, Selector};
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Ttl};
 
 /// How a quarantine is begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,11 @@ impl Engine {
         terms: &QuarantineTerms<'_>,
         now: Now,
     ) -> Result<Selector<'s>, QuarantineError> {
+        let _input = self.operating(now, || {
+            let for_ = terms.until.map(|until| Ttl::from_nanos(until.nanos_since(now.monotonic)));
+            let reason = (!terms.reason.is_empty()).then(|| terms.reason.to_owned());
+            Operation::Quarantine(Quarantine { what: (*selector).into(), reason, for_, absolute: terms.absolute })
+        });
         let now = self.held(now);
         let until = terms.until.map(Monotonic::rounded_up);
         if until.is_some_and(|until| until <= now.monotonic) {
@@ -64,6 +70,7 @@ impl Engine {
     /// # Errors
     /// [`QuarantineError::NotQuarantined`].
     pub fn lift_quarantine(&self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
+        let _input = self.operating(now, || Operation::LiftQuarantine((*selector).into()));
         let now = self.held(now);
         let mut told = self.told();
         self.publish(&mut told, now);
@@ -76,6 +83,11 @@ impl Engine {
     /// Voids at once what was decided for a subject until `before`, inclusive: after a password that was stolen, a role
     /// that was taken away. The next request is evaluated anew.
     pub fn revoke(&self, subject_type: &str, subject_id: &str, before: Monotonic, now: Now) {
+        let _input = self.operating(now, || {
+            let (type_name, id) = (subject_type.to_owned(), subject_id.to_owned());
+            let before = (before != now.monotonic).then(|| Ttl::from_nanos(before.as_nanos()));
+            Operation::Revoke(Revoke { type_name, id, before })
+        });
         let now = self.held(now);
         let mut told = self.told();
         told.quarantines.revoke(subject_type, subject_id, before.rounded_up());

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use super::told::Told;
 use super::{Config, Engine};
+use crate::audit::chain::Head;
 use crate::name::{self, Name};
+use crate::operation::{Nothing, Operation, RestoreState};
 use crate::policy::approver::Fingerprint;
-use crate::policy::bundle::hexadecimal;
+use crate::policy::bundle::{BundleId, hexadecimal};
 use crate::policy::compile::Policy;
 use crate::policy::posture::Postures;
 use crate::state::approvals::Close;
 use crate::state::document::{
-    Barred, Codes, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, left_ms, span_ms, wall_ms,
+    Barred, ChainHead, Codes, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, left_ms, span_ms, wall_ms,
 };
 use crate::state::events::EventKind;
 use crate::state::flags::Set;
@@ -41,15 +43,17 @@ pub struct Restored {
 }
 
 impl Engine {
-    /// Exports what has to outlive this process: postures, quarantines, revocations, the highest revision and the epoch,
-    /// sealed with the key of the [`Config`]. The same state gives the same bytes in every language.
+    /// Exports what has to outlive this process: postures, quarantines, revocations, the highest revision, the trust root,
+    /// the confirmed head of the audit chain and the epoch, sealed with the key of the [`Config`]. The same state gives the same bytes in every language.
     ///
     /// # Errors
     /// [`StateError`], without a key or a bundle, or beyond the limit.
     pub fn export_state(&self, now: Now) -> Result<Vec<u8>, StateError> {
+        let _input = self.operating(now, || Operation::ExportState(Nothing {}));
         let key = self.config.state_key.as_ref().ok_or(StateError::NoKey)?;
+        let audit = written(self.outbox().confirmed());
         let (told, now) = self.follow(now);
-        let state = told.exported(&self.config, now);
+        let state = told.exported(&self.config, audit, now);
         drop(told);
         state?.seal(key, &self.config.limits)
     }
@@ -71,6 +75,11 @@ impl Engine {
     /// none. Nothing else of the state counts, unless it is genuine and only does not fit the bundle: then the rest of it
     /// is restored too, since that denies more.
     pub fn restore_state(&self, bytes: &[u8], least_sequence: Option<u64>, now: Now) -> Result<Restored, StateError> {
+        let _input = self.operating(now, || {
+            let state = String::from_utf8_lossy(bytes).into_owned();
+            Operation::RestoreState(RestoreState { state, least_sequence })
+        });
+        let head = written(self.outbox().head());
         let read = match &self.config.state_key {
             Some(key) => State::open(bytes, key, &self.config.limits),
             None => Err(StateError::NoKey),
@@ -79,11 +88,14 @@ impl Engine {
         let (mut told, now) = self.follow(now);
         // Also where the state is gone: what this engine exports is newer than all that its host has seen.
         told.begin_above(least_sequence.unwrap_or(0));
-        let mut rival = None;
+        let (mut rival, mut missing) = (None, None);
         told.approve_anew(now.wall, now);
         let done = read.and_then(|state| {
             told.admits_state(&state, least_sequence)?;
             rival = self.rival(&state);
+            // Another engine has a chain of its own.
+            let ours = state.instance == self.config.instance.as_str();
+            missing = Some(state.audit.count).filter(|_| ours && !state.audit.is_held(&head));
             told.join(&state, &self.config, now)
         });
         if told.clock_ok && done.as_ref().is_ok_and(|restored| restored.elapsed.is_none()) {
@@ -100,6 +112,9 @@ impl Engine {
                 self.events().push(now, EventKind::RestoreFailed { code: error.code() });
                 self.tighten(&mut told, None, Cause::Restore, now);
             }
+        }
+        if let Some(known) = missing {
+            self.events().push(now, EventKind::AuditBehind { known, held: head.count });
         }
         if let Some((epoch, instance)) = rival {
             self.witness(&mut told, epoch, &instance, now);
@@ -131,6 +146,11 @@ impl Engine {
     }
 }
 
+/// A head of the audit chain as a state carries it.
+fn written(head: Head) -> ChainHead {
+    ChainHead { count: head.count, head: hexadecimal(&head.hash) }
+}
+
 /// The number of the strictest posture, if there is any but the normal one.
 fn strictest(postures: &Postures) -> Option<u16> {
     let last = postures.specs.len().checked_sub(1).filter(|last| *last > 0)?;
@@ -157,12 +177,18 @@ impl Told {
         self.sequence_ahead = self.sequence_ahead.saturating_add(ahead);
     }
 
-    fn exported(&self, config: &Config, now: Now) -> Result<State, StateError> {
+    fn exported(&self, config: &Config, audit: ChainHead, now: Now) -> Result<State, StateError> {
         let active = self.active.as_ref().ok_or(StateError::NoPolicy)?;
+        let highest = self.highest.map_or(active.bundle.id(), |(_, id)| id);
         let (policy, at) = (active.bundle.policy(), now.monotonic);
         Ok(State {
             pack: policy.name.as_str().to_owned(),
-            revision: self.returned_to.unwrap_or(self.revision),
+            bundle: active.bundle.id().to_string(),
+            returned: self.returned_to.is_some(),
+            revision: self.revision,
+            revision_bundle: highest.to_string(),
+            trust: self.newest_root(),
+            audit,
             sequence: self.sequence(),
             instance: config.instance.as_str().to_owned(),
             failover: Failover {
@@ -202,6 +228,7 @@ impl Told {
     fn join(&mut self, state: &State, config: &Config, now: Now) -> Result<Restored, StateError> {
         let active = self.active.as_ref().ok_or(StateError::NoPolicy)?;
         let (policy, at) = (Arc::clone(active.bundle.policy()), now.monotonic);
+        let same = active.bundle.id().to_string() == state.bundle;
         let elapsed = state.at.elapsed(now, self.clock_ok, config.clock_skew_max);
         for quarantined in &state.quarantines {
             self.quarantines.join(quarantined, at);
@@ -216,13 +243,24 @@ impl Told {
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);
-        if policy.revision < state.revision {
-            self.returned_to = None;
+        if let Some(root) = &state.trust {
+            self.join_root(root);
         }
-        self.revision = self.revision.max(state.revision);
+        // A bundle that an engine had gone back to by its rules is not one that lags behind.
+        let gone_back = state.returned && same;
+        if policy.revision < state.revision {
+            self.returned_to = gone_back.then_some(policy.revision);
+        }
+        let other = self.join_revision(state);
         self.restored = (state.failover.epoch, state.sequence);
         self.begin_above(state.sequence);
-        if policy.revision < state.revision {
+        if let Some(root) = self.root_behind() {
+            return Err(StateError::TrustBehind { known: root.version });
+        }
+        if other {
+            return Err(StateError::OtherBundle { revision: state.revision });
+        }
+        if policy.revision < state.revision && !gone_back {
             return Err(StateError::BundleBehind { known: state.revision });
         }
         if !fits {
@@ -230,6 +268,18 @@ impl Told {
         }
         let (sequence, epoch) = (state.sequence, state.failover.epoch);
         Ok(Restored { sequence, epoch, instance: state.instance.as_str().into(), elapsed })
+    }
+
+    /// Takes in the highest revision that was active; whether another bundle of it is known here. Then the one that is
+    /// restored counts: it was active before.
+    fn join_revision(&mut self, state: &State) -> bool {
+        let Some(id) = BundleId::parse(&state.revision_bundle) else { return true };
+        if state.revision < self.revision {
+            return false;
+        }
+        let known = self.highest.filter(|_| state.revision == self.revision);
+        (self.revision, self.highest) = (state.revision, Some((state.revision, id)));
+        known.is_some_and(|(_, known)| known != id)
     }
 
     fn flags_set(&self, at: Monotonic) -> Vec<FlagSet> {

@@ -3,17 +3,21 @@
 //! Every request is decided by the active bundle first. What the candidate makes of it is compared; it is the answer where
 //! the request is on the candidate's side, and never where it newly allows what nobody approved.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::snapshot::{Active, Snapshot, in_validity};
 use super::told::Told;
-use super::{Engine, Manner};
+use super::{Engine, Manner, case};
+use crate::combine::Verdict;
 use crate::decision::Decision;
+use crate::journal::input::Input;
 use crate::name;
+use crate::operation::{Nothing, Operation, RollBack};
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::rollout::{Share, SideBy};
 use crate::reason::Reason;
@@ -135,13 +139,20 @@ impl Engine {
     /// [`ActivateError`], with everything as it was: what [`Engine::activate`] refuses, and a bundle that cannot decide
     /// beside the active one.
     pub fn stage(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        self.prove(&bundle, now)?;
+        let _ = case::failed_tests(&bundle);
+        let input = self.input(now, || Input::stage(&bundle));
+        let done = self.prove(&bundle, now).and_then(|()| self.begin_rollout(bundle, now));
+        input.done(done.as_ref().map_err(ActivateError::code), |()| json!({}));
+        done
+    }
+
+    fn begin_rollout(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
         let (mut told, now) = self.follow(now);
         let spec = match told.may_stage(&bundle, reading, now) {
             Ok(spec) => spec,
             Err(error) => {
-                self.refuse_bundle(&bundle, error, now);
+                self.tell_refused(&bundle, error, now);
                 return Err(error);
             }
         };
@@ -163,8 +174,10 @@ impl Engine {
     /// # Errors
     /// [`LoadError`], with everything as it was.
     pub fn stage_signed(&self, bytes: &[u8], now: Now) -> Result<(), LoadError> {
-        let bundle = self.load(bytes, now)?;
-        Ok(self.stage(bundle, now)?)
+        let input = self.input(now, || Input::StageSigned(Cow::Borrowed(bytes)));
+        let done = self.load(bytes, now).and_then(|bundle| Ok(self.stage(bundle, now)?));
+        input.done(done.as_ref().map_err(LoadError::code), |()| json!({}));
+        done
     }
 
     /// Moves the rollout on to its next step without waiting for the time; everything else it still waits for. After the
@@ -173,6 +186,13 @@ impl Engine {
     /// # Errors
     /// [`RolloutError`]: what it waits for.
     pub fn promote(&self, now: Now) -> Result<(), RolloutError> {
+        let input = self.operating(now, || Operation::Promote(Nothing {}));
+        let done = self.promote_in_order(now);
+        input.done(done.as_ref().map_err(RolloutError::code), |()| json!({}));
+        done
+    }
+
+    fn promote_in_order(&self, now: Now) -> Result<(), RolloutError> {
         let (mut told, now) = self.follow(now);
         let grounds = told.grounds(now);
         let staged = told.staged.as_ref().ok_or(RolloutError::NoCandidate)?;
@@ -187,12 +207,17 @@ impl Engine {
     /// # Errors
     /// [`RolloutError::NoCandidate`].
     pub fn roll_back(&self, now: Now) -> Result<(), RolloutError> {
-        let (mut told, now) = self.follow(now);
-        if !self.end_rollout(&mut told, Ending::Operator, now) {
-            return Err(RolloutError::NoCandidate);
-        }
-        self.publish(&mut told, now);
-        Ok(())
+        let input = self.operating(now, || Operation::RollBack(RollBack::default()));
+        let (mut told, at) = self.follow(now);
+        let done = if self.end_rollout(&mut told, Ending::Operator, at) {
+            self.publish(&mut told, at);
+            Ok(())
+        } else {
+            Err(RolloutError::NoCandidate)
+        };
+        drop(told);
+        input.done(done.as_ref().map_err(RolloutError::code), |()| json!({}));
+        done
     }
 
     /// Whether a bundle is in its rollout: then a host brings all the attributes that it has, since two schemas read them.
@@ -211,45 +236,49 @@ impl Engine {
     /// The same now: what is due is done first.
     #[must_use]
     pub fn readers_at(&self, now: Now) -> Readers {
-        Readers::of(&self.current(now))
+        Readers::of(&self.current(now).0)
     }
 
-    /// Decides by the active bundle, and compares what the candidate makes of it; gives the snapshot whose bundle the answer
-    /// is of.
+    /// Decides by the active bundle, and compares what the candidate makes of it; gives the snapshot whose bundle the
+    /// decision is of.
     pub(super) fn in_rollout<'s>(
         &self,
         snapshot: &'s Snapshot,
         candidate: &'s Candidate,
         request: &RequestView<'_>,
         now: Now,
-    ) -> (&'s Snapshot, Decision) {
-        let before = self.gates(snapshot, request, now, Manner::ANSWER);
+        decision: &mut Decision,
+    ) -> &'s Snapshot {
+        self.gates(snapshot, request, now, Manner::ANSWER, decision);
+        let before = &*decision;
         // What an override covers is an emergency: it is the active bundle's, whose people approved it.
         if !is_comparable(before.reason()) || snapshot.overrides.iter().any(|grant| grant.covers(request, now)) {
-            return (snapshot, before);
+            return snapshot;
         }
         let takes = candidate.takes(request);
         // Only whose side it is has an earlier answer of the candidate to stand on.
         let stale = before.reason() == Reason::AllowedStale;
         if stale && !takes {
-            return (snapshot, before);
+            return snapshot;
         }
         let manner = if takes { Manner::CANDIDATE } else { Manner::SHADOW };
-        let after = catch_unwind(AssertUnwindSafe(|| self.gates(&candidate.snapshot, request, now, manner)));
-        let Ok(after) = after else {
+        let mut after = Decision::new(Verdict::deny(Reason::InternalError), now);
+        let gates = || self.gates(&candidate.snapshot, request, now, manner, &mut after);
+        if catch_unwind(AssertUnwindSafe(gates)).is_err() {
             if candidate.window.fail() {
                 self.attend(candidate, now);
             }
-            return (snapshot, before);
-        };
-        let counts = || candidate.window.count(request.action.name, &before, &after, candidate.approved);
+            return snapshot;
+        }
+        let counts = || candidate.window.count(request.action.name, before, &after, candidate.approved);
         let look = !stale && counts();
         let stands = !look || self.attend(candidate, now);
         let newly_allows = after.is_allow() && !before.is_allow();
         if takes && stands && (candidate.approved || !newly_allows) {
-            (&candidate.snapshot, after)
+            *decision = after;
+            &candidate.snapshot
         } else {
-            (snapshot, before)
+            snapshot
         }
     }
 
@@ -350,7 +379,7 @@ impl Engine {
             .iter()
             .filter(|former| told.active.as_ref().is_none_or(|active| active.bundle.id() != former.id()));
         let former = former.map(|bundle| {
-            serde_json::json!({
+            json!({
                 "bundle": bundle.id().to_string(), "revision": bundle.revision(),
             })
         });
@@ -361,7 +390,7 @@ impl Engine {
         let differences = window.differences();
         let count = crate::state::rollout::read;
         let waits = rollout.may_move(now.monotonic, told.grounds(now), false).err();
-        let view = serde_json::json!({
+        let view = json!({
             "bundle": staged.active.bundle.id().to_string(),
             "revision": staged.active.bundle.revision(),
             "step": rollout.step().code(),

@@ -1,5 +1,6 @@
 //! Tests that need to reach inside the engine, or that no drill can say.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
+use crate::request::RequestError;
 use crate::time::Wall;
 
 fn at(millis: u64) -> Now {

@@ -10,6 +10,7 @@ use super::losses::{Seen, SignalChange};
 use super::rollout::{Candidate, Staged};
 use super::snapshot::{Active, Need, Snapshot, in_validity};
 use crate::condition::{Scope, SignalView, Status, Truth};
+use crate::error::Code;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
@@ -18,6 +19,7 @@ use crate::policy::signal::{CLOCK, EPOCH, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
+use crate::state::document::HeldRoot;
 use crate::state::epochs::Epochs;
 use crate::state::events::EventKind;
 use crate::state::flags::Flags;
@@ -48,6 +50,8 @@ pub(super) struct Told {
     pub(super) highest: Option<(u64, BundleId)>,
     /// Whose bundles are taken.
     pub(super) trust: Trust,
+    /// The newest trust root that was held before a restart. While an older one is held, nothing is allowed.
+    pub(super) known_root: Option<HeldRoot>,
     pub(super) held: Vec<Held>,
     pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
@@ -97,6 +101,7 @@ impl Told {
             activated_at: None,
             highest: None,
             trust,
+            known_root: None,
             held: Vec::new(),
             guards: Guards::new(limits, seed),
             anchor: None,
@@ -126,9 +131,10 @@ impl Told {
 
     /// The snapshot of `now`, and the signals that have changed since the last one.
     pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<SignalChange>) {
-        let Some(active) = self.active.clone() else {
+        let Some(mut active) = self.active.clone() else {
             return (self.empty(), Vec::new());
         };
+        active.revoked |= self.root_behind().is_some();
         let policy = Arc::clone(active.bundle.policy());
         self.settle(now);
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
@@ -188,7 +194,7 @@ impl Told {
 
     /// What decisions see of the rollout. A candidate that met a panic is not asked again.
     fn candidate(&self, standings: &[Standing]) -> Option<Box<Candidate>> {
-        let staged = self.staged.as_ref()?;
+        let staged = self.staged.as_ref().filter(|_| self.root_behind().is_none())?;
         if staged.rollout.stopped() == Some(Stop::CandidateFailed) {
             return None;
         }
@@ -227,7 +233,8 @@ impl Told {
 
     fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
-        let bundle = !revoked && self.clock_ok_for(policy) && in_validity(policy, now);
+        let allowed = !revoked && self.root_behind().is_none();
+        let bundle = allowed && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch, audit: self.audit_ok };
         standings(&policy.signals, &self.held, &self.guards, built_in, now.monotonic)
@@ -268,6 +275,9 @@ impl Told {
     /// Whether a bundle may take the place of the active one; `reading` is the clocks as the host read them, `now` as they
     /// are held.
     pub(super) fn admits(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+        if self.root_behind().is_some() {
+            return Err(ActivateError::Untrusted(Code::OlderTrust));
+        }
         if let Trust::Keys(root) = &self.trust {
             let agree = self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(reading));
             root.admit(bundle, agree.then_some(now.wall)).map_err(ActivateError::Untrusted)?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::state::approvals::{ApprovalError, Proof};
+use crate::state::proposal::ProposalId;
 
 /// A proposal, and the proof of who proposes it.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -59,7 +60,22 @@ fn proof<'p>(signature: Option<&'p String>, code: Option<&'p String>) -> Result<
     }
 }
 
+/// The signature or the code that a proof is.
+fn parts(proof: Proof<'_>) -> (Option<String>, Option<String>) {
+    match proof {
+        Proof::Signature(signature) => (Some(signature.to_owned()), None),
+        Proof::Code(code) => (None, Some(code.to_owned())),
+    }
+}
+
 impl Propose {
+    /// A proposal, with the proof of who proposes it.
+    #[must_use]
+    pub fn new(proposal: Value, proof: Proof<'_>) -> Self {
+        let (signature, code) = parts(proof);
+        Self { proposal, signature, code }
+    }
+
     /// The one proof that was given.
     ///
     /// # Errors
@@ -70,6 +86,13 @@ impl Propose {
 }
 
 impl Approve {
+    /// An approval, or a withdrawal, with the proof of whose it is.
+    #[must_use]
+    pub fn new(proposal: ProposalId, by: &str, proof: Proof<'_>) -> Self {
+        let (signature, code) = parts(proof);
+        Self { proposal: proposal.to_string(), by: by.to_owned(), signature, code }
+    }
+
     /// The one proof that was given.
     ///
     /// # Errors

@@ -29,6 +29,24 @@ pub struct AcknowledgeAudit {
     pub seq: u64,
 }
 
+/// Decides, and lets an allow wait until its record is written, where the action demands that.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DecidePending {
+    /// An AuthZEN evaluation request.
+    pub request: serde_json::Value,
+}
+
+/// Asks for what waited: its record is written.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmDecision {
+    /// What waits, by the identifier that `decide_pending` gave.
+    pub pending: String,
+}
+
 /// Adds a record of where the chain has come to.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -7,27 +7,35 @@
 mod approval;
 mod audit;
 mod guard;
+mod journal;
 mod measures;
 mod quarantine;
 mod rollout;
 mod state;
+mod trust;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use approval::{Approve, Propose, RevokeOverride};
-pub use audit::{AcknowledgeAudit, Checkpoint, DrainAudit};
+pub use audit::{AcknowledgeAudit, Checkpoint, ConfirmDecision, DecidePending, DrainAudit};
 pub use guard::{Acquire, BreakerAt, FirstSeen, Report, Retry};
+pub use journal::{AcknowledgeJournal, DrainJournal};
 pub use measures::{LabelDecision, LabelTrigger, RecordLatency, ReportAttempts, ReportMitigation};
 pub use quarantine::{Named, Quarantine, Quarry, Revoke};
 pub use rollout::{BundleText, RollBack};
 pub use state::{Claim, Nothing, RestoreState, StateReport};
+pub use trust::RotateTrust;
 
 use crate::audit::buffer::Batch;
 use crate::audit::chain::Head;
-use crate::error::quoted;
+use crate::decision::Pending;
+use crate::error::{BundleError, quoted};
 use crate::limits::Limits;
 use crate::policy::bundle::refuse_lists;
+use crate::request::parse_strict;
 use crate::state::admission::LoadError;
 use crate::state::approvals::{ApprovalError, Approved};
 use crate::state::document::StateError;
@@ -72,6 +80,8 @@ pub enum Operation {
     ExportState(Nothing),
     /// Restores what was exported.
     RestoreState(RestoreState),
+    /// Takes a new trust root, which the held one has signed.
+    RotateTrust(RotateTrust),
     /// Makes the engine the active one.
     TakeOver(Nothing),
     /// Takes in that an engine claims to be the active one.
@@ -122,6 +132,14 @@ pub enum Operation {
     AcknowledgeAudit(AcknowledgeAudit),
     /// Adds a record of where the audit chain has come to.
     Checkpoint(Checkpoint),
+    /// Decides, and lets an allow wait until its record is written.
+    DecidePending(DecidePending),
+    /// Asks for what waited.
+    ConfirmDecision(ConfirmDecision),
+    /// Hands out entries of the journal of inputs.
+    DrainJournal(DrainJournal),
+    /// Confirms that entries of the journal are written.
+    AcknowledgeJournal(AcknowledgeJournal),
 }
 
 /// Where an operation has maps with named members; `*` stands for every member.
@@ -139,6 +157,26 @@ pub struct PostureAt {
     pub scope: Option<String>,
 }
 
+impl PostureAt {
+    /// A posture, everywhere or in a scope.
+    #[must_use]
+    pub fn new(posture: &str, scope: Option<&str>) -> Self {
+        Self { posture: posture.to_owned(), scope: scope.map(str::to_owned) }
+    }
+}
+
+impl From<Operation> for Cow<'_, Operation> {
+    fn from(operation: Operation) -> Self {
+        Self::Owned(operation)
+    }
+}
+
+impl<'a> From<&'a Operation> for Cow<'a, Operation> {
+    fn from(operation: &'a Operation) -> Self {
+        Self::Borrowed(operation)
+    }
+}
+
 /// What an operation came to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -151,6 +189,8 @@ pub enum Outcome {
     Exported(String),
     /// A state was restored.
     Restored(StateReport),
+    /// A trust root was taken: its version.
+    TrustRotated(u64),
     /// The engine is the active one, and claims this epoch.
     TookOver(u64),
     /// The metrics.
@@ -171,6 +211,16 @@ pub enum Outcome {
     Drained(Batch),
     /// Where the audit chain has come to.
     Checkpointed(Head),
+    /// What was decided: `decision`, and where an allow waits, what to ask for in `pending` and the number of its record in
+    /// `seq`.
+    Decided(Box<Pending>),
+    /// Entries of the journal, oldest first.
+    Journal {
+        /// Each a line.
+        lines: Vec<String>,
+        /// The number of the last.
+        last_n: u64,
+    },
 }
 
 impl Outcome {
@@ -181,9 +231,12 @@ impl Outcome {
             Self::Done => json!({}),
             Self::Drained(batch) => json!({ "lines": batch.lines, "last_seq": batch.last_seq }),
             Self::Checkpointed(head) => head.to_json(),
+            Self::Decided(answer) => answer.to_json(),
+            Self::Journal { lines, last_n } => json!({ "lines": lines, "last_n": last_n }),
             Self::Quarantined(quarry) => json!({ "quarantined": quarry }),
             Self::Exported(state) => json!({ "state": state }),
             Self::Restored(report) => json!({ "restored": report }),
+            Self::TrustRotated(version) => json!({ "trust_version": version }),
             Self::TookOver(epoch) => json!({ "epoch": epoch }),
             Self::Metrics(metrics) => json!({ "metrics": metrics.to_json(), "openmetrics": metrics.to_openmetrics() }),
             Self::Slis(slis) => slis.to_json(),
@@ -226,6 +279,9 @@ pub enum OperationError {
     /// It is about an exported state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It is about whom the engine trusts.
+    #[error(transparent)]
+    Trust(#[from] BundleError),
     /// It is about a bundle.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -258,6 +314,7 @@ impl OperationError {
             Self::Posture(error) => error.code(),
             Self::Quarantine(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Load(error) => error.code(),
             Self::Rollout(error) => error.code(),
             Self::Failover(error) => error.code(),
@@ -274,7 +331,8 @@ impl Operation {
     ///
     /// # Errors
     /// [`OperationError::Malformed`], for bytes that are no operation, have a member twice, or are more than a request
-    /// may have; one that restores a state, or brings a bundle, may have twice as many as that.
+    /// may have; one that restores a state, or brings a bundle or a trust root, may have twice as many as
+    /// that.
     pub fn from_json(bytes: &[u8], limits: &Limits) -> Result<Self, OperationError> {
         let malformed = |message: String| OperationError::Malformed { message };
         let too_long = |max: usize| malformed(format!("an operation has at most {max} bytes"));
@@ -294,6 +352,10 @@ impl Operation {
         if bytes.len() > longest {
             return Err(too_long(longest));
         }
+        // What a request says twice would be read one way here and another way elsewhere.
+        if matches!(operation, Self::DecidePending(_)) {
+            parse_strict(bytes, limits).map_err(|error| malformed(error.to_string()))?;
+        }
         refuse_lists(&document, &MAPS).map_err(|error| malformed(format!("{}: {}", error.pointer, error.message)))?;
         Ok(operation)
     }
@@ -303,6 +365,7 @@ impl Operation {
         let held = match self {
             Self::RestoreState(_) => limits.state_bytes_max.saturating_mul(2),
             Self::Activate(_) | Self::Stage(_) => limits.bundle_bytes_max.saturating_mul(2),
+            Self::RotateTrust(_) => limits.trust_bytes_max.saturating_mul(2),
             _ => 0,
         };
         if held > limits.request_bytes_max { held } else { limits.request_bytes_max }

@@ -69,6 +69,22 @@ pub struct Revoke {
     pub before: Option<Ttl>,
 }
 
+impl From<Selector<'_>> for Quarry {
+    fn from(selector: Selector<'_>) -> Self {
+        let named =
+            |type_name: &str, id: Option<&str>| Named { type_name: type_name.to_owned(), id: id.map(str::to_owned) };
+        match selector {
+            Selector::Subject(type_name, id) => Self::Subject(named(type_name, Some(id))),
+            Selector::SubjectType(type_name) => Self::Subject(named(type_name, None)),
+            Selector::Resource(type_name, id) => Self::Resource(named(type_name, Some(id))),
+            Selector::ResourceType(type_name) => Self::Resource(named(type_name, None)),
+            Selector::Scope(scope) => Self::Scope(scope.to_owned()),
+            Selector::When(condition) => Self::When(condition.to_owned()),
+            Selector::Everything => Self::Everything,
+        }
+    }
+}
+
 impl Quarry {
     /// The selector of what is quarantined.
     #[must_use]

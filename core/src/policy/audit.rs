@@ -24,7 +24,7 @@ impl AuditSpec {
             Some(ActionAudit::None) => AuditLevel::None,
             Some(ActionAudit::Denies) => AuditLevel::Denies,
             Some(ActionAudit::Sampled) => AuditLevel::Sampled,
-            Some(ActionAudit::All | ActionAudit::Required) => AuditLevel::All,
+            Some(ActionAudit::All | ActionAudit::Required | ActionAudit::Confirmed) => AuditLevel::All,
         }
     }
 }

@@ -18,9 +18,6 @@ use crate::time::Wall;
 /// Capabilities of the format that this version of the engine does not have: refused by name, never ignored.
 const LATER: [&str; 1] = ["heartbeat"];
 
-/// How much of audit an action could demand, and what does not exist yet.
-const CONFIRMED: &str = "confirmed";
-
 /// A policy that is ready to decide, with the bytes that it came from.
 #[derive(Clone, Debug)]
 pub struct Bundle {
@@ -91,9 +88,17 @@ impl Bundle {
     /// Loads a bundle from its bytes, within limits.
     ///
     /// # Errors
-    /// As [`Bundle::from_json`].
+    /// As [`Bundle::from_json`]; `untrusted` for a signed bundle, of which nobody said who may have signed it.
     pub fn from_json_within(bytes: &[u8], trust: &Trust, limits: &Limits) -> Result<Self, BundleError> {
-        Self::read(bytes, unsigned(trust)?, limits)
+        let provenance = unsigned(trust)?;
+        Self::read(bytes, provenance, limits).map_err(|error| match Envelope::from_json(bytes, limits) {
+            Ok(_) => {
+                let message = "a signed bundle, and nobody said whom to trust";
+                let help = "name the trust root whose keys have signed it";
+                Diagnostic::new(Code::Untrusted, "", message).with_help(help).into()
+            }
+            Err(_) => error,
+        })
     }
 
     /// Loads a signed bundle: an envelope (DSSE) whose signatures are verified before a byte of what is in it is parsed.
@@ -125,6 +130,11 @@ impl Bundle {
         }
         let provenance = Provenance::Signed { signers: signers.into(), threshold: root.threshold() };
         Self::read(envelope.payload(), provenance, limits)
+    }
+
+    /// A bundle that was active before, as it was: who had signed it was verified then.
+    pub(crate) fn replayed(bytes: &[u8], provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
+        Self::read(bytes, provenance, limits)
     }
 
     fn read(bytes: &[u8], provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
@@ -238,7 +248,7 @@ fn unsigned(trust: &Trust) -> Result<Provenance, Diagnostic> {
 }
 
 /// Whether these bytes are a document that has nothing of an envelope.
-fn is_bare(bytes: &[u8]) -> bool {
+pub(super) fn is_bare(bytes: &[u8]) -> bool {
     let document: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
     let parts = ["payload", "payloadType", "signatures"];
     document.is_ok_and(|document| document.is_object() && parts.iter().all(|part| document.get(part).is_none()))
@@ -407,12 +417,6 @@ pub(crate) fn misfit(
     if text.starts_with("duplicate field") {
         let message = format!("the field {} stands twice", quoted(field));
         return Diagnostic::new(Code::DuplicateKey, pointer, message).with_help("keep one of them");
-    }
-    if field == CONFIRMED && pointer.ends_with("/audit") {
-        let message =
-            "`audit: confirmed` is not supported by this version: no answer waits until its record is written";
-        let help = "write `required`, and act only on what you have acknowledged";
-        return Diagnostic::new(Code::Unsupported, pointer, message).with_help(help);
     }
     let mut message: String = text.chars().take(200).collect();
     if message.starts_with("data did not match any variant") {

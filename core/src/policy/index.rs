@@ -5,7 +5,7 @@
 //! chain of ever shorter prefixes). Each node branches on the attribute that leaves the fewest rules to look at.
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -175,7 +175,9 @@ impl Index {
             if let Some(link) = branch.valued(scalar) {
                 self.follow(link, slots, visit);
             }
-            if let ScalarView::Str(text) = scalar {
+            if let ScalarView::Str(text) = scalar
+                && !branch.by_prefix.is_empty()
+            {
                 branch.prefixed(text, |link| self.follow(link, slots, visit));
             }
             false
@@ -222,8 +224,7 @@ impl Index {
         for (scalar, numbers) in groups.by_value {
             let link = self.link(rules, numbers, used);
             let key = Key::of(scalar);
-            let hash = FixedState::default().hash_one(key.view());
-            by_value.insert_unique(hash, (key, link), |(key, _)| FixedState::default().hash_one(key.view()));
+            by_value.insert_unique(hash_of(key.view()), (key, link), |(key, _)| hash_of(key.view()));
         }
         let mut by_prefix: Vec<Prefixed> = Vec::with_capacity(groups.by_prefix.len());
         let mut prefixes = String::new();
@@ -286,13 +287,23 @@ impl Key {
     }
 }
 
+/// A text is hashed as its bytes alone: that it is a text, and where it ends, is what the comparison sees.
+fn hash_of(scalar: ScalarView<'_>) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    match scalar {
+        ScalarView::Str(text) => hasher.write(text.as_bytes()),
+        ScalarView::Int(number) => hasher.write_i64(number),
+        ScalarView::Bool(value) => hasher.write_u8(u8::from(value)),
+    }
+    hasher.finish()
+}
+
 impl Branch {
     fn valued(&self, scalar: ScalarView<'_>) -> Option<Link> {
         if self.by_value.is_empty() {
             return None;
         }
-        let hash = FixedState::default().hash_one(scalar);
-        self.by_value.find(hash, |(key, _)| key.view() == scalar).map(|(_, link)| *link)
+        self.by_value.find(hash_of(scalar), |(key, _)| key.view() == scalar).map(|(_, link)| *link)
     }
 
     fn prefixed(&self, text: &str, mut each: impl FnMut(Link)) {

@@ -451,10 +451,9 @@ fn fill_entity<'a>(
         Ok(None) => return Ok(()),
         Err(type_name) => return Err(Misfit { entity, kind: MisfitKind::UnknownType(type_name) }),
     };
-    let mut given = properties.iter().peekable();
+    let mut at = 0_usize;
     for spec in &fields.0 {
-        while given.next_if(|(name, _)| **name < *spec.name).is_some() {}
-        let value = given.next_if(|(name, _)| **name == *spec.name).map(|(_, value)| value);
+        let value = properties.next_named(&mut at, &spec.name);
         let value = match (value, &spec.presence) {
             (Some(value), _) => Some(value),
             (None, Presence::Default(value)) => Some(View::from(value)),

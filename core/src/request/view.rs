@@ -95,6 +95,16 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The value of that name, looked for from the place `at` on, which moves behind it: who asks for names in byte order
+    /// walks the attributes once.
+    #[inline]
+    pub(crate) fn next_named(&self, at: &mut usize, name: &str) -> Option<View<'a>> {
+        match self.0 {
+            Source::Map(map) => find_next(map.entries(), at, name).map(View::from),
+            Source::Fields(fields) => find_next(fields.entries(), at, name).copied(),
+        }
+    }
+
     /// All of them, in byte order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, View<'a>)> + use<'a> {
         let this = *self;
@@ -109,6 +119,23 @@ impl<'a> Attributes<'a> {
             Source::Fields(fields) => View::Fields(fields),
         }
     }
+}
+
+#[inline]
+fn find_next<'a, N: AsRef<str>, V>(entries: &'a [(N, V)], at: &mut usize, name: &str) -> Option<&'a V> {
+    while let Some((known, value)) = entries.get(*at) {
+        let known = known.as_ref();
+        // Mostly it is the very next one: to see that texts are equal costs less than to see which comes first.
+        if known == name {
+            *at = at.saturating_add(1);
+            return Some(value);
+        }
+        if known > name {
+            return None;
+        }
+        *at = at.saturating_add(1);
+    }
+    None
 }
 
 impl<'a> From<&'a Map> for Attributes<'a> {
@@ -184,7 +211,7 @@ impl<'a> RequestView<'a> {
             ("resource.id", self.resource.id),
         ];
         for (member, name) in names {
-            if name.is_empty() || name.as_bytes().contains(&0) {
+            if name.is_empty() || has_nul(name.as_bytes()) {
                 return Err(RequestError::Member { member, expected: "text, not empty, without NUL" });
             }
             if name.len() > limits.id_bytes_max {
@@ -199,13 +226,37 @@ impl<'a> RequestView<'a> {
     /// # Errors
     /// [`RequestError`] for the first such value.
     pub fn check_values(&self, limits: &Limits) -> Result<(), RequestError> {
-        let mut left = Left { limits, values: limits.request_values_max, bytes: limits.request_bytes_max };
         let below = |levels: usize| limits.request_depth_max.saturating_sub(levels);
         // In JSON, `properties` is the third level from the top, and `context` the second.
-        left.map("subject.properties", self.subject.properties.iter(), below(3))?;
-        left.map("action.properties", self.action.properties.iter(), below(3))?;
-        left.map("resource.properties", self.resource.properties.iter(), below(3))?;
-        left.map("context", self.context.iter(), below(2))
+        let members = [
+            ("subject.properties", &self.subject.properties, below(3)),
+            ("action.properties", &self.action.properties, below(3)),
+            ("resource.properties", &self.resource.properties, below(3)),
+            ("context", &self.context, below(2)),
+        ];
+        let mut left = Left { values: limits.request_values_max, bytes: limits.request_bytes_max };
+        members.into_iter().try_for_each(|(member, attributes, levels)| {
+            left.attributes(attributes, levels).map_err(|beyond| beyond.error(member, limits))
+        })
+    }
+}
+
+/// Whether a byte is NUL: eight at a time, since most names are shorter than what a search for one is made for.
+#[inline]
+fn has_nul(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let in_word = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS != 0;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The last eight, of which some may have been among those before.
+        (Some(last), ..) => {
+            chunks.iter().any(|chunk| in_word(u64::from_ne_bytes(*chunk))) || in_word(u64::from_ne_bytes(*last))
+        }
+        (None, Some(first), Some(last)) => {
+            in_word(u64::from(u32::from_ne_bytes(*first)) << 32 | u64::from(u32::from_ne_bytes(*last)))
+        }
+        _ => rest.contains(&0),
     }
 }
 
@@ -213,62 +264,104 @@ const EXPIRES_AT: RequestError =
     RequestError::Member { member: "context.fallgate.expires_at", expected: "an RFC 3339 timestamp" };
 
 /// How much a request may still bring.
-struct Left<'l> {
-    limits: &'l Limits,
+struct Left {
     values: usize,
     bytes: usize,
 }
 
-impl Left<'_> {
-    fn map<'v>(
-        &mut self,
-        member: &'static str,
-        entries: impl Iterator<Item = (&'v str, View<'v>)>,
-        levels: usize,
-    ) -> Result<(), RequestError> {
-        for (name, value) in entries {
-            self.text(name)?;
-            self.value(member, value, levels)?;
+/// What a value is beyond: small, since one is looked for in each value and hardly ever found.
+#[derive(Clone, Copy)]
+enum Beyond {
+    Values,
+    Bytes,
+    Levels,
+    Json,
+}
+
+impl Beyond {
+    #[cold]
+    const fn error(self, member: &'static str, limits: &Limits) -> RequestError {
+        match self {
+            Self::Values => RequestError::Limit { max: limits.request_values_max, unit: "values" },
+            Self::Bytes => RequestError::Limit { max: limits.request_bytes_max, unit: "bytes" },
+            Self::Levels => RequestError::Limit { max: limits.request_depth_max, unit: "levels" },
+            Self::Json => {
+                RequestError::Member { member, expected: "values that JSON has: numbers are finite, maps have names" }
+            }
         }
-        Ok(())
+    }
+}
+
+impl Left {
+    fn attributes(&mut self, attributes: &Attributes<'_>, levels: usize) -> Result<(), Beyond> {
+        match attributes.0 {
+            Source::Map(map) => self.map(map, levels),
+            Source::Fields(fields) => self.fields(fields, levels),
+        }
     }
 
-    fn value(&mut self, member: &'static str, value: View<'_>, levels: usize) -> Result<(), RequestError> {
-        let limits = self.limits;
-        self.values =
-            self.values.checked_sub(1).ok_or(RequestError::Limit { max: limits.request_values_max, unit: "values" })?;
-        let below =
-            || levels.checked_sub(1).ok_or(RequestError::Limit { max: limits.request_depth_max, unit: "levels" });
+    fn map(&mut self, map: &Map, levels: usize) -> Result<(), Beyond> {
+        map.entries().iter().try_for_each(|(name, value)| {
+            self.text(name)?;
+            self.value(View::from(value), levels)
+        })
+    }
+
+    fn fields(&mut self, fields: Fields<'_>, levels: usize) -> Result<(), Beyond> {
+        fields.entries().iter().try_for_each(|(name, value)| {
+            self.text(name)?;
+            self.value(*value, levels)
+        })
+    }
+
+    #[inline]
+    fn value(&mut self, value: View<'_>, levels: usize) -> Result<(), Beyond> {
+        self.values = self.values.checked_sub(1).ok_or(Beyond::Values)?;
         match value {
             View::Null | View::Bool(_) | View::Int(_) | View::UInt(_) => Ok(()),
             View::Double(number) if number.is_finite() => Ok(()),
             View::Str(text) => self.text(text),
-            View::List(items) => {
-                let levels = below()?;
-                items.iter().try_for_each(|item| self.value(member, View::from(item), levels))
-            }
-            View::Items(items) => {
-                let levels = below()?;
-                items.iter().try_for_each(|item| self.value(member, *item, levels))
-            }
-            View::Map(map) => {
-                let levels = below()?;
-                self.map(member, map.iter().map(|(name, value)| (name, View::from(value))), levels)
-            }
-            View::Fields(fields) => {
-                let levels = below()?;
-                self.map(member, fields.entries().iter().copied(), levels)
-            }
-            _ => Err(RequestError::Member {
-                member,
-                expected: "values that JSON has: numbers are finite, maps have names",
-            }),
+            _ => self.inside(value, levels),
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), RequestError> {
-        let limit = RequestError::Limit { max: self.limits.request_bytes_max, unit: "bytes" };
-        self.bytes = self.bytes.checked_sub(text.len()).ok_or(limit)?;
+    fn inside(&mut self, value: View<'_>, levels: usize) -> Result<(), Beyond> {
+        if !matches!(value, View::List(_) | View::Items(_) | View::Map(_) | View::Fields(_)) {
+            return Err(Beyond::Json);
+        }
+        let levels = levels.checked_sub(1).ok_or(Beyond::Levels)?;
+        match value {
+            View::List(items) => items.iter().try_for_each(|item| self.value(View::from(item), levels)),
+            View::Items(items) => items.iter().try_for_each(|item| self.value(*item, levels)),
+            View::Map(map) => self.map(map, levels),
+            View::Fields(fields) => self.fields(fields, levels),
+            _ => Err(Beyond::Json),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Beyond> {
+        self.bytes = self.bytes.checked_sub(text.len()).ok_or(Beyond::Bytes)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_nul;
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            let mut bytes = vec![0x80_u8; length];
+            for filler in [1, 0x7f, 0x80, 0x81, 0xff] {
+                bytes.fill(filler);
+                assert!(!has_nul(&bytes), "{length} of {filler}");
+            }
+            for at in 0..length {
+                bytes.fill(1);
+                bytes[at] = 0;
+                assert!(has_nul(&bytes), "{at} of {length}");
+            }
+        }
     }
 }

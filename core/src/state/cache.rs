@@ -53,7 +53,9 @@ pub struct Cache {
     seed: FixedState,
 }
 
+/// A part of the cache, under a lock of its own and on cache lines of its own, so that no neighbour disturbs it.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Shard {
     /// Positions in `entries`, by the hash of the key.
     positions: HashTable<u32>,
@@ -103,7 +105,9 @@ impl Cache {
         let mut shard = self.shard(hash)?;
         let position = shard.position(hash, key)?;
         let entry = shard.entries.get_mut(position)?;
-        entry.used = true;
+        if !entry.used {
+            entry.used = true;
+        }
         Some(entry.answer.clone())
     }
 

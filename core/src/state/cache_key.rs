@@ -5,32 +5,67 @@
 
 use std::net::IpAddr;
 
+use arrayvec::ArrayVec;
+
 use crate::policy::action::ActionReads;
 use crate::request::{Attributes, PartyView, RequestView};
 use crate::value::{Value, View};
 
-/// A key; short ones need no allocation.
-pub type Key = smallvec::SmallVec<[u8; 512]>;
+/// A key; a short one stands on the stack, and needs no allocation.
+#[derive(Debug, Default)]
+pub struct Key {
+    short: ArrayVec<u8, SHORT_BYTES>,
+    /// All of it, once it has grown too long to be short.
+    long: Vec<u8>,
+}
 
-/// The key of a request for an action.
-#[must_use]
-pub fn key(action: u32, reads: &ActionReads, slots: &[Option<View<'_>>], request: &RequestView<'_>) -> Key {
-    let mut key = Key::new();
-    key.extend_from_slice(&action.to_be_bytes());
-    if reads.whole_request {
-        party(&request.subject, &mut key);
-        attributes(request.action.properties, &mut key);
-        party(&request.resource, &mut key);
-        attributes(request.context, &mut key);
-    } else {
-        for slot in &reads.slots {
-            match slots.get(usize::from(*slot)).copied().flatten() {
-                Some(value) => view(value, &mut key),
-                None => key.push(tag::ABSENT),
+/// Bytes of a key that stands on the stack.
+const SHORT_BYTES: usize = 512;
+
+impl Key {
+    /// The key of a request for an action.
+    pub fn fill(&mut self, action: u32, reads: &ActionReads, slots: &[Option<View<'_>>], request: &RequestView<'_>) {
+        self.add(&action.to_be_bytes());
+        if reads.whole_request {
+            party(&request.subject, self);
+            attributes(request.action.properties, self);
+            party(&request.resource, self);
+            attributes(request.context, self);
+        } else {
+            for slot in &reads.slots {
+                match slots.get(usize::from(*slot)).copied().flatten() {
+                    Some(value) => view(value, self),
+                    None => self.push(tag::ABSENT),
+                }
             }
         }
     }
-    key
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short } else { &self.long }
+    }
+
+    fn push(&mut self, tag: u8) {
+        self.add(&[tag]);
+    }
+
+    #[inline]
+    fn add(&mut self, bytes: &[u8]) {
+        if self.long.is_empty() && self.short.try_extend_from_slice(bytes).is_ok() {
+            return;
+        }
+        self.lengthen(bytes);
+    }
+
+    #[cold]
+    fn lengthen(&mut self, bytes: &[u8]) {
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short);
+        }
+        self.long.extend_from_slice(bytes);
+    }
 }
 
 mod tag {
@@ -119,17 +154,18 @@ fn address(ip: IpAddr, key: &mut Key) {
 
 fn fixed(tag: u8, bytes: &[u8], key: &mut Key) {
     key.push(tag);
-    key.extend_from_slice(bytes);
+    key.add(bytes);
 }
 
 fn count(tag: u8, length: usize, key: &mut Key) {
     // Lossless: no platform has a usize wider than 64 bits.
-    fixed(tag, &(length as u64).to_be_bytes(), key);
+    let [a, b, c, d, e, f, g, h] = (length as u64).to_be_bytes();
+    key.add(&[tag, a, b, c, d, e, f, g, h]);
 }
 
 fn counted(tag: u8, bytes: &[u8], key: &mut Key) {
     count(tag, bytes.len(), key);
-    key.extend_from_slice(bytes);
+    key.add(bytes);
 }
 
 #[cfg(test)]
@@ -138,9 +174,9 @@ mod tests {
 
     fn key_of(json: &str) -> Vec<u8> {
         let value = Value::from(&serde_json::from_str::<serde_json::Value>(json).unwrap());
-        let mut key = Key::new();
+        let mut key = Key::default();
         view(View::from(&value), &mut key);
-        key.to_vec()
+        key.bytes().to_vec()
     }
 
     #[test]
@@ -182,6 +218,17 @@ mod tests {
             for other in texts.iter().skip(at + 1) {
                 assert_ne!(key_of(one), key_of(other), "{one} {other}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_same_bytes_however_long_it_is() {
+        let mut expected = Vec::new();
+        let mut key = Key::default();
+        for number in 0..2_000_u32 {
+            key.add(&number.to_be_bytes());
+            expected.extend_from_slice(&number.to_be_bytes());
+            assert_eq!(key.bytes(), expected);
         }
     }
 }

@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::limits::Limits;
+use crate::policy::bundle::BundleId;
+use crate::policy::trust::root::TrustRoot;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What stands before the version.
@@ -37,12 +39,25 @@ impl StateKey {
         (bytes != [0; 32]).then_some(Self(bytes))
     }
 
+    /// What the key is known by where it must not be shown.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.0)
+    }
+
     fn seal(&self, state: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(DOMAIN);
         mac.update(state);
         Some(mac)
     }
+}
+
+/// What a secret key is known by where it must not be shown: the first eight bytes of its SHA-256, in hexadecimal.
+#[must_use]
+pub fn fingerprint(key: &[u8]) -> String {
+    let digest: [u8; 32] = Sha256::digest(key).into();
+    crate::policy::bundle::hexadecimal(digest.get(..8).unwrap_or_default())
 }
 
 impl std::fmt::Debug for StateKey {
@@ -96,6 +111,20 @@ pub enum StateError {
         /// The highest revision that was active.
         known: u64,
     },
+    /// Another bundle of revision `revision` was active before.
+    #[error("another bundle of revision {revision} was active before; activate that or a newer one, and restore again")]
+    OtherBundle {
+        /// The revision.
+        revision: u64,
+    },
+    /// Version `known` of the trust root was held before, and this engine holds an older one, another one or none.
+    #[error(
+        "version {known} of the trust root was held before; give the engine that one or a newer, and restore again"
+    )]
+    TrustBehind {
+        /// The version.
+        known: u64,
+    },
     /// The active bundle lacks a posture or a scope that is entered in it.
     #[error("the active bundle lacks a posture or a scope that the state has entered")]
     DoesNotFit,
@@ -116,6 +145,8 @@ impl StateError {
             Self::OtherPack => "state_other_pack",
             Self::Older { .. } => "state_older",
             Self::BundleBehind { .. } => "state_bundle_behind",
+            Self::OtherBundle { .. } => "state_other_bundle",
+            Self::TrustBehind { .. } => "state_trust_behind",
             Self::DoesNotFit => "state_does_not_fit",
         }
     }
@@ -128,9 +159,20 @@ impl StateError {
 pub struct State {
     /// The pack's name.
     pub pack: String,
+    /// The digest of the active bundle, in hexadecimal.
+    pub bundle: String,
+    /// Whether that bundle was gone back to: then it does not lag behind the highest revision.
+    pub returned: bool,
     /// The highest revision that was ever active.
     #[serde(with = "decimal")]
     pub revision: u64,
+    /// The digest of the bundle of that revision, in hexadecimal.
+    pub revision_bundle: String,
+    /// The newest trust root that was held; left out: the engine took anybody's bundles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<HeldRoot>,
+    /// How far the host has confirmed the audit chain.
+    pub audit: ChainHead,
     /// Grows with every change of what is exported.
     #[serde(with = "decimal")]
     pub sequence: u64,
@@ -154,6 +196,52 @@ pub struct State {
     pub approvals: Barred,
     /// The signals that failed and have not recovered, in order of their names: the next ok does not make them ok.
     pub recovering: Vec<String>,
+}
+
+/// A trust root that was held.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct HeldRoot {
+    /// Its version.
+    #[serde(with = "decimal")]
+    pub version: u64,
+    /// The digest of its bytes, in hexadecimal: two of one version may revoke different keys.
+    pub root: String,
+}
+
+impl HeldRoot {
+    /// A trust root as a state carries it.
+    #[must_use]
+    pub fn of(root: &TrustRoot) -> Self {
+        Self { version: root.version(), root: root.digest().to_owned() }
+    }
+
+    /// Whether an engine that holds `held` may go on where this one was held: it is the same, or newer.
+    #[must_use]
+    pub fn is_held(&self, held: Option<&TrustRoot>) -> bool {
+        held.is_some_and(|held| {
+            self.version < held.version() || (self.version == held.version() && self.root == held.digest())
+        })
+    }
+}
+
+/// Where the audit chain had come to.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ChainHead {
+    /// How many records it has.
+    #[serde(with = "decimal")]
+    pub count: u64,
+    /// The hash of the last, in hexadecimal.
+    pub head: String,
+}
+
+impl ChainHead {
+    /// Whether a chain that has come to `held` may be this one, or this one gone on: none that is shorter is.
+    #[must_use]
+    pub fn is_held(&self, held: &Self) -> bool {
+        self.count < held.count || self == held
+    }
 }
 
 /// What is known of who is active.
@@ -380,7 +468,14 @@ impl State {
         let read: Self = serde_json::from_slice(state).map_err(|_| StateError::Malformed)?;
         // One document, one text: a key twice, a blank or a number in another spelling was not written by an engine.
         let canonical = serde_json_canonicalizer::to_vec(&read).map_err(|_| StateError::Malformed)?;
-        if canonical == state { Ok(read) } else { Err(StateError::Malformed) }
+        if canonical == state && read.has_digests() { Ok(read) } else { Err(StateError::Malformed) }
+    }
+
+    /// Whether what stands for a digest is one.
+    fn has_digests(&self) -> bool {
+        let digests = [&self.bundle, &self.revision_bundle, &self.audit.head];
+        let digests = digests.into_iter().chain(self.trust.as_ref().map(|trust| &trust.root));
+        digests.into_iter().all(|digest| BundleId::parse(digest).is_some())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::reason::Reason;
 use crate::state::approvals::Close;
 use crate::state::overrides::End;
 use crate::state::postures::{Cause, Scope};
+pub use crate::state::proposal::ApprovedBy;
 use crate::state::proposal::{GrantOverride, ProposalId};
 use crate::state::rollout::Ending;
 use crate::state::severity::{Causes, Severity};
@@ -230,12 +231,20 @@ impl Event {
             EventKind::RestoreFailed { code } => {
                 put("code", (*code).into());
             }
+            EventKind::AuditBehind { known, held } => {
+                put("known", (*known).into());
+                put("held", (*held).into());
+            }
             EventKind::TookOver { epoch } | EventKind::Resigned { epoch } => {
                 put("epoch", (*epoch).into());
             }
             EventKind::SplitBrain { epoch, instance } => {
                 put("epoch", (*epoch).into());
                 put("instance", instance.as_str().into());
+            }
+            EventKind::DecisionWithdrawn { decision, why } => {
+                put("decision", decision.to_string().into());
+                put("why", (*why).into());
             }
             EventKind::DecisionLabelled { decision, label } => {
                 put("decision", decision.to_string().into());
@@ -254,25 +263,6 @@ impl Event {
             EventKind::PolicyResumed | EventKind::ClockFailed | EventKind::ClockAnchored | EventKind::EngineFailed => {}
         }
         members.into()
-    }
-}
-
-/// Who is behind what approvals have done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApprovedBy {
-    /// The proposal.
-    pub proposal: ProposalId,
-    /// Who proposed it.
-    pub by: Name,
-    /// Who approved it, in order of their names.
-    pub approvers: Vec<Name>,
-}
-
-impl ApprovedBy {
-    fn put<T>(&self, put: &mut impl FnMut(&str, serde_json::Value) -> T) {
-        put("proposal", self.proposal.to_string().into());
-        put("by", self.by.as_str().into());
-        put("approvers", self.approvers.iter().map(|name| name.as_str()).collect());
     }
 }
 
@@ -593,6 +583,13 @@ pub enum EventKind {
         /// Why.
         code: &'static str,
     },
+    /// The audit chain does not go on behind the one that the state knows: confirmed records are missing.
+    AuditBehind {
+        /// How many records the host had confirmed.
+        known: u64,
+        /// How many the chain has now.
+        held: u64,
+    },
     /// This engine became the active one.
     TookOver {
         /// The epoch that it claims.
@@ -623,6 +620,13 @@ pub enum EventKind {
         trigger: u64,
         /// What was said, in the format's word.
         label: &'static str,
+    },
+    /// An allow that waited for its record to be confirmed was not given out.
+    DecisionWithdrawn {
+        /// What waited, by its identifier.
+        decision: DecisionId,
+        /// Why: the code of the reason that was given instead, or `expired` where nobody came for it.
+        why: &'static str,
     },
     /// The host reported how often it was asked to do something.
     AttemptsReported {
@@ -677,12 +681,14 @@ impl EventKind {
             Self::PostureKept { .. } => "posture_kept",
             Self::StateRestored { .. } => "state_restored",
             Self::RestoreFailed { .. } => "restore_failed",
+            Self::AuditBehind { .. } => "audit_behind",
             Self::TookOver { .. } => "took_over",
             Self::Resigned { .. } => "resigned",
             Self::SplitBrain { .. } => "split_brain",
             Self::DecisionLabelled { .. } => "decision_labelled",
             Self::TriggerLabelled { .. } => "trigger_labelled",
             Self::AttemptsReported { .. } => "attempts_reported",
+            Self::DecisionWithdrawn { .. } => "decision_withdrawn",
             Self::MitigationReported { .. } => "mitigation_reported",
             Self::Proposed { .. } => "proposed",
             Self::Approved { .. } => "approved",

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::approvals::ApprovalError;
 use super::overrides::Scope;
 use crate::condition::text::parse_timestamp;
+use crate::name::Name;
 use crate::policy::bundle::{misfit, refuse_lists};
 use crate::time::{Ttl, Wall};
 
@@ -238,5 +239,25 @@ impl FromStr for ProposalId {
     fn from_str(text: &str) -> Result<Self, ()> {
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| ())?;
         bytes.try_into().map(Self).map_err(|_| ())
+    }
+}
+
+/// Who is behind what approvals have done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovedBy {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// Who proposed it.
+    pub by: Name,
+    /// Who approved it, in order of their names.
+    pub approvers: Vec<Name>,
+}
+
+impl ApprovedBy {
+    /// Puts it among the members of an event.
+    pub(super) fn put<T>(&self, put: &mut impl FnMut(&str, serde_json::Value) -> T) {
+        put("proposal", self.proposal.to_string().into());
+        put("by", self.by.as_str().into());
+        put("approvers", self.approvers.iter().map(|name| name.as_str()).collect());
     }
 }

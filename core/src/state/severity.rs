@@ -112,6 +112,7 @@ impl EventKind {
             | Self::DecisionLabelled { .. }
             | Self::TriggerLabelled { .. }
             | Self::AttemptsReported { .. }
+            | Self::DecisionWithdrawn { .. }
             | Self::MitigationReported { .. } => (Severity::Info, Course::Alone),
             // What loosens is known to many before it is: those who were not asked hear of it in working hours, and at once
             // when it does loosen.
@@ -149,6 +150,7 @@ impl EventKind {
             Self::GuardReleased { signal } => ends(&[format!("forced:{signal}")]),
             Self::StateRestored { .. } => ends(&[RESTORE.to_owned()]),
             Self::RestoreFailed { .. } => begins(Severity::Page, RESTORE.to_owned()),
+            Self::AuditBehind { .. } => (Severity::Page, Course::Alone),
             Self::TookOver { .. } => (Severity::Page, Course::Ends(vec![EPOCH.to_owned()])),
             Self::Resigned { .. } => ends(&[EPOCH.to_owned()]),
             Self::SplitBrain { .. } => begins(Severity::Page, EPOCH.to_owned()),

@@ -261,3 +261,41 @@ fn a_search_neither_uses_an_override_nor_finds_by_it() {
     assert_eq!((found("order:read"), found("order:pay")), (2, 0));
     assert_eq!(engine.overrides()[0].uses_left, 5);
 }
+
+#[test]
+fn an_allow_that_waits_for_its_record_uses_an_override_up_when_it_is_given() {
+    let mut document = pack();
+    document["actions"]["order:pay"]["audit"] = "confirmed".into();
+    document["audit"] = json!({"level": "all"});
+    let started = || {
+        let engine = Engine::new(Config::default());
+        engine.activate(bundle(&document), at(0)).unwrap();
+        let granted = granted(&engine, &for_ann("10m", 2), 0).unwrap();
+        (engine, granted)
+    };
+    let pending = |engine: &Engine, millis| {
+        let request = json!({
+            "subject": {"type": "user", "id": "ann", "properties": {"suspended": false}},
+            "action": {"name": "order:pay"}, "resource": {"type": "order", "id": "o-1"},
+        });
+        let pending = engine.decide_pending_json(request.to_string().as_bytes(), at(millis));
+        engine.drain_audit(1_000, at(millis));
+        engine.acknowledge_audit(u64::MAX, at(millis));
+        pending.id.unwrap()
+    };
+    let (engine, granted) = started();
+    // One call gives nothing, and uses nothing up.
+    assert_eq!(ask(&engine, "ann", "order:pay", 1).reason(), Reason::AuditPending);
+    let ids = [1, 2, 3].map(|millis| pending(&engine, millis));
+    assert_eq!(engine.overrides()[0].uses_left, 2);
+    let first = engine.confirm(ids[0], at(4));
+    assert_eq!((first.reason(), first.override_id()), (Reason::AllowedByOverride, Some(granted.to_string().as_str())));
+    assert!(engine.confirm(ids[1], at(4)).is_allow());
+    // The third waited for a use that the others have taken.
+    assert_eq!(engine.confirm(ids[2], at(4)).reason(), Reason::DeniedByRule);
+    // One that is revoked in between gives nothing.
+    let (engine, granted) = started();
+    let id = pending(&engine, 1);
+    engine.revoke_override(granted, at(2)).unwrap();
+    assert_eq!(engine.confirm(id, at(3)).reason(), Reason::DeniedByRule);
+}

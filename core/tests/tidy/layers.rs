@@ -44,6 +44,7 @@ const LAYERS: &[Layer] = &[
         modules: &["operation"],
         uses: &["words", "resilience", "condition", "policy", "decision", "state", "telemetry", "audit"],
     },
+    Layer { name: "journal", modules: &["journal"], uses: &["words", "condition", "policy", "state", "operation"] },
     Layer {
         name: "engine",
         modules: &["engine"],
@@ -58,6 +59,7 @@ const LAYERS: &[Layer] = &[
             "telemetry",
             "operation",
             "audit",
+            "journal",
         ],
     },
     Layer {
@@ -74,7 +76,24 @@ const LAYERS: &[Layer] = &[
             "telemetry",
             "operation",
             "audit",
+            "journal",
             "engine",
+        ],
+    },
+    Layer {
+        name: "replay",
+        modules: &["replay"],
+        uses: &[
+            "words",
+            "condition",
+            "policy",
+            "decision",
+            "state",
+            "operation",
+            "audit",
+            "journal",
+            "engine",
+            "drill",
         ],
     },
     Layer {

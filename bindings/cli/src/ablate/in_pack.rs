@@ -79,8 +79,13 @@ impl Asked for Pack<'_> {
 
     fn is_allowed(&self, world: &Bundle, question: usize, lost: &[&Removal]) -> bool {
         let decision = self.asking.get(question).and_then(|asking| asking.without(lost).decision(world));
-        decision.is_some_and(|decision| decision.is_allow())
+        decision.is_some_and(|decision| allows(&decision))
     }
+}
+
+/// Whether the policy allows it, if only once a record is written.
+fn allows(decision: &Decision) -> bool {
+    decision.is_allow() || decision.reason() == Reason::AuditPending
 }
 
 impl Asking {
@@ -160,7 +165,7 @@ pub fn ablate(pack: &PackToAblate<'_>, items: bool, bounds: Bounds, is_terminal:
         let Some(decision) = one.decision(pack.bundle) else { return };
         ablation.asked = ablation.asked.saturating_add(1);
         match decision.reason() {
-            _ if decision.is_allow() => {}
+            _ if allows(&decision) => {}
             // Denied for its form and not for what it says: taking the misfit away makes another request of it.
             Reason::InvalidRequest | Reason::LimitExceeded | Reason::UnknownAction => {
                 misfits = misfits.saturating_add(1);

@@ -43,6 +43,8 @@ pub struct Diff {
 /// Which differences make a comparison fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
+    /// What is newly allowed and the new pack does not declare (`rollout: { newly_allows: … }`).
+    Undeclared,
     /// What is newly allowed.
     #[default]
     NewlyAllowed,

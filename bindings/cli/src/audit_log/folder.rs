@@ -10,6 +10,7 @@ use fallgate::audit::verify::Verifier;
 use fallgate::error::quoted;
 
 use super::lines::{EXTENSION, Lines, files_of, head_before};
+use super::sink::{AppendError, follow};
 use crate::finding::Finding;
 use crate::reading::{shown, unreadable};
 
@@ -26,18 +27,6 @@ pub struct Folder {
     _lock: File,
 }
 
-/// Why records are not on disk.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// The system does not write.
-    #[error("the records cannot be written: {0}")]
-    Write(#[from] io::Error),
-    /// The records do not follow those that are there.
-    #[error("the records do not follow those in the folder: {0}")]
-    Chain(#[from] fallgate::audit::verify::Finding),
-}
-
 impl Folder {
     /// Opens a folder, and makes it where there is none.
     ///
@@ -47,18 +36,8 @@ impl Folder {
     /// # Errors
     /// A folder that another process writes, that does not verify, or that cannot be read.
     pub fn open(path: &Path, file_bytes_max: u64) -> Result<Self, Finding> {
-        let cannot = |error: io::Error| unreadable(path, &error);
-        std::fs::create_dir_all(path).map_err(cannot)?;
-        let lock = owned(OpenOptions::new().write(true).create(true).truncate(false)).open(path.join(LOCK));
-        let lock = lock.map_err(cannot)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("another process writes the audit records of {}", quoted(&shown(path)));
-                return Err(Finding::unreadable(message).help("give each process a folder of its own"));
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
+        std::fs::create_dir_all(path).map_err(|error| unreadable(path, &error))?;
+        let lock = locked(&path.join(LOCK))?;
         let files = files_of(path)?;
         let head = tail(&files)?;
         let mut folder = Self { path: path.to_owned(), file: None, file_bytes: 0, file_bytes_max, head, _lock: lock };
@@ -79,18 +58,9 @@ impl Folder {
     /// # Errors
     /// [`AppendError`]; then none of them is there, and the same can be written again.
     pub fn append(&mut self, lines: &[String]) -> Result<Head, AppendError> {
-        let mut verifier = Verifier::behind(self.head);
-        let mut bytes = Vec::new();
-        let mut head = self.head;
-        for line in lines {
-            let record = verifier.push(line.as_bytes())?;
-            head = Head { count: record.seq, hash: record.hash };
-            bytes.extend_from_slice(line.as_bytes());
-            bytes.push(b'\n');
-        }
-        if bytes.is_empty() {
-            return Ok(self.head);
-        }
+        let heads = follow(self.head, lines)?;
+        let Some(head) = heads.last().copied() else { return Ok(self.head) };
+        let bytes: Vec<u8> = lines.iter().flat_map(|line| line.bytes().chain([b'\n'])).collect();
         if self.file.is_none() || self.file_bytes >= self.file_bytes_max {
             self.begin_file()?;
         }
@@ -132,8 +102,23 @@ fn file_name(first: u64) -> String {
     format!("audit-{first:020}.{EXTENSION}")
 }
 
+/// Takes a lock, which keeps a second writer out as long as it is held.
+pub(super) fn locked(path: &Path) -> Result<File, Finding> {
+    let lock = owned(OpenOptions::new().write(true).create(true).truncate(false)).open(path);
+    let lock = lock.map_err(|error| unreadable(path, &error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            let message =
+                format!("another process writes the audit records that {} is the lock of", quoted(&shown(path)));
+            Err(Finding::unreadable(message).help("give each process a folder or a database of its own"))
+        }
+        Err(TryLockError::Error(error)) => Err(unreadable(path, &error)),
+    }
+}
+
 /// Records are for their owner's eyes.
-fn owned(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owned(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

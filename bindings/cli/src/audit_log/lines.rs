@@ -1,4 +1,5 @@
-//! The lines of a chain: one file after the other, one line at a time, so that a chain larger than memory is read.
+//! The lines of a chain: one file or database after the other, one line at a time, so that a chain larger than memory is
+//! read.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use fallgate::audit::chain::Head;
 use serde_json::Value;
 
+use super::database::{self, Rows};
 use crate::finding::Finding;
 use crate::reading::unreadable;
 
@@ -17,20 +19,27 @@ pub const LINE_BYTES_MAX: u64 = 16 << 20;
 /// How the files of a chain end.
 pub const EXTENSION: &str = "jsonl";
 
-/// The lines of several files, in order.
+/// The lines of several files and databases, in order.
 #[derive(Debug)]
 pub struct Lines {
     files: VecDeque<PathBuf>,
     open: Option<Open>,
     line: Vec<u8>,
+    line_bytes_max: u64,
     bytes_read: u64,
 }
 
 #[derive(Debug)]
 struct Open {
     path: PathBuf,
-    file: BufReader<File>,
+    source: Source,
     number: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(BufReader<File>),
+    Database(Box<Rows>),
 }
 
 /// A line, and where it stands.
@@ -38,16 +47,18 @@ struct Open {
 pub struct Line<'l> {
     /// The line without its end.
     pub text: &'l [u8],
-    /// Whether it has an end: the last line of a file that was cut off has none.
+    /// Whether it has an end, which the last line of a file that was cut off has not; in a database, whether it stands
+    /// under its own number.
     pub is_whole: bool,
-    /// The file.
+    /// The file, or the place of the database.
     pub path: &'l Path,
-    /// Which line of the file it is, from 1.
+    /// Which line of it it is, from 1.
     pub number: u64,
 }
 
 impl Lines {
-    /// The lines of these files. A folder stands for the files of the chain in it, in order of their names.
+    /// The lines of these files, and of databases that are named as in `sqlite:audit.db`. A folder stands for the files of
+    /// the chain in it, in order of their names.
     ///
     /// # Errors
     /// A file or folder that cannot be read.
@@ -60,13 +71,23 @@ impl Lines {
                 files.push_back(path.clone());
             }
         }
-        Ok(Self { files, open: None, line: Vec::new(), bytes_read: 0 })
+        Ok(Self { files, open: None, line: Vec::new(), line_bytes_max: LINE_BYTES_MAX, bytes_read: 0 })
+    }
+
+    /// The same, of lines that may have so many bytes.
+    #[must_use]
+    pub const fn within(mut self, line_bytes_max: u64) -> Self {
+        self.line_bytes_max = line_bytes_max;
+        self
     }
 
     /// How many bytes all files have, as far as they say.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+        let length = |path: &PathBuf| {
+            let file = database::named(path).unwrap_or_else(|| path.clone());
+            file.metadata().map_or(0, |metadata| metadata.len())
+        };
         self.files.iter().map(length).fold(0, u64::saturating_add)
     }
 
@@ -82,30 +103,49 @@ impl Lines {
     /// A file that cannot be read.
     #[expect(clippy::should_implement_trait, reason = "the line is lent, which no iterator can")]
     pub fn next(&mut self) -> Result<Option<Line<'_>>, Finding> {
-        loop {
+        let (number, is_whole) = loop {
             if self.open.is_none() {
                 let Some(path) = self.files.pop_front() else { return Ok(None) };
-                let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
-                self.open = Some(Open { path, file: BufReader::with_capacity(1 << 16, file), number: 0 });
+                let source = match database::named(&path) {
+                    Some(file) => Source::Database(Box::new(Rows::open(&file)?)),
+                    None => {
+                        let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+                        Source::File(BufReader::with_capacity(1 << 16, file))
+                    }
+                };
+                self.open = Some(Open { path, source, number: 0 });
             }
             let Some(open) = &mut self.open else { return Ok(None) };
             self.line.clear();
-            let mut bounded = (&mut open.file).take(LINE_BYTES_MAX);
-            let read = bounded.read_until(b'\n', &mut self.line).map_err(|error| unreadable(&open.path, &error))?;
-            if read == 0 {
-                self.open = None;
-                continue;
+            let read = open.read(&mut self.line, self.line_bytes_max)?;
+            self.bytes_read = self.bytes_read.saturating_add(u64::try_from(self.line.len()).unwrap_or(u64::MAX));
+            match read {
+                Some(is_whole) => break (open.number, is_whole),
+                None => self.open = None,
             }
-            self.bytes_read = self.bytes_read.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-            open.number = open.number.saturating_add(1);
-            break;
-        }
-        let Some(open) = &self.open else { return Ok(None) };
-        let (text, is_whole) = match self.line.split_last() {
-            Some((b'\n', text)) => (text, true),
-            _ => (self.line.as_slice(), false),
         };
-        Ok(Some(Line { text, is_whole, path: &open.path, number: open.number }))
+        let Some(open) = &self.open else { return Ok(None) };
+        let text = match self.line.split_last() {
+            Some((b'\n', text)) if matches!(open.source, Source::File(_)) => text,
+            _ => self.line.as_slice(),
+        };
+        Ok(Some(Line { text, is_whole, path: &open.path, number }))
+    }
+}
+
+impl Open {
+    /// Reads the next line, and tells whether it is whole; nothing after the last.
+    fn read(&mut self, line: &mut Vec<u8>, line_bytes_max: u64) -> Result<Option<bool>, Finding> {
+        let is_whole = match &mut self.source {
+            Source::File(file) => {
+                let read = file.take(line_bytes_max).read_until(b'\n', line);
+                let read = read.map_err(|error| unreadable(&self.path, &error))?;
+                (read > 0).then(|| line.last() == Some(&b'\n'))
+            }
+            Source::Database(rows) => rows.next(line)?,
+        };
+        self.number = self.number.saturating_add(1);
+        Ok(is_whole)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use fallgate::drill::START;
 use fallgate::error::quoted;
 use fallgate::policy::bundle::Bundle;
-use fallgate::policy::format::Pack;
+use fallgate::policy::format::{OneOrMany, Pack};
 use serde_json::{Value, json};
 
 use super::{Compiled, compile, compile_trusting, counted, eval::instant, read_drill};
@@ -54,6 +54,7 @@ pub(super) fn run(diff: &Diff, console: &mut Console<'_>, colours: Colours) -> R
     }
     let has = |kind: Kind| report.groups.iter().any(|group| group.kind == kind);
     let fails = match diff.fail_on {
+        FailOn::Undeclared => report.groups.iter().any(|group| group.kind == Kind::NewlyAllowed && !group.is_declared),
         FailOn::NewlyAllowed => has(Kind::NewlyAllowed),
         FailOn::NewlyDenied => has(Kind::NewlyAllowed) || has(Kind::NewlyDenied),
         FailOn::Any => !report.groups.is_empty(),
@@ -83,6 +84,9 @@ fn compare(diff: &Diff, compiled: [&Compiled; 2], is_terminal: bool) -> Result<R
     for (request, from) in &seen {
         search.ask(request, from)?;
     }
+    if search.worlds_left_out > 0 {
+        notes.push(format!("{} not tried: there are too many", states(search.worlds_left_out)));
+    }
     let requests: Vec<Value> = seen.into_iter().map(|(request, _)| request).collect();
     let actions = search.actions();
     let length = diff.limit.saturating_mul(u64::try_from(actions.len()).unwrap_or(u64::MAX));
@@ -109,12 +113,19 @@ fn compare(diff: &Diff, compiled: [&Compiled; 2], is_terminal: bool) -> Result<R
         names: paths.map(|path| shown(path)),
         bundles: [old.bundle.clone(), new.bundle.clone()],
         changes: said,
-        groups: search.differences.groups(),
+        groups: search.differences.groups(&declared(&new.document)),
         coverage,
         worlds: search.worlds().map(crate::diff::world::World::to_json).collect(),
         compared: search.differences.compared,
         notes,
     })
+}
+
+/// The actions that a pack says it newly allows.
+fn declared(document: &Value) -> Vec<OneOrMany> {
+    let named = document.pointer("/rollout/newly_allows").and_then(Value::as_array);
+    let texts = named.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(|text| OneOrMany::One(text.to_owned())).collect()
 }
 
 /// The document of a bundle as a pack.
@@ -295,7 +306,8 @@ fn show(report: &Report, console: &mut Console<'_>, coloured: bool) -> std::io::
         };
         writeln!(out, "\n{}", painted(words, paint, coloured))?;
         for group in groups {
-            writeln!(out, "  {}: {}", group.action, group.shown())?;
+            let declared = if group.is_declared { " (declared)" } else { "" };
+            writeln!(out, "  {}: {}{declared}", group.action, group.shown())?;
             // Of what is still allowed or still denied the line says enough.
             if kind == Kind::ReasonOnly {
                 continue;
@@ -373,6 +385,7 @@ fn to_sarif(report: &Report, new: &Compiled) -> Value {
             let request = witness.map(|one| one.request.to_string()).unwrap_or_default();
             let world = witness.map(|one| one.world.shown()).unwrap_or_default();
             let (severity, words) = match group.kind {
+                Kind::NewlyAllowed if group.is_declared => (Severity::Note, "newly allowed, as declared"),
                 Kind::NewlyAllowed => (Severity::Error, "newly allowed"),
                 Kind::NewlyDenied => (Severity::Warning, "newly denied"),
                 Kind::ReasonOnly => (Severity::Note, "decided otherwise"),

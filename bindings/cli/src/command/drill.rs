@@ -3,44 +3,47 @@
 use std::path::{Path, PathBuf};
 
 use fallgate::Decision;
-use fallgate::drill::StepReport;
+use fallgate::drill::{DrillReport, StepReport};
 use fallgate::error::{nearest, quoted};
+use fallgate::policy::bundle::Bundle;
 use fallgate::state::approvals::Close;
 use fallgate::state::events::{Event, EventKind};
 use fallgate::time::Monotonic;
 
 use super::{LoadedDrill, compile_trusting, counted, read_drill};
-use crate::arguments::Trusting;
+use crate::arguments::Drill;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
 use crate::finding::Finding;
+use crate::journal_file::JournalFile;
 use crate::pack::drill_files;
 
 /// The widest that the column of what is told and asked becomes.
 const WIDTH_MAX: usize = 60;
 
-pub(super) fn run(
-    pack: &Path,
-    trusting: &Trusting,
-    name: Option<&str>,
-    metrics: bool,
-    console: &mut Console<'_>,
-    colours: Colours,
-) -> Result<Exit, Failure> {
+/// How many entries of a journal are written at once.
+const LINES_AT_ONCE: usize = 1_000;
+
+pub(super) fn run(drill: &Drill, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
+    let Drill { pack, name, trusting, metrics, journal } = drill;
     let is_drill = pack.extension().is_some_and(|extension| extension == "yaml");
     let (folder, files) = match is_drill {
         true => (pack_of(pack)?, vec![pack.to_owned()]),
-        false => (pack.to_owned(), chosen(drill_files(pack)?, name)?),
+        false => (pack.to_owned(), chosen(drill_files(pack)?, name.as_deref())?),
     };
     let compiled = compile_trusting(&folder, trusting)?;
     if files.is_empty() {
         writeln!(console.out, "{} has no drills", compiled.bundle.name())?;
         return Ok(Exit::Fine);
     }
+    let mut journal = journal.as_deref().map(JournalFile::open).transpose()?;
     let mut failed = 0_usize;
     for path in &files {
         let drill = read_drill(path)?;
-        let report = drill.drill.run(&compiled.bundle);
-        if metrics {
+        let report = match &mut journal {
+            Some(file) => journaled(&drill, &compiled.bundle, file)?,
+            None => drill.drill.run(&compiled.bundle),
+        };
+        if *metrics {
             write!(console.out, "{}", report.metrics.to_openmetrics())?;
             return Ok(if report.passed() { Exit::Fine } else { Exit::Denied });
         }
@@ -54,6 +57,19 @@ pub(super) fn run(
     };
     writeln!(console.out, "{}: {verdict}", counted(files.len(), "drill"))?;
     Ok(if failed == 0 { Exit::Fine } else { Exit::Denied })
+}
+
+/// A drill whose inputs are written down.
+fn journaled(drill: &LoadedDrill, bundle: &Bundle, file: &mut JournalFile) -> Result<DrillReport, Failure> {
+    let (mut lines, mut written) = (Vec::new(), Ok(()));
+    let report = drill.drill.run_journaled(bundle, &mut |_| {}, &mut |line| {
+        lines.push(line.to_owned());
+        if lines.len() >= LINES_AT_ONCE && written.is_ok() {
+            written = file.append(&std::mem::take(&mut lines));
+        }
+    });
+    written.and_then(|()| file.append(&lines))?;
+    Ok(report)
 }
 
 /// The folder of the pack that a drill is about.

@@ -13,6 +13,7 @@ mod explanation;
 mod init;
 mod keys;
 mod print;
+mod replay;
 #[cfg(feature = "serve")]
 mod serve;
 mod sign;
@@ -92,9 +93,8 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Verify { file, roots, at } => verify::run(file, roots, at.as_deref(), console, colours),
         Command::Approve(approve) => approve::run(approve, console, colours),
         Command::Eval(eval) => eval::run(eval, console, colours),
-        Command::Drill { pack, name, metrics, trusting } => {
-            drill::run(pack, trusting, name.as_deref(), *metrics, console, colours)
-        }
+        Command::Drill(drill) => drill::run(drill, console, colours),
+        Command::Replay(replay) => replay::run(replay, console),
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Audit { command } => audit::run(command, console, colours),
         Command::Ablate(ablate) => ablate::run(ablate, console, colours),

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::eval::{machine_time, members};
 use super::{Compiled, compile, compile_signed};
 use crate::arguments::Serve;
-use crate::audit_log::key::secret_key;
+use crate::audit_log::key::{engine_key, secret_key};
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
 use crate::reading::bytes_of;
@@ -76,8 +76,8 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         metadata(url).map_err(|error| Failure::Usage(format!("--public-url: {error}")))?;
     }
     let audit = match &serve.audit {
-        Some(folder) => Some(AuditSettings {
-            folder: folder.clone(),
+        Some(place) => Some(AuditSettings {
+            place: place.clone(),
             key: serve.audit_key_file.as_deref().map(secret_key).transpose()?,
             file_bytes_max: u64::try_from(serve.audit_file_mib).unwrap_or(u64::MAX).saturating_mul(1 << 20),
         }),
@@ -96,6 +96,8 @@ fn settings(serve: &Serve, bundle: &Bundle, trust: Trust) -> Result<Settings, Fa
         public_url: serve.public_url.clone(),
         observed,
         audit,
+        journal: serve.journal.clone(),
+        key: serve.key_file.as_deref().map(engine_key).transpose()?,
         connections_max: serve.connections_max,
         decisions_max: serve.decisions_max,
         header_timeout: serve.header_timeout,

@@ -1,6 +1,5 @@
 //! `fallgate sli`: the service-level indicators of an audit chain, as the engine computes them.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use fallgate::telemetry::sli::{Declared, INDICATORS, Records, Slis};
 
 use super::compile;
 use crate::arguments::SliFormat;
+use crate::audit_log::lines::Lines;
 use crate::console::{Console, Exit, Failure};
 use crate::finding::Finding;
 
@@ -29,8 +29,10 @@ pub(super) fn run(
     if audit.as_os_str() == "-" {
         read(audit, &mut BufReader::new(&mut *console.input), &mut records)?;
     } else {
-        let file = File::open(audit).map_err(|error| unreadable(audit, &error.to_string()))?;
-        read(audit, &mut BufReader::new(file), &mut records)?;
+        let mut lines = Lines::of(&[audit.to_owned()])?;
+        while let Some(line) = lines.next()? {
+            take(line.text, line.path, line.number, &mut records)?;
+        }
     }
     let slis = records.slis();
     match format {
@@ -40,7 +42,7 @@ pub(super) fn run(
     Ok(Exit::Fine)
 }
 
-/// Takes one record after the other, so that a chain may be larger than memory.
+/// Takes one record after the other from the standard input, so that a chain may be larger than memory.
 fn read(path: &Path, lines: &mut dyn BufRead, records: &mut Records) -> Result<(), Failure> {
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -50,14 +52,18 @@ fn read(path: &Path, lines: &mut dyn BufRead, records: &mut Records) -> Result<(
         if read == 0 {
             break;
         }
-        let broken = |why: &str| unreadable(path, &format!("line {number}: {why}"));
-        if u64::try_from(read).unwrap_or(u64::MAX) > RECORD_BYTES_MAX {
-            return Err(broken("longer than a record can be"));
-        }
-        let record = serde_json::from_slice(&line).map_err(|_| broken("this is no JSON"))?;
-        records.take(&record).map_err(|error| broken(&error.to_string()))?;
+        take(&line, path, number, records)?;
     }
     Ok(())
+}
+
+fn take(line: &[u8], path: &Path, number: u64, records: &mut Records) -> Result<(), Failure> {
+    let broken = |why: &str| unreadable(path, &format!("line {number}: {why}"));
+    if u64::try_from(line.len()).unwrap_or(u64::MAX) > RECORD_BYTES_MAX {
+        return Err(broken("longer than a record can be"));
+    }
+    let record = serde_json::from_slice(line).map_err(|_| broken("this is no JSON"))?;
+    records.take(&record).map_err(|error| broken(&error.to_string()))
 }
 
 fn unreadable(path: &Path, why: &str) -> Failure {

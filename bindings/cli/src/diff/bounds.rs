@@ -62,9 +62,10 @@ pub struct Side<'a> {
     pub pack: &'a Pack,
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
     /// The rules that may have a say in what is asked about.
-    pub fn rules<'a>(&'a self, about: About<'a>) -> impl Iterator<Item = &'a Rule> {
+    #[must_use]
+    pub fn rules(&self, about: About<'_>) -> Vec<&'a Rule> {
         let admitted: BTreeSet<&str> = self
             .pack
             .rules
@@ -73,13 +74,14 @@ impl Side<'_> {
             .map(|rule| rule.id.as_str())
             .collect();
         let types = [(Entity::Subject, about.subject), (Entity::Resource, about.resource)];
-        self.policy.rules.iter().filter(move |rule| {
+        let has_say = |rule: &&Rule| {
             let of_type = |(entity, type_name): (Entity, &str)| {
-                let clauses = rule.clauses.iter().filter(|clause| self.is_slot(clause.slot, entity, "type"));
-                clauses.into_iter().all(|clause| clause.test.holds(ScalarView::Str(type_name)))
+                let mut clauses = rule.clauses.iter().filter(|clause| self.is_slot(clause.slot, entity, "type"));
+                clauses.all(|clause| clause.test.holds(ScalarView::Str(type_name)))
             };
             admitted.contains(rule.id.as_str()) && types.into_iter().all(of_type)
-        })
+        };
+        self.policy.rules.iter().filter(has_say).collect()
     }
 
     fn is_slot(&self, slot: u16, entity: Entity, name: &str) -> bool {
@@ -114,12 +116,12 @@ pub fn admits(patterns: Option<&OneOrMany>, action: &str) -> bool {
 }
 
 impl Bounds {
-    /// What both policies hold attributes against.
+    /// What these rules of both policies hold attributes against.
     #[must_use]
-    pub fn of(sides: &[Side<'_>; 2], about: About<'_>, instants: &[i128]) -> Self {
+    pub fn of(sides: &[Side<'_>; 2], rules: &[Vec<&Rule>; 2], about: About<'_>, instants: &[i128]) -> Self {
         let mut bounds = Self::default();
-        for side in sides {
-            bounds.read(side, side.rules(about));
+        for (side, rules) in sides.iter().zip(rules) {
+            bounds.read(side, rules.iter().copied());
         }
         // What is asked about is fixed, and what is held against it is held against a constant.
         for (entity, name, text) in [

@@ -19,7 +19,7 @@ const NAMED: [(&str, &str, &str); 11] = [
     ("candidates", "candidates", ""),
 ];
 /// Those that have one of each of their fields.
-const SINGLE: [&str; 5] = ["valid", "failover", "overrides", "audit", "data"];
+const SINGLE: [&str; 6] = ["valid", "failover", "overrides", "audit", "rollout", "data"];
 /// Fields of the pack itself. The revision is no change of what it says.
 const OWN: [&str; 5] = ["fallgate", "name", "description", "owners", "runbook"];
 /// The entities whose types have attributes each.

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fallgate::Decision;
+use fallgate::policy::format::OneOrMany;
 use serde_json::{Value, json};
 
+use super::bounds::admits;
 use super::world::World;
 
 /// How many requests are kept of those that differ in the same way.
@@ -104,6 +106,8 @@ pub struct Group {
     pub worlds: usize,
     /// The smallest of the requests, the smallest first.
     pub witnesses: Vec<Witness>,
+    /// Whether it is newly allowed, and the new pack says that it means to.
+    pub is_declared: bool,
 }
 
 impl Group {
@@ -131,7 +135,7 @@ impl Group {
             .collect();
         json!({
             "kind": self.kind.code(), "action": self.action, "old": self.old.to_json(), "new": self.new.to_json(),
-            "decisions": self.decisions, "worlds": self.worlds, "witnesses": witnesses,
+            "decisions": self.decisions, "worlds": self.worlds, "witnesses": witnesses, "declared": self.is_declared,
         })
     }
 }
@@ -204,9 +208,10 @@ impl Differences {
         }
     }
 
-    /// The groups: what is newly allowed first, then by action and rule.
+    /// The groups: what is newly allowed first, then by action and rule. `declared` names the actions that the new pack
+    /// says it newly allows.
     #[must_use]
-    pub fn groups(&self) -> Vec<Group> {
+    pub fn groups(&self, declared: &[OneOrMany]) -> Vec<Group> {
         let of = |((kind, action, old, new), kept): (&GroupKey, &Kept)| Group {
             kind: *kind,
             action: action.clone(),
@@ -215,6 +220,7 @@ impl Differences {
             decisions: kept.decisions,
             worlds: kept.worlds.len(),
             witnesses: kept.witnesses.values().cloned().collect(),
+            is_declared: *kind == Kind::NewlyAllowed && declared.iter().any(|one| admits(Some(one), action)),
         };
         self.groups.iter().map(of).collect()
     }

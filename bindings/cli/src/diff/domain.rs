@@ -65,6 +65,8 @@ pub struct Domain {
     pub values: Vec<Value>,
     /// Whether they do stand for all others; else they are some.
     pub is_exact: bool,
+    /// Whether they do not because a list is asked for too many values.
+    pub has_many: bool,
 }
 
 impl Domain {
@@ -72,9 +74,10 @@ impl Domain {
     #[must_use]
     pub fn of(value_type: &ValueType, held: &Held) -> Self {
         if !held.is_read {
-            return Self { values: vec![plain(value_type)], is_exact: true };
+            return Self { values: vec![plain(value_type)], is_exact: true, has_many: false };
         }
         let together = held.together.max(1);
+        let mut has_many = false;
         let (mut values, understood) = match value_type {
             ValueType::Bool => (vec![json!(false), json!(true)], true),
             ValueType::Null => (vec![Value::Null], true),
@@ -92,7 +95,11 @@ impl Domain {
                 (nanos.into_iter().map(|nanos| Value::from(duration_text(nanos))).collect(), understood)
             }
             ValueType::Ip => addresses(held),
-            ValueType::List(item) => lists(item, held),
+            ValueType::List(item) => {
+                let (values, understood, is_all) = lists(item, held);
+                has_many = understood && !is_all && !held.is_loose;
+                (values, understood && is_all)
+            }
             // Nothing can be said of these but that they are there.
             _ => {
                 let nothing = held.constants.is_empty() && held.prefixes.is_empty() && held.networks.is_empty();
@@ -111,7 +118,7 @@ impl Domain {
         if values.is_empty() {
             values.push(plain(value_type));
         }
-        Self { values, is_exact }
+        Self { values, is_exact, has_many }
     }
 }
 
@@ -316,8 +323,9 @@ fn addresses(held: &Held) -> (Vec<Value>, bool) {
     (values.into_iter().map(|value| Value::from(value.to_string())).collect(), understood)
 }
 
-/// The subsets of what the list is asked for: the constants, and whatever is looked for in it.
-fn lists(item: &ValueType, held: &Held) -> (Vec<Value>, bool) {
+/// The subsets of what the list is asked for: the constants, and whatever is looked for in it; whether they could be
+/// followed, and whether these are all subsets.
+fn lists(item: &ValueType, held: &Held) -> (Vec<Value>, bool, bool) {
     // What is not held against other attributes does not have to hold what is no constant.
     let others = if held.group == 0 { 0 } else { held.together };
     let (mut items, mut understood) = match item {
@@ -363,7 +371,7 @@ fn lists(item: &ValueType, held: &Held) -> (Vec<Value>, bool) {
             })
             .collect();
         sets.sort_by_key(Vec::len);
-        return (sets.into_iter().map(Value::Array).collect(), understood);
+        return (sets.into_iter().map(Value::Array).collect(), understood, true);
     }
     let mut sets = vec![json!([])];
     sets.extend(items.iter().map(|item| json!([item])));
@@ -371,7 +379,7 @@ fn lists(item: &ValueType, held: &Held) -> (Vec<Value>, bool) {
     for (number, one) in items.iter().enumerate() {
         sets.extend(items.iter().skip(number.saturating_add(1)).map(|other| json!([one, other])));
     }
-    (sets, false)
+    (sets, understood, false)
 }
 
 #[cfg(test)]

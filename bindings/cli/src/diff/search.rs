@@ -7,6 +7,7 @@ use fallgate::condition::Entity;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::Bundle;
 use fallgate::policy::format::Pack;
+use fallgate::policy::rule::Rule;
 use fallgate::time::Wall;
 use fallgate::{Engine, Request};
 use serde_json::Value;
@@ -18,10 +19,16 @@ use super::unchanged::Changed;
 use super::world::{World, instants, worlds, worlds_after_ok};
 use crate::finding::Finding;
 
+/// How many states of things are tried at the most: there are two engines in each.
+const WORLDS_MAX: usize = 300;
 /// How many requests wait before an engine is asked after a loss.
 const WAITING_MAX: usize = 512;
 /// Where the requests that nobody wrote come from.
 const FOUND: &str = "search";
+/// How many requests are tried at the most that two rules can tell apart, on each base.
+const FOCUS_MAX: u64 = 256;
+/// How many requests that somebody wrote are bases of these.
+const BASES_MAX: usize = 4;
 /// How many items of a list are tried without, one at a time.
 const ITEMS_MAX: usize = 32;
 /// How many attributes of a request are changed at once, at the most, where it is a sample.
@@ -62,6 +69,8 @@ pub struct Search<'a> {
     compared: [Compared<'a>; 2],
     /// The states of things, and both engines in each.
     worlds: Vec<(World, [Engine; 2])>,
+    /// How many states of things there are beyond the bound.
+    pub worlds_left_out: usize,
     first: Wall,
     changed: Changed,
     waiting: Vec<(Value, Request, String)>,
@@ -83,13 +92,15 @@ impl<'a> Search<'a> {
     pub fn new(compared: [Compared<'a>; 2], first: Wall) -> Result<Self, Finding> {
         let policies = compared.map(|one| &**one.bundle.policy());
         let mut all = Vec::new();
-        for world in worlds(&policies, &instants(&policies, first)) {
+        let found = worlds(&policies, &instants(&policies, first));
+        let worlds_left_out = found.len().saturating_sub(WORLDS_MAX);
+        for world in found.into_iter().take(WORLDS_MAX) {
             let engines = [world.engine(compared[0].bundle)?, world.engine(compared[1].bundle)?];
             all.push((world, engines));
         }
         let changed = Changed::of(compared.map(|one| one.pack));
         let differences = Differences::default();
-        Ok(Self { compared, worlds: all, first, changed, waiting: Vec::new(), differences })
+        Ok(Self { compared, worlds: all, worlds_left_out, first, changed, waiting: Vec::new(), differences })
     }
 
     /// The states of things in which everything is decided.
@@ -172,7 +183,7 @@ impl<'a> Search<'a> {
         }
         let (spaces, gaps) = self.spaces(action);
         coverage.gaps = gaps;
-        let size = spaces.iter().try_fold(0_u64, |sum, space| sum.checked_add(space.size()?));
+        let size = spaces.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.space.size()?));
         let is_counted = size.is_some_and(|size| size <= limit);
         if !is_counted {
             let size = size.map_or_else(|| "too many requests".to_owned(), |size| format!("{size} requests"));
@@ -180,28 +191,21 @@ impl<'a> Search<'a> {
         }
         let count = u64::try_from(spaces.len()).unwrap_or(u64::MAX).max(1);
         let share = limit.checked_div(count).unwrap_or_default().max(1);
-        for space in &spaces {
-            match space.size().filter(|size| is_counted || *size <= share) {
-                Some(size) => {
-                    for number in 0..size {
-                        self.ask(&space.request(&space.number(number)), FOUND)?;
-                        coverage.requests = coverage.requests.saturating_add(1);
-                        advance();
-                    }
-                    // What is no complete domain may still have more values than these in what somebody wrote.
-                    if !space.gaps.is_empty() {
-                        let left = share.saturating_sub(size);
-                        let tried = self.sample(space, seen, left, advance)?;
-                        coverage.requests = coverage.requests.saturating_add(tried);
-                    }
-                }
-                None => {
-                    let tried = self.sample(space, seen, share, advance)?;
-                    coverage.requests = coverage.requests.saturating_add(tried);
-                }
+        for part in &spaces {
+            let size = part.space.size().filter(|size| is_counted || *size <= share);
+            for number in 0..size.unwrap_or_default() {
+                self.ask(&part.space.request(&part.space.number(number)), FOUND)?;
+                advance();
+            }
+            let tried = size.unwrap_or_default();
+            coverage.requests = coverage.requests.saturating_add(tried);
+            // What is no complete domain may have more values in what somebody wrote than those that were tried.
+            if size.is_none() || !part.space.gaps.is_empty() {
+                let tried = self.sample(part, seen, share.saturating_sub(tried), advance)?;
+                coverage.requests = coverage.requests.saturating_add(tried);
             }
         }
-        for gap in spaces.into_iter().flat_map(|space| space.gaps) {
+        for gap in spaces.into_iter().flat_map(|part| part.space.gaps) {
             if !coverage.gaps.contains(&gap) {
                 coverage.gaps.push(gap);
             }
@@ -209,9 +213,19 @@ impl<'a> Search<'a> {
         Ok(coverage)
     }
 
+    /// Both policies, as their rules are read.
+    fn sides(&self) -> [Side<'a>; 2] {
+        self.compared.map(|one| Side { policy: one.bundle.policy(), pack: one.pack })
+    }
+
+    /// The instants of all states of things, in nanoseconds.
+    fn instants(&self) -> Vec<i128> {
+        self.worlds().map(|world| i128::from(world.at.as_nanos())).collect()
+    }
+
     /// The requests about an action, by the types of subject and resource; and what these leave out.
-    fn spaces(&self, action: &str) -> (Vec<Space>, Vec<String>) {
-        let sides = self.compared.map(|one| Side { policy: one.bundle.policy(), pack: one.pack });
+    fn spaces(&self, action: &str) -> (Vec<Part<'a>>, Vec<String>) {
+        let sides = self.sides();
         let mut gaps = Vec::new();
         let [subjects, resources] = [Entity::Subject, Entity::Resource].map(|entity| {
             let mut types: BTreeSet<String> =
@@ -225,15 +239,17 @@ impl<'a> Search<'a> {
             }
             types
         });
-        let instants: Vec<i128> = self.worlds().map(|world| i128::from(world.at.as_nanos())).collect();
+        let instants = self.instants();
         let mut spaces = Vec::new();
         for subject in &subjects {
             for resource in &resources {
                 let about = About { action, subject, resource };
+                let rules = sides.map(|side| side.rules(about));
                 // Where the same rules have a say, and nothing else changed, both decide alike.
-                let has_say = |id: &str| sides.iter().any(|side| side.rules(about).any(|rule| rule.id.as_str() == id));
+                let has_say = |id: &str| rules.iter().flatten().any(|rule| rule.id.as_str() == id);
                 if self.changed.is_more_than_rules(action) || self.changed.rules().any(has_say) {
-                    spaces.push(Space::of(&sides, about, &instants));
+                    let space = Space::of(&sides, &rules, about, &instants);
+                    spaces.push(Part { subject: subject.clone(), resource: resource.clone(), rules, space });
                 }
             }
         }
@@ -262,13 +278,40 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Tries a sample: what somebody wrote and the plainest request, each with one attribute changed, and then with
-    /// several, by chance that is the same each time.
-    fn sample(&mut self, space: &Space, seen: &[Value], limit: u64, advance: &mut dyn FnMut()) -> Result<u64, Finding> {
+    /// Tries a sample: what changed rules, alone and with each other rule, can tell apart; what somebody wrote and the
+    /// plainest request, each with one attribute changed; and then with several, by chance that is the same each time.
+    fn sample(
+        &mut self,
+        part: &Part<'a>,
+        seen: &[Value],
+        limit: u64,
+        advance: &mut dyn FnMut(),
+    ) -> Result<u64, Finding> {
+        let space = &part.space;
+        let seen: Vec<&Value> = seen.iter().filter(|request| space.is_about(request)).collect();
         let mut bases: Vec<Vec<Given>> = vec![space.plainest()];
-        bases.extend(seen.iter().filter(|request| space.is_about(request)).map(|request| space.project(request)));
+        bases.extend(seen.iter().map(|request| space.project(request)));
         let mut tried = BTreeSet::new();
         let mut count = 0_u64;
+        // The rest is for what lies between these rules.
+        let focused_max = limit.saturating_sub(limit.checked_div(4).unwrap_or_default());
+        for focus in self.foci(part) {
+            if count >= focused_max {
+                break;
+            }
+            let mut under = vec![focus.plainest()];
+            under.extend(seen.iter().take(BASES_MAX).map(|request| focus.project(request)));
+            for base in under {
+                for number in 0..focus.size().unwrap_or(FOCUS_MAX).min(FOCUS_MAX) {
+                    let request = focus.request(&focus.number_on(number, &base));
+                    if count < focused_max && tried.insert(request.to_string()) {
+                        self.ask(&request, FOUND)?;
+                        count = count.saturating_add(1);
+                        advance();
+                    }
+                }
+            }
+        }
         let mut chance = Chance(0);
         // As often as there may be nothing new to try.
         let mut misses_left = limit.saturating_mul(4).saturating_add(1_000);
@@ -290,6 +333,35 @@ impl<'a> Search<'a> {
         self.shrink(space, space.action())?;
         Ok(count)
     }
+
+    /// The requests that each changed rule can tell apart by itself, and then together with each other rule; where more
+    /// than rules changed, those of each rule.
+    fn foci<'s>(&self, part: &'s Part<'a>) -> impl Iterator<Item = Space> + use<'a, 's> {
+        let ids: BTreeSet<&str> = part.rules.iter().flatten().map(|rule| rule.id.as_str()).collect();
+        let is_more = self.changed.is_more_than_rules(part.space.action());
+        let changed: Vec<&str> =
+            ids.iter().copied().filter(|id| is_more || self.changed.rules().any(|one| one == *id)).collect();
+        let alone: Vec<[&str; 2]> = changed.iter().map(|id| [*id, *id]).collect();
+        let paired =
+            move || changed.into_iter().flat_map(move |id| ids.clone().into_iter().map(move |with| [id, with]));
+        let (sides, instants) = (self.sides(), self.instants());
+        alone.into_iter().chain(paired().filter(|[one, other]| one != other)).map(move |named| {
+            let rules = part.rules.each_ref().map(|rules| {
+                let is_named = |rule: &&&Rule| named.contains(&rule.id.as_str());
+                rules.iter().filter(is_named).copied().collect()
+            });
+            let about = About { action: part.space.action(), subject: &part.subject, resource: &part.resource };
+            Space::of(&sides, &rules, about, &instants)
+        })
+    }
+}
+
+/// The requests about an action, one type of subject and one of resource, and the rules that have a say.
+struct Part<'a> {
+    subject: String,
+    resource: String,
+    rules: [Vec<&'a Rule>; 2],
+    space: Space,
 }
 
 /// Requests that say less at one place: nothing, what is plainest, one item less.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use fallgate::condition::Entity;
+use fallgate::policy::rule::Rule;
 use fallgate::value_type::{Field, ValueType};
 use serde_json::{Map, Value, json};
 
@@ -42,10 +43,10 @@ pub struct Space {
 type Declared<'a> = [Option<(&'a ValueType, bool)>; 2];
 
 impl Space {
-    /// The requests about one thing.
+    /// The requests about one thing, as far as these rules of both policies can tell them apart.
     #[must_use]
-    pub fn of(sides: &[Side<'_>; 2], about: About<'_>, instants: &[i128]) -> Self {
-        let bounds = Bounds::of(sides, about, instants);
+    pub fn of(sides: &[Side<'_>; 2], rules: &[Vec<&Rule>; 2], about: About<'_>, instants: &[i128]) -> Self {
+        let bounds = Bounds::of(sides, rules, about, instants);
         let mut space = Self {
             action: about.action.to_owned(),
             subject: about.subject.to_owned(),
@@ -94,6 +95,18 @@ impl Space {
     #[must_use]
     pub fn plainest(&self) -> Vec<Given> {
         self.axes.iter().map(|axis| axis.values.first().cloned().flatten()).collect()
+    }
+
+    /// The values of the request of that number, and of a base where there is only one value.
+    #[must_use]
+    pub fn number_on(&self, number: u64, base: &[Given]) -> Vec<Given> {
+        let mut given = self.number(number);
+        for ((axis, value), of_base) in self.axes.iter().zip(&mut given).zip(base) {
+            if axis.values.len() == 1 {
+                value.clone_from(of_base);
+            }
+        }
+        given
     }
 
     /// The values of the request of that number; every number below the size is another one, the plainest first.
@@ -251,7 +264,14 @@ impl Space {
         let one = if let ValueType::List(item) = value_type { item } else { value_type };
         // Between two numbers of one type may lie one of another.
         let is_alike = held.group == 0 || self.grouped.entry(held.group).or_insert_with(|| one.clone()) == one;
-        if !domain.is_exact || !is_alike {
+        if domain.has_many {
+            let (entity, path) = place;
+            let gap =
+                format!("`{}.{}` is asked for more values than all sets of are tried", entity.name(), path.join("."));
+            if !self.gaps.contains(&gap) {
+                self.gaps.push(gap);
+            }
+        } else if !domain.is_exact || !is_alike {
             self.gap(place);
         }
         domain.values

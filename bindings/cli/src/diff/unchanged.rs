@@ -80,6 +80,7 @@ fn common(pack: &Pack) -> Option<Value> {
         "runbook",
         "valid",
         "audit",
+        "rollout",
         "slo",
         "tests",
         "candidates",

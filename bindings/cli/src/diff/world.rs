@@ -256,7 +256,7 @@ pub fn instants(policies: &[&Policy; 2], first: Wall) -> Vec<Wall> {
 pub fn deciding(document: &Value) -> Result<Bundle, Finding> {
     let mut document = document.clone();
     if let Some(members) = document.as_object_mut() {
-        for part in ["valid", "audit", "tests"] {
+        for part in ["valid", "audit", "rollout", "tests"] {
             members.remove(part);
         }
         if let Some(Value::Object(actions)) = members.get_mut("actions") {

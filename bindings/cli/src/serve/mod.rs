@@ -85,7 +85,7 @@ impl Server {
     pub fn run(self, mut line: impl FnMut(&str)) {
         let Self { runtime, listener, state, lines } = self;
         let writing = Arc::clone(&state);
-        if state.is_audited() {
+        if state.is_written() {
             runtime.spawn(write_records(Arc::clone(&state)));
         }
         let serving = runtime.spawn(listener.serve(state));
@@ -96,6 +96,7 @@ impl Server {
         }
         // Whoever is stopped has been answered: what was decided for them is on disk before the process ends.
         writing.write_records();
+        writing.write_inputs();
         lines.try_iter().for_each(|text| line(&text));
         // What still decides has nobody left to answer.
         runtime.shutdown_background();
@@ -110,7 +111,12 @@ async fn write_records(state: Arc<State>) {
         pause.tick().await;
         let state = Arc::clone(&state);
         // A write that waits for the disk holds up no connection; the next one is not begun before it is done.
-        let written = tokio::task::spawn_blocking(move || state.write_records()).await;
+        let written = tokio::task::spawn_blocking(move || {
+            // Both are tried, whatever becomes of the other.
+            let records = state.write_records();
+            state.write_inputs() && records
+        })
+        .await;
         if !written.unwrap_or(false) {
             tokio::time::sleep(RETRY_PAUSE).await;
         }

@@ -25,6 +25,10 @@ pub struct Settings {
     pub observed: Vec<(String, fallgate::condition::Status)>,
     /// Where audit records are written, if anywhere.
     pub audit: Option<AuditSettings>,
+    /// Where the journal of inputs is written, if anywhere.
+    pub journal: Option<PathBuf>,
+    /// The secret that keys the identifiers of decisions; nothing for one that nobody knows.
+    pub key: Option<[u8; 16]>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
     /// Requests that are being decided at once; more wait, up to the request's time.
@@ -42,17 +46,17 @@ pub struct Settings {
 /// Where audit records are written, and how.
 #[derive(Clone)]
 pub struct AuditSettings {
-    /// The folder of the chain.
-    pub folder: PathBuf,
+    /// The chain's folder, or its database as in `sqlite:audit.db`.
+    pub place: PathBuf,
     /// The key for what must not stand in a record.
     pub key: Option<[u8; 32]>,
-    /// How large a file becomes before the next one is begun.
+    /// How large a file of a folder becomes before the next one is begun.
     pub file_bytes_max: u64,
 }
 
 impl std::fmt::Debug for AuditSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuditSettings").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("AuditSettings").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,9 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::settings::{AuditSettings, Settings};
 use super::{CannotStart, Reload};
-use crate::audit_log::folder::Folder;
+use crate::audit_log::sink::Sink;
+use crate::finding::Finding;
+use crate::journal_file::JournalFile;
 
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -26,7 +28,9 @@ pub(super) struct State {
     pub(super) metrics: Metrics,
     pub(super) log: Log,
     /// Where audit records are written.
-    audit: Option<Mutex<Folder>>,
+    audit: Option<Mutex<Sink>>,
+    /// Where the journal of inputs is written.
+    journal: Option<Mutex<JournalFile>>,
     reload: Reload,
     /// A place for each request that may be decided at once.
     places: Arc<Semaphore>,
@@ -38,7 +42,11 @@ pub(super) struct State {
 /// each have the server hold a batch for them.
 const ROOM_KIB: u32 = 128 << 10;
 
-/// How many audit records are written at once.
+/// Room for inputs that are not written yet.
+const JOURNAL_ENTRIES_MAX: usize = 100_000;
+const JOURNAL_BYTES_MAX: usize = 256 << 20;
+
+/// How many audit records, or inputs, are written at once.
 const RECORDS_AT_ONCE: usize = 1_000;
 
 /// What a report of signals came to.
@@ -53,17 +61,29 @@ impl State {
     pub(super) fn new(settings: Settings, bundle: Bundle, reload: Reload, log: Log) -> Result<Self, CannotStart> {
         let mut config = Config::default();
         config.trust = settings.trust.clone();
-        getrandom::fill(&mut config.key)
-            .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?;
+        match settings.key {
+            Some(key) => config.key = key,
+            None => getrandom::fill(&mut config.key)
+                .map_err(|error| CannotStart(format!("the system has no randomness: {error}")))?,
+        }
+        let cannot_start = |finding: Finding| {
+            let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
+            CannotStart(format!("{}{help}", finding.message))
+        };
+        let journal = match &settings.journal {
+            Some(path) => {
+                config.limits.journal_entries_max = JOURNAL_ENTRIES_MAX;
+                config.limits.journal_bytes_max = JOURNAL_BYTES_MAX;
+                Some(Mutex::new(JournalFile::open(path).map_err(cannot_start)?))
+            }
+            None => None,
+        };
         let audit = match &settings.audit {
-            Some(AuditSettings { folder, key, file_bytes_max }) => {
-                let folder = Folder::open(folder, *file_bytes_max).map_err(|finding| {
-                    let help = finding.help.map(|help| format!("; {help}")).unwrap_or_default();
-                    CannotStart(format!("{}{help}", finding.message))
-                })?;
-                config.audit_head = folder.head();
+            Some(AuditSettings { place, key, file_bytes_max }) => {
+                let sink = Sink::open(place, *file_bytes_max).map_err(cannot_start)?;
+                config.audit_head = sink.head();
                 config.audit_key = *key;
-                Some(Mutex::new(folder))
+                Some(Mutex::new(sink))
             }
             None => None,
         };
@@ -79,6 +99,7 @@ impl State {
             engine,
             metrics: Metrics::new(),
             audit,
+            journal,
             log,
             reload,
             places,
@@ -101,7 +122,12 @@ impl State {
         let state = Arc::clone(self);
         let answered = tokio::task::spawn_blocking(move || {
             let started = tokio::time::Instant::now();
-            let answer = authzen::answer(&state.engine, endpoint, &body, fallgate_clocks::now());
+            let now = fallgate_clocks::now();
+            let write = || state.write_records().then(fallgate_clocks::now);
+            let answer = match state.audit.is_some() {
+                true => authzen::answer_when_written(&state.engine, endpoint, &body, now, write),
+                false => authzen::answer(&state.engine, endpoint, &body, now),
+            };
             // A batch and a search are many decisions, of which none took as long.
             if let (Endpoint::Evaluation, [reason]) = (endpoint, &*answer.reasons) {
                 let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -150,9 +176,28 @@ impl State {
         }
     }
 
-    /// Whether audit records are written.
-    pub(super) const fn is_audited(&self) -> bool {
-        self.audit.is_some()
+    /// Whether audit records, or inputs, are written.
+    pub(super) const fn is_written(&self) -> bool {
+        self.audit.is_some() || self.journal.is_some()
+    }
+
+    /// Writes the entries of the journal that wait. What the disk refuses waits on; what finds no room then is a gap.
+    ///
+    /// Whether all of them are on disk.
+    pub(super) fn write_inputs(&self) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        let mut file = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let batch = self.engine.drain_journal(RECORDS_AT_ONCE);
+            if batch.lines.is_empty() {
+                return true;
+            }
+            if let Err(error) = file.append(&batch.lines) {
+                self.log.line(format!("journal=failed {error}"));
+                return false;
+            }
+            self.engine.acknowledge_journal(batch.last_n);
+        }
     }
 
     /// Writes the audit records that wait. The engine is told only of those that are on disk; where the disk refuses, they
@@ -161,13 +206,13 @@ impl State {
     /// Whether all of them are on disk.
     pub(super) fn write_records(&self) -> bool {
         let Some(audit) = &self.audit else { return true };
-        let mut folder = audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = audit.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let batch = self.engine.drain_audit(RECORDS_AT_ONCE, fallgate_clocks::now());
             if batch.lines.is_empty() {
                 return true;
             }
-            if let Err(error) = folder.append(&batch.lines) {
+            if let Err(error) = sink.append(&batch.lines) {
                 self.log.line(format!("audit=failed {error}"));
                 return false;
             }

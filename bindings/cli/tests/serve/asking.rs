@@ -72,7 +72,12 @@ impl Server {
 
     /// Serves a pack with these arguments.
     pub(crate) fn start_at(pack: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(pack, arguments).spawn().unwrap();
+        Self::start_as(command(pack, arguments))
+    }
+
+    /// Serves by this command.
+    pub(crate) fn start_as(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (mut errors, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
         std::thread::spawn(move || {

@@ -261,3 +261,54 @@ fn records_are_on_disk_and_the_chain_goes_on_after_a_restart() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("the audit chain is broken"));
 }
+
+#[test]
+fn what_a_server_was_asked_is_in_its_journal_and_is_decided_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pack(folder.path(), 1, "alice");
+    let pack = folder.path().join("pack.yaml");
+    let mut text = std::fs::read_to_string(&pack).unwrap();
+    text.push_str("signals: { ledger: { ttl: 5m } }\naudit: { level: all }\n");
+    std::fs::write(&pack, text).unwrap();
+    let name = |file: &str| folder.path().join(file).display().to_string();
+    std::fs::write(folder.path().join("key"), "000102030405060708090a0b0c0d0e0f\n").unwrap();
+    let (journal, log, key) = (name("journal.jsonl"), name("log"), name("key"));
+    let arguments = ["--listen", "127.0.0.1:0", "--journal", &journal, "--key-file", &key, "--audit", &log];
+    let fallgate = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fallgate")).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    for run in 1..=2 {
+        let mut server = Server::start_at(folder.path(), &arguments);
+        assert!(allowed(&server.post(EVALUATION, READ)));
+        assert_eq!(server.post("/v1/signals", r#"{"ledger":"ok"}"#).status, 200);
+        assert!(!allowed(&server.post(EVALUATION, &READ.replace("alice", "mallory"))));
+        assert_eq!(server.post(EVALUATION, "{").status, 400);
+        // A second writer would write into the first one's journal.
+        let output = command(folder.path(), &["--listen", "127.0.0.1:0", "--journal", &journal, "--key-file", &key]);
+        let output = { output }.output().unwrap();
+        assert!(String::from_utf8(output.stderr).unwrap().contains("another process writes the journal"));
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended(), Some(0));
+        let (exit, text) = fallgate(&["replay", &journal, "--key-file", &key, "--audit", &log]);
+        assert_eq!(exit, Some(0), "{text}");
+        let engines = if run == 1 { "1 engine" } else { "2 engines" };
+        assert!(text.contains(&format!("of {engines}")) && text.contains("of the chain equal"), "{text}");
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&journal).unwrap().permissions().mode() & 0o777, 0o600);
+    let (exit, text) = fallgate(&["replay", &journal]);
+    assert_eq!(exit, Some(3));
+    assert!(text.contains("the engine had a `key`"), "{text}");
+    // A server whose records are not of this journal.
+    std::fs::remove_dir_all(&log).unwrap();
+    let mut server = Server::start_at(folder.path(), &["--listen", "127.0.0.1:0", "--audit", &log, "--key-file", &key]);
+    assert!(allowed(&server.post(EVALUATION, READ)));
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended(), Some(0));
+    let (exit, text) = fallgate(&["replay", &journal, "--key-file", &key, "--audit", &log]);
+    assert_eq!(exit, Some(1), "{text}");
+    let without_key = command(folder.path(), &["--journal", &journal]).output().unwrap();
+    assert_eq!(without_key.status.code(), Some(2));
+}

@@ -73,6 +73,32 @@ declare class Engine extends Operator {
      */
     activate(pack: string | Uint8Array | object, options?: Timed): void;
     /**
+     * Makes a signed bundle the active one. The one before decides until then, and stays where this throws.
+     *
+     * @param {string | Uint8Array} envelope A signed bundle's file, or its bytes, that enough keys of the trust root have signed.
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} for one that is refused, with the code that says why: `unsigned`, `under_signed`, `altered`;
+     *   `untrusted` where the engine was opened without a trust root.
+     */
+    activateSigned(envelope: string | Uint8Array, options?: Timed): void;
+    /**
+     * Takes a new trust root, which as many keys of the held one have signed as that asks for. Where it revokes the active
+     * bundle or too many of its signers, everything is denied until another is activated.
+     *
+     * @param {string | Uint8Array} envelope The root's file, or its bytes, as `fallgate keys trust --follow` writes it.
+     * @param {Timed} [options]
+     * @returns {bigint} Its version.
+     * @throws {FallgateError} for one that is refused, with the code that says why. The held one stays.
+     */
+    rotateTrust(envelope: string | Uint8Array, options?: Timed): bigint;
+    /**
+     * The version of the trust root that is held; null where the engine was opened without one.
+     *
+     * @returns {bigint | null}
+     */
+    trustVersion(): bigint | null;
+    /**
      * Takes a report about a signal, and says what became of it.
      *
      * @param {string} signal

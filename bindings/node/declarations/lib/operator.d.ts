@@ -9,6 +9,7 @@ export type Approved = import('./words.js').Approved;
 export type Restored = import('./words.js').Restored;
 export type CallOutcome = import('./words.js').CallOutcome;
 export type AuditBatch = import('./words.js').AuditBatch;
+export type JournalBatch = import('./words.js').JournalBatch;
 export type DecisionLabel = import('./words.js').DecisionLabel;
 export type Head = import('./words.js').Head;
 export type Metrics = import('./words.js').Metrics;
@@ -23,6 +24,7 @@ export type TriggerLabel = import('./words.js').TriggerLabel;
 /** @typedef {import('./words.js').Restored} Restored */
 /** @typedef {import('./words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./words.js').DecisionLabel} DecisionLabel */
 /** @typedef {import('./words.js').Head} Head */
 /** @typedef {import('./words.js').Metrics} Metrics */
@@ -287,6 +289,25 @@ declare class Operator {
      * @returns {void}
      */
     acknowledgeAudit(seq: bigint, options?: Timed): void;
+    /**
+     * Hands out entries of the journal of inputs, oldest first. They stay until `acknowledgeJournal` confirms them. There are
+     * none unless the limits `journalEntriesMax` and `journalBytesMax` give it room. Requests stand in them in the clear.
+     *
+     * @param {Timed & { max?: number }} [options] `max`: how many at the most; left out, 1,000, and never more than 10,000.
+     * @returns {Readonly<JournalBatch>}
+     * @throws {FallgateError}
+     */
+    drainJournal(options?: Timed & {
+        max?: number;
+    }): Readonly<JournalBatch>;
+    /**
+     * Confirms that every entry of the journal up to this one is written: the engine forgets them.
+     *
+     * @param {bigint} n
+     * @param {Timed} [options]
+     * @returns {void}
+     */
+    acknowledgeJournal(n: bigint, options?: Timed): void;
     /**
      * Adds an audit record of where the chain has come to.
      *

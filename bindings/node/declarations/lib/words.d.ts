@@ -44,7 +44,7 @@
  *
  * @typedef {Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax'
  *   | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax'
- *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax'
+ *   | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax'
  *   | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax'
  *   | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax'
  *   | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax'
@@ -63,6 +63,9 @@
  * @property {Uint8Array} [auditKey] 32 secret bytes that key what audit records say in place of redacted values; without them
  *   such a value is gone without a trace.
  * @property {Head} [auditHead] Behind what the audit chain goes on, as a sink of `fallgate/audit` says; left out, a new chain.
+ * @property {'unsigned' | string | Uint8Array | object} [trust] The trust root whose keys must sign bundles: its file, its
+ *   bytes or its document; with it nothing unsigned is taken. Left out, bundles without a signature are taken, which is for
+ *   development, and signed ones are refused; `'unsigned'` takes both.
  * @property {Limits} [limits] The limits on all that comes in.
  */
 /** @typedef {Options & Timed} OpenOptions */
@@ -79,6 +82,14 @@
  * @typedef {object} AuditBatch
  * @property {readonly string[]} lines Each a record: one line of canonical JSON, without the end of the line.
  * @property {bigint} lastSeq The `seq` of the last, to be acknowledged once all are written; zero where there is none.
+ */
+/**
+ * Entries of the journal of inputs to be written, oldest first. They stay in the engine until `acknowledgeJournal` confirms
+ * them.
+ *
+ * @typedef {object} JournalBatch
+ * @property {readonly string[]} lines Each an entry: one line of JSON, without the end of the line.
+ * @property {bigint} lastN The `n` of the last, to be acknowledged once all are written; zero where there is none.
  */
 /** @typedef {'legitimate' | 'malicious'} DecisionLabel What the request of a decision turned out to be. */
 /** @typedef {'valid' | 'false'} TriggerLabel Whether there was a reason to enter a posture. */
@@ -315,7 +326,7 @@ export type Timed = {
 };
 export type Status = 'ok' | 'degraded' | 'failed' | 'unknown';
 export type Observed = 'taken' | 'older' | 'future' | 'unknown_signal' | 'not_observable';
-export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
+export type Limits = Partial<Record<'bundleBytesMax' | 'signaturesMax' | 'trustBytesMax' | 'trustKeysMax' | 'revocationsMax' | 'rulesMax' | 'actionsMax' | 'signalsMax' | 'posturesMax' | 'scopesMax' | 'scopeInstancesMax' | 'quarantinesMax' | 'stateBytesMax' | 'approversMax' | 'flagsMax' | 'proposalsMax' | 'overridesMax' | 'formerBundlesMax' | 'quarantineConditionsMax' | 'permitsMax' | 'slotsMax' | 'conditionBytesMax' | 'conditionNodesMax' | 'conditionDepthMax' | 'regexBytesMax' | 'regoBytesMax' | 'regoModulesMax' | 'regoNestingMax' | 'regoRuleDepthMax' | 'regoStepsMax' | 'requestBytesMax' | 'requestDepthMax' | 'requestValuesMax' | 'idBytesMax' | 'stepsMax' | 'arenaBytesMax' | 'cacheEntriesMax' | 'cacheBytesMax' | 'cacheKeyBytesMax' | 'eventsMax' | 'causesMax' | 'countedActionsMax' | 'labelsMax' | 'auditEntriesMax' | 'auditBytesMax' | 'drillStepsMax' | 'batchMax' | 'batchBytesMax' | 'batchValuesMax' | 'candidatesMax' | 'searchPageMax', number>>;
 export type Options = {
     /**
      * How far the two clocks may part before the signal `clock` fails.
@@ -343,6 +354,12 @@ export type Options = {
      */
     auditHead?: Head;
     /**
+     * The trust root whose keys must sign bundles: its file, its
+     * bytes or its document; with it nothing unsigned is taken. Left out, bundles without a signature are taken, which is for
+     * development, and signed ones are refused; `'unsigned'` takes both.
+     */
+    trust?: 'unsigned' | string | Uint8Array | object;
+    /**
      * The limits on all that comes in.
      */
     limits?: Limits;
@@ -367,6 +384,16 @@ export type AuditBatch = {
      * The `seq` of the last, to be acknowledged once all are written; zero where there is none.
      */
     lastSeq: bigint;
+};
+export type JournalBatch = {
+    /**
+     * Each an entry: one line of JSON, without the end of the line.
+     */
+    lines: readonly string[];
+    /**
+     * The `n` of the last, to be acknowledged once all are written; zero where there is none.
+     */
+    lastN: bigint;
 };
 export type DecisionLabel = 'legitimate' | 'malicious';
 export type TriggerLabel = 'valid' | 'false';

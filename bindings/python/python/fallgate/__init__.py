@@ -31,9 +31,9 @@ from ._fallgate import (
 )
 from .engine import Engine
 from .entity import Entity
-from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError
+from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError, TrustError
 from .limits import Limits
-from .operations import Approved, AuditBatch, Head, Metrics, Named, Quarry, Restored
+from .operations import Approved, AuditBatch, Head, JournalBatch, Metrics, Named, Quarry, Restored
 
 __all__ = [
     "ActivateError",
@@ -53,6 +53,7 @@ __all__ = [
     "Error",
     "Event",
     "Head",
+    "JournalBatch",
     "Limits",
     "Metrics",
     "Named",
@@ -62,6 +63,7 @@ __all__ = [
     "Quarry",
     "Restored",
     "StepReport",
+    "TrustError",
     "__version__",
     "authzen_metadata",
 ]

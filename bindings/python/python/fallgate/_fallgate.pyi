@@ -32,6 +32,7 @@ __version__: str
 
 _Now = Now | tuple[int, int] | None
 _Source = str | PathLike[str] | bytes | bytearray | Mapping[str, Any]
+_Envelope = str | PathLike[str] | bytes | bytearray
 _Status = Literal["ok", "degraded", "failed", "unknown"]
 
 @disjoint_base
@@ -47,6 +48,7 @@ class Engine:
         instance: str | None = None,
         audit_key: bytes | None = None,
         audit_head: Mapping[str, Any] | None = None,
+        trust: _Source | None = None,
         limits: Limits | None = None,
     ) -> Self: ...
     @property
@@ -59,6 +61,23 @@ class Engine:
         Raises `BundleError` for a source with mistakes, `ActivateError` for one that may not take over; in either case
         everything stays as it was.
         """
+
+    def activate_signed(self, source: _Envelope, *, now: _Now = None) -> None:
+        """Makes a signed bundle the active one: a file, or its bytes, that enough keys of the trust root have signed.
+
+        Raises as `activate` does; `BundleError` with the code `untrusted` where the engine was made without a trust root.
+        """
+
+    def rotate_trust(self, source: _Envelope, *, now: _Now = None) -> int:
+        """Takes a new trust root, which as many keys of the held one have signed as that asks for; gives its version.
+
+        Where it revokes the active bundle or too many of its signers, everything is denied until another is activated.
+        Raises `TrustError` for a root that is not taken: the held one stays.
+        """
+
+    @property
+    def trust_version(self) -> int | None:
+        """The version of the trust root that is held; `None` where the engine was made without one."""
 
     def observe(self, signal: str, status: _Status, observed_at: Now | int | None = None, *, now: _Now = None) -> str:
         """Reports what was seen of a signal, and says what became of the report.

@@ -27,7 +27,9 @@ class Engine(Operated):
     supply, so that nobody can aim at one place of the cache; `clock_skew_max` is how far the two clocks may part before
     whatever wall time bounds counts as ended. `state_key` are 32 secret bytes that seal exported state, shared by the engines
     that restore each other's, and `instance` is the name that these know this one by. `audit_key` are 32 secret bytes that key what audit records say
-    in place of redacted values, `audit_head` is where the chain goes on, as a sink of `fallgate.audit` says, and `limits`
+    in place of redacted values, `audit_head` is where the chain goes on, as a sink of `fallgate.audit` says. `trust` is the
+    trust root whose keys must sign bundles: a file, its bytes or a dict; with it nothing unsigned is taken. Left out, bundles
+    without a signature are taken, which is for development, and signed ones are refused; `"unsigned"` takes both. `limits`
     bound all that comes in. Every method that depends on time takes `now`: a `Now`, or a pair
     `(monotonic_ns, wall_ns)`; left out, the clocks of this machine are read.
     """
@@ -45,12 +47,14 @@ class Engine(Operated):
         instance: str | None = None,
         audit_key: bytes | None = None,
         audit_head: Mapping[str, Any] | None = None,
+        trust: str | PathLike[str] | bytes | bytearray | Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         now: Now | tuple[int, int] | None = None,
     ) -> Self:
         """An engine with this bundle active: a pack's folder, a bundle's file, its bytes, or a pack as a dict.
 
-        Raises `BundleError` for a source with mistakes, `ActivateError` for one that may not decide now.
+        Raises `BundleError` for a source with mistakes, `ActivateError` for one that may not decide now, `TrustError` for a
+        trust root with mistakes.
         """
         engine = cls(
             key=key,
@@ -59,6 +63,7 @@ class Engine(Operated):
             instance=instance,
             audit_key=audit_key,
             audit_head=audit_head,
+            trust=trust,
             limits=limits,
         )
         engine.activate(source, now=now)

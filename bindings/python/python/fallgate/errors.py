@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._fallgate import Decision, Diagnostic, Obligation
 
-__all__ = ["ActivateError", "BundleError", "Denied", "DrillError", "Error", "OperationError"]
+__all__ = ["ActivateError", "BundleError", "Denied", "DrillError", "Error", "OperationError", "TrustError"]
 
 
 class Error(Exception):
@@ -41,6 +41,10 @@ class BundleError(_Mistaken):
 
 class DrillError(_Mistaken):
     """A drill that cannot be read."""
+
+
+class TrustError(_Mistaken):
+    """A trust root that cannot be read, or that is not taken: the held one stays."""
 
 
 class _Refused(Error):

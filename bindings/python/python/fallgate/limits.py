@@ -27,6 +27,7 @@ class Limits(TypedDict, total=False):
     flags_max: int
     proposals_max: int
     overrides_max: int
+    former_bundles_max: int
     quarantine_conditions_max: int
     permits_max: int
     slots_max: int
@@ -54,6 +55,8 @@ class Limits(TypedDict, total=False):
     labels_max: int
     audit_entries_max: int
     audit_bytes_max: int
+    journal_entries_max: int
+    journal_bytes_max: int
     drill_steps_max: int
     batch_max: int
     batch_bytes_max: int

@@ -12,7 +12,7 @@ from ._fallgate import Now
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-__all__ = ["Approved", "AuditBatch", "Head", "Metrics", "Named", "Operated", "Quarry", "Restored"]
+__all__ = ["Approved", "AuditBatch", "Head", "JournalBatch", "Metrics", "Named", "Operated", "Quarry", "Restored"]
 
 
 class Named(TypedDict):
@@ -65,6 +65,14 @@ class AuditBatch(TypedDict):
 
     lines: list[str]
     last_seq: int
+
+
+class JournalBatch(TypedDict):
+    """Entries of the journal of inputs to be written, oldest first, each a line of JSON without its end; and the `n` of the
+    last, to be acknowledged once all are written: zero where there is none."""
+
+    lines: list[str]
+    last_n: int
 
 
 class Head(TypedDict):
@@ -263,6 +271,18 @@ class Operated(_Engine):
     def checkpoint(self, *, now: _Clocks = None) -> Head:
         """Adds an audit record of where the chain has come to, and gives that: to be signed, and kept elsewhere."""
         return cast(Head, self.operate({"checkpoint": {}}, now=now))
+
+    def drain_journal(self, max: int | None = None, *, now: _Clocks = None) -> JournalBatch:
+        """Hands out entries of the journal of inputs, at most `max` (1,000 where it is left out, 10,000 at the most).
+
+        They stay until `acknowledge_journal` confirms them. There are none unless the limits `journal_entries_max` and
+        `journal_bytes_max` give it room. Requests stand in them in the clear.
+        """
+        return cast(JournalBatch, self.operate({"drain_journal": _given(max=max)}, now=now))
+
+    def acknowledge_journal(self, n: int, *, now: _Clocks = None) -> None:
+        """Confirms that every entry of the journal up to `n` is written: the engine forgets them."""
+        self.operate({"acknowledge_journal": _given(n=n)}, now=now)
 
     def label_decision(self, decision: str, label: Literal["legitimate", "malicious"], *, now: _Clocks = None) -> None:
         """Says what the request of a decision turned out to be, by the decision's `id`, for the indicators."""

@@ -52,4 +52,7 @@ pub enum ActionAudit {
     All,
     /// All; and where no record can be kept, the action is denied.
     Required,
+    /// All; and an allow is given out only when the host has confirmed that its record is written: in two calls,
+    /// `decide_pending` and `confirm_decision`.
+    Confirmed,
 }

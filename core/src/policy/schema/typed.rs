@@ -84,7 +84,8 @@ fn fits(value: View<'_>, value_type: &ValueType) -> bool {
         | (ValueType::Bool, View::Bool(_))
         | (ValueType::Int, View::Int(_))
         | (ValueType::String, View::Str(_)) => true,
-        (ValueType::List(item), View::List(_) | View::Items(_)) => elements(value).all(|value| fits(value, item)),
+        (ValueType::List(item), View::List(values)) => values.iter().all(|value| fits(View::from(value), item)),
+        (ValueType::List(item), View::Items(items)) => items.iter().all(|value| fits(*value, item)),
         (ValueType::Map(_, item), View::Map(_) | View::Fields(_)) => members(value).all(|(_, value)| fits(value, item)),
         (ValueType::Record(fields), View::Map(_) | View::Fields(_)) => {
             has_required(value, fields)

@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::envelope::{self, Envelope, named, twice};
 use super::key::{KeyId, PublicKey};
 use super::{Provenance, read};
 use crate::error::{Code, Diagnostic, quoted};
 use crate::limits::Limits;
-use crate::policy::bundle::{Bundle, BundleId};
+use crate::policy::bundle::{Bundle, BundleId, hexadecimal, is_bare};
 use crate::policy::compile::instant;
 use crate::policy::format::Validity;
 use crate::time::Wall;
@@ -33,6 +34,7 @@ pub struct TrustRoot {
     revoked_keys: BTreeSet<KeyId>,
     revoked_bundles: BTreeSet<BundleId>,
     bytes: Vec<u8>,
+    digest: String,
 }
 
 /// A key of a trust root.
@@ -140,6 +142,16 @@ impl TrustRoot {
         Ok(root)
     }
 
+    /// A trust root from its document, as a host's own configuration may hold it.
+    ///
+    /// # Errors
+    /// As [`TrustRoot::from_json`].
+    pub fn from_document(document: &serde_json::Value, limits: &Limits) -> Result<Self, Diagnostic> {
+        let bytes = serde_json_canonicalizer::to_vec(document)
+            .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))?;
+        Self::from_json(&bytes, limits)
+    }
+
     /// A trust root from what it says.
     ///
     /// # Errors
@@ -181,7 +193,8 @@ impl TrustRoot {
         }
         let bytes = serde_json_canonicalizer::to_vec(form)
             .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))?;
-        Ok(Self { version: form.version, threshold, keys, revoked_keys, revoked_bundles, bytes })
+        let digest = hexadecimal(&Sha256::digest(&bytes));
+        Ok(Self { version: form.version, threshold, keys, revoked_keys, revoked_bundles, bytes, digest })
     }
 
     /// The next root, from an envelope that a threshold of this one has signed.
@@ -190,7 +203,13 @@ impl TrustRoot {
     /// As [`TrustRoot::verify`] and [`TrustRoot::from_json`]; `older_trust` where its version is not higher, and
     /// `revocation_lost` where it would take back what this one revokes.
     pub fn rotate(&self, bytes: &[u8], limits: &Limits, now: Wall) -> Result<Self, Diagnostic> {
-        let envelope = Envelope::from_json(bytes, limits)?;
+        let envelope = Envelope::from_json(bytes, limits).map_err(|error| match is_bare(bytes) {
+            true => {
+                Diagnostic::new(Code::Unsigned, "", "a trust root without a signature, where the held one must sign it")
+                    .with_help("sign it with `fallgate keys trust --follow`")
+            }
+            false => error,
+        })?;
         self.verify(&envelope, envelope::TRUST, now)?;
         let next = Self::from_json(envelope.payload(), limits)?;
         if next.version <= self.version {
@@ -352,6 +371,12 @@ impl TrustRoot {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The SHA-256 of the canonical bytes, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 }
 

@@ -319,6 +319,7 @@ impl Family {
             | Reason::PolicyNotYetValid
             | Reason::RevisionTooOld
             | Reason::AuditUnavailable
+            | Reason::AuditPending
             | Reason::SignalUnavailable
             | Reason::Indeterminate => Self::Failure,
             Reason::LimitExceeded | Reason::InvalidRequest | Reason::UnknownAction => Self::Request,

@@ -83,6 +83,8 @@ impl Records {
                 return Ok(());
             }
             "decision" => self.decision(at, body)?,
+            // What waits is counted when it is given out, or withdrawn.
+            "pending" => {}
             _ => self.event(at, wall, event, body)?,
         }
         self.tally.take(at, Fact::Recorded { count: 1 });

@@ -51,7 +51,7 @@ fn is_wanted(show: &AuditShow, record: &Record) -> bool {
 /// A record in a line: its number, its time, its kind, and what it says.
 fn row(record: &Record, coloured: bool) -> String {
     let says = match record.kind {
-        RecordKind::Decision => decision(&record.body, coloured),
+        RecordKind::Decision | RecordKind::Pending => decision(&record.body, coloured),
         RecordKind::Gap => painted(&gap(&record.body), Paint::Doubtful, coloured),
         RecordKind::Checkpoint => painted(&members(&record.body, &[]), Paint::Faint, coloured),
         _ => event(&record.body),
