@@ -174,7 +174,7 @@ pub enum fallgate_status {
     FALLGATE_STATUS_LOSES_QUARANTINE = 46,
     /// A case that the bundle itself carries does not come out as it says.
     FALLGATE_STATUS_FAILS_TESTS = 47,
-    /// The active bundle takes its successor by a rollout alone: stage it by an operation.
+    /// The active bundle lets its successor in by a rollout alone: stage it.
     FALLGATE_STATUS_ROLLOUT_REQUIRED = 48,
     /// An operation was not done; fallgate_error_code has the code that says why.
     FALLGATE_STATUS_OPERATION_REFUSED = 50,
