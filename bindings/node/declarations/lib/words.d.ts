@@ -181,6 +181,8 @@
  * @property {readonly { override: string, uses_left: number, expires_in_ms: number }[]} overrides Those in force.
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
  * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
+ * @property {Readonly<Record<string, any>> | null} rollout The bundle that is staged: `bundle`, `revision`, `step`, `share`, `waits_for` and what was compared; null where none is.
+ * @property {readonly { bundle: string, revision: number }[]} former_bundles Those that were active here before, and can be gone back to.
  */
 /**
  * How a quarantine is begun.
@@ -582,6 +584,17 @@ export type Overview = {
      * How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
      */
     guards: readonly Readonly<Record<string, any>>[];
+    /**
+     * The bundle that is staged: `bundle`, `revision`, `step`, `share`, `waits_for` and what was compared; null where none is.
+     */
+    rollout: Readonly<Record<string, any>> | null;
+    /**
+     * Those that were active here before, and can be gone back to.
+     */
+    former_bundles: readonly {
+        bundle: string;
+        revision: number;
+    }[];
 };
 export type QuarantineTerms = {
     /**
