@@ -322,7 +322,7 @@ test('a flag holds its posture until it is cleared', () => {
   refuses(() => engine.clearFlag('emergency', at(20_003)), 'not_set')
   refuses(() => engine.setFlag('nonsense', at(20_003)), 'unknown_flag')
   refuses(() => engine.setFlag('emergency', { for: '25h', ...at(20_003) }), 'age_too_long')
-  assert.deepEqual(engine.overview(at(20_004)), { posture: 'normal', scopes: {}, proposals: [], overrides: [], flags: [], guards: [], feeds: [] })
+  assert.deepEqual(engine.overview(at(20_004)), { posture: 'normal', scopes: {}, proposals: [], overrides: [], flags: [], guards: [], feeds: [], rollout: null, former_bundles: [] })
   engine.close()
   assert.equal(engine.overview(at(20_005)).posture, null)
 })

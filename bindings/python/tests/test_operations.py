@@ -403,7 +403,8 @@ def test_a_flag_holds_its_posture_until_it_is_cleared(guarded: fallgate.Engine) 
     assert refused(guarded.clear_flag, "emergency", now=at(20_003)) == "not_set"
     assert refused(guarded.set_flag, "nonsense", now=at(20_003)) == "unknown_flag"
     assert refused(guarded.set_flag, "emergency", for_=timedelta(hours=25), now=at(20_003)) == "age_too_long"
-    calm = {"posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [], "feeds": []}
+    calm: dict[str, Any] = {"posture": "normal", "scopes": {}, "proposals": [], "overrides": [], "flags": [], "guards": [], "feeds": []}
+    calm |= {"rollout": None, "former_bundles": []}
     assert guarded.overview(now=at(20_004)) == calm
     assert fallgate.Engine().overview() == {**calm, "posture": None}
 

@@ -182,6 +182,8 @@
  * @property {readonly { flag: string, posture: string, owner: string, expires_in_ms: number, expired: boolean }[]} flags Those that are set.
  * @property {readonly Readonly<Record<string, any>>[]} guards How it stands with each: `signal`, `kind`, `state`, `status` and what it counted.
  * @property {readonly { feed: string, epoch: number, sequence: number, missing: number, contradicted: boolean, heard_ms_ago: number | null }[]} feeds Where each control feed has come to.
+ * @property {Readonly<Record<string, any>> | null} rollout The bundle that is staged: `bundle`, `revision`, `step`, `share`, `waits_for` and what was compared; null where none is.
+ * @property {readonly { bundle: string, revision: number }[]} former_bundles Those that were active here before, and can be gone back to.
  */
 /**
  * How a quarantine is begun.
@@ -593,6 +595,17 @@ export type Overview = {
         missing: number;
         contradicted: boolean;
         heard_ms_ago: number | null;
+    }[];
+    /**
+     * The bundle that is staged: `bundle`, `revision`, `step`, `share`, `waits_for` and what was compared; null where none is.
+     */
+    rollout: Readonly<Record<string, any>> | null;
+    /**
+     * Those that were active here before, and can be gone back to.
+     */
+    former_bundles: readonly {
+        bundle: string;
+        revision: number;
     }[];
 };
 export type QuarantineTerms = {
