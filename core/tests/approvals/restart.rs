@@ -107,6 +107,7 @@ fn a_flag_stays_set() {
     // The bundle that is restored into does not know it: the strictest posture.
     let mut document = pack();
     document["flags"] = json!({});
+    document["revision"] = 9.into();
     let other = process("two", 0);
     let state = {
         other.set_flag("emergency", None, at(1_000)).unwrap();
