@@ -48,6 +48,8 @@ def decided(engine: fallgate.Engine, request: Any, now: fallgate.Now) -> fallgat
 WHOLE = {"lift_quarantine"}
 #: What a method gives of an outcome with one member.
 OUTCOMES = {"quarantine": "quarantined", "propose": "proposed", "approve": "approved", "export_state": "state", "restore_state": "restored", "take_over": "epoch", "acquire": "permit", "report": "report"}
+#: The operations whose names are those of methods that do more: these load files, and raise what loading raises.
+OTHERS = {"activate", "rotate_trust"}
 #: Words that Python keeps for itself.
 RENAMED = {"for": "for_"}
 
@@ -58,7 +60,7 @@ def operated(engine: fallgate.Engine, call: dict[str, Any]) -> tuple[Any, str | 
     method = getattr(engine, verb, None)
     try:
         # A time before which something is void is text in an operation, and nanoseconds for the method.
-        if method is None or "before" in arguments:
+        if method is None or verb in OTHERS or "before" in arguments:
             return engine.operate(call["operate"], now=now(call)), None
         if verb in WHOLE:
             given = method(arguments, now=now(call))
