@@ -56,6 +56,7 @@ pub(crate) struct PyEngine {
 impl PyEngine {
     #[new]
     #[pyo3(signature = (*, key=None, clock_skew_max=None, state_key=None, instance=None, audit_key=None, audit_head=None, trust=None, limits=None))]
+    #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]
     fn new(
         key: Option<&Bound<'_, PyBytes>>,
         clock_skew_max: Option<std::time::Duration>,
