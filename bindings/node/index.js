@@ -10,6 +10,8 @@ const { Denied, FallgateError } = require('./lib/failures.js')
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./lib/words.js').PendingAnswer} PendingAnswer */
+/** @typedef {import('./lib/words.js').Applied} Applied */
 /** @typedef {import('./lib/words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */

@@ -3,6 +3,8 @@ export type Obligation = import('./lib/decision.js').Obligation;
 export type Action = import('./lib/words.js').Action;
 export type Approved = import('./lib/words.js').Approved;
 export type AuditBatch = import('./lib/words.js').AuditBatch;
+export type PendingAnswer = import('./lib/words.js').PendingAnswer;
+export type Applied = import('./lib/words.js').Applied;
 export type JournalBatch = import('./lib/words.js').JournalBatch;
 export type CallOutcome = import('./lib/words.js').CallOutcome;
 export type Counters = import('./lib/words.js').Counters;
@@ -41,6 +43,8 @@ export type Place = import('./lib/failures.js').Place;
 /** @typedef {import('./lib/words.js').Action} Action */
 /** @typedef {import('./lib/words.js').Approved} Approved */
 /** @typedef {import('./lib/words.js').AuditBatch} AuditBatch */
+/** @typedef {import('./lib/words.js').PendingAnswer} PendingAnswer */
+/** @typedef {import('./lib/words.js').Applied} Applied */
 /** @typedef {import('./lib/words.js').JournalBatch} JournalBatch */
 /** @typedef {import('./lib/words.js').CallOutcome} CallOutcome */
 /** @typedef {import('./lib/words.js').Counters} Counters */

@@ -16,6 +16,8 @@
 /** @typedef {import('./words.js').Head} Head */
 /** @typedef {import('./words.js').Metrics} Metrics */
 /** @typedef {import('./words.js').TriggerLabel} TriggerLabel */
+/** @typedef {import('./words.js').PendingAnswer} PendingAnswer */
+/** @typedef {import('./words.js').Applied} Applied */
 
 /** The operations as methods. Each calls `operate`, which the engine has. */
 class Operator {
@@ -403,6 +405,76 @@ class Operator {
   }
 
   /**
+   * Decides on an action with `audit: confirmed`: the first of two calls. An allow waits, and is denied until then, while its
+   * record is drained, written and acknowledged; then `confirmDecision` gives it. On any other action it decides.
+   *
+   * @param {Readonly<Record<string, any>>} request An AuthZEN evaluation request.
+   * @param {Timed} [options]
+   * @returns {Readonly<PendingAnswer>}
+   */
+  decidePending(request, options) {
+    return answer(this.operate({ decide_pending: { request } }, options))
+  }
+
+  /**
+   * Gives what waited, where its record is acknowledged and what is true by now allows the same.
+   *
+   * @param {string} pending What `decidePending` gave to ask for.
+   * @param {Timed} [options]
+   * @returns {Readonly<PendingAnswer>}
+   */
+  confirmDecision(pending, options) {
+    return answer(this.operate({ confirm_decision: { pending } }, options))
+  }
+
+  /**
+   * Stages a bundle beside the active one, whose `rollout` governs what follows.
+   *
+   * @param {string | Uint8Array} bundle The bundle, or the envelope that it is signed in, to the byte.
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  stage(bundle, options) {
+    this.operate({ stage: { bundle: textOf(bundle) } }, options)
+  }
+
+  /**
+   * Moves the rollout on to its next step without waiting for the time. All else it still waits for.
+   *
+   * @param {Timed} [options]
+   * @returns {void}
+   * @throws {FallgateError} with the code of what it waits for.
+   */
+  promote(options) {
+    this.operate({ promote: {} }, options)
+  }
+
+  /**
+   * Abandons the candidate; or goes back to a bundle that was active here before.
+   *
+   * @param {Timed & { to?: string }} [options] `to`: the digest of the bundle to go back to.
+   * @returns {void}
+   * @throws {FallgateError}
+   */
+  rollBack(options) {
+    const { now, ...members } = given(options)
+    this.operate({ roll_back: members }, { now })
+  }
+
+  /**
+   * Takes a message of a control feed.
+   *
+   * @param {string | Uint8Array} message The envelope that it is signed in, to the byte.
+   * @param {Timed} [options]
+   * @returns {Readonly<Applied>}
+   * @throws {FallgateError}
+   */
+  apply(message, options) {
+    return /** @type {Readonly<Applied>} */ (this.operate({ apply: { message: textOf(message) } }, options))
+  }
+
+  /**
    * Says what the request of a decision turned out to be, for the indicators.
    *
    * @param {string} decision The decision's `id`.
@@ -492,6 +564,27 @@ class Operator {
  */
 function given(options) {
   return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * A decision in two calls, with whether it allows.
+ *
+ * @param {Readonly<Record<string, any>>} outcome
+ * @returns {Readonly<PendingAnswer>}
+ */
+function answer({ decision, pending, seq }) {
+  const allowed = decision.decision === true
+  return Object.freeze({ allowed, decision, pending, seq: seq === undefined ? undefined : BigInt(seq) })
+}
+
+/**
+ * A document as text.
+ *
+ * @param {string | Uint8Array} document
+ * @returns {string}
+ */
+function textOf(document) {
+  return document instanceof Uint8Array ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(document) : document
 }
 
 /**

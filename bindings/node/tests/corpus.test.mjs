@@ -37,6 +37,12 @@ function clocksOf({ monotonic_ns, wall_ns }) {
   return { now: { monotonicNs: BigInt(monotonic_ns), wallNs: BigInt(wall_ns) } }
 }
 
+/** A decision in two calls, as the corpus has it. */
+function answered({ allowed, decision, pending, seq }) {
+  assert.equal(allowed, decision.decision)
+  return pending === undefined ? { decision } : { decision, pending, seq: Number(seq) }
+}
+
 /** The methods that are named after operations, called with what an operation has. */
 const METHODS = {
   enter_posture: (engine, { posture, ...rest }, timed) => engine.enterPosture(posture, { ...rest, ...timed }),
@@ -74,6 +80,12 @@ const METHODS = {
     const { count, head } = engine.checkpoint(timed)
     return { count: Number(count), head }
   },
+  stage: (engine, { bundle }, timed) => engine.stage(Buffer.from(bundle), timed),
+  promote: (engine, _, timed) => engine.promote(timed),
+  roll_back: (engine, { to }, timed) => engine.rollBack({ to, ...timed }),
+  apply: (engine, { message }, timed) => engine.apply(message, timed),
+  decide_pending: (engine, { request }, timed) => answered(engine.decidePending(request, timed)),
+  confirm_decision: (engine, { pending }, timed) => answered(engine.confirmDecision(pending, timed)),
   label_decision: (engine, { decision, label }, timed) => engine.labelDecision(decision, label, timed),
   label_trigger: (engine, { trigger, label }, timed) => engine.labelTrigger(trigger, label, timed),
   report_attempts: (engine, { count }, timed) => engine.reportAttempts(count, timed),

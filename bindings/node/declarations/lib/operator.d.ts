@@ -14,6 +14,8 @@ export type DecisionLabel = import('./words.js').DecisionLabel;
 export type Head = import('./words.js').Head;
 export type Metrics = import('./words.js').Metrics;
 export type TriggerLabel = import('./words.js').TriggerLabel;
+export type PendingAnswer = import('./words.js').PendingAnswer;
+export type Applied = import('./words.js').Applied;
 /** @typedef {import('./words.js').Timed} Timed */
 /** @typedef {import('./words.js').Operation} Operation */
 /** @typedef {import('./words.js').Quarry} Quarry */
@@ -29,6 +31,8 @@ export type TriggerLabel = import('./words.js').TriggerLabel;
 /** @typedef {import('./words.js').Head} Head */
 /** @typedef {import('./words.js').Metrics} Metrics */
 /** @typedef {import('./words.js').TriggerLabel} TriggerLabel */
+/** @typedef {import('./words.js').PendingAnswer} PendingAnswer */
+/** @typedef {import('./words.js').Applied} Applied */
 /** The operations as methods. Each calls `operate`, which the engine has. */
 declare class Operator {
     /**
@@ -315,6 +319,59 @@ declare class Operator {
      * @returns {Readonly<Head>} That: to be signed, and kept elsewhere.
      */
     checkpoint(options?: Timed): Readonly<Head>;
+    /**
+     * Decides on an action with `audit: confirmed`: the first of two calls. An allow waits, and is denied until then, while its
+     * record is drained, written and acknowledged; then `confirmDecision` gives it. On any other action it decides.
+     *
+     * @param {Readonly<Record<string, any>>} request An AuthZEN evaluation request.
+     * @param {Timed} [options]
+     * @returns {Readonly<PendingAnswer>}
+     */
+    decidePending(request: Readonly<Record<string, any>>, options?: Timed): Readonly<PendingAnswer>;
+    /**
+     * Gives what waited, where its record is acknowledged and what is true by now allows the same.
+     *
+     * @param {string} pending What `decidePending` gave to ask for.
+     * @param {Timed} [options]
+     * @returns {Readonly<PendingAnswer>}
+     */
+    confirmDecision(pending: string, options?: Timed): Readonly<PendingAnswer>;
+    /**
+     * Stages a bundle beside the active one, whose `rollout` governs what follows.
+     *
+     * @param {string | Uint8Array} bundle The bundle, or the envelope that it is signed in, to the byte.
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    stage(bundle: string | Uint8Array, options?: Timed): void;
+    /**
+     * Moves the rollout on to its next step without waiting for the time. All else it still waits for.
+     *
+     * @param {Timed} [options]
+     * @returns {void}
+     * @throws {FallgateError} with the code of what it waits for.
+     */
+    promote(options?: Timed): void;
+    /**
+     * Abandons the candidate; or goes back to a bundle that was active here before.
+     *
+     * @param {Timed & { to?: string }} [options] `to`: the digest of the bundle to go back to.
+     * @returns {void}
+     * @throws {FallgateError}
+     */
+    rollBack(options?: Timed & {
+        to?: string;
+    }): void;
+    /**
+     * Takes a message of a control feed.
+     *
+     * @param {string | Uint8Array} message The envelope that it is signed in, to the byte.
+     * @param {Timed} [options]
+     * @returns {Readonly<Applied>}
+     * @throws {FallgateError}
+     */
+    apply(message: string | Uint8Array, options?: Timed): Readonly<Applied>;
     /**
      * Says what the request of a decision turned out to be, for the indicators.
      *

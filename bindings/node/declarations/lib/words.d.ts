@@ -77,6 +77,23 @@
  * @property {string} head The hash of the last record, in hexadecimal; zeros before the first.
  */
 /**
+ * A decision in two calls.
+ *
+ * @typedef {object} PendingAnswer
+ * @property {boolean} allowed Whether it allows.
+ * @property {Readonly<Record<string, any>>} decision The decision, as an AuthZEN response.
+ * @property {string} [pending] Where an allow waits: what to ask `confirmDecision` for.
+ * @property {bigint} [seq] Where an allow waits: the `seq` of its record.
+ */
+/**
+ * What a control message came to.
+ *
+ * @typedef {object} Applied
+ * @property {string} applied `done`; `heard` for a heartbeat; `again` for one that was taken before; or `not_done`.
+ * @property {Readonly<Record<string, any>>} [outcome] What its operation came to.
+ * @property {string} [because] The code of why its operation was not done.
+ */
+/**
  * Audit records to be written, oldest first. They stay in the engine until `acknowledgeAudit` confirms them.
  *
  * @typedef {object} AuditBatch
@@ -377,6 +394,38 @@ export type Head = {
      * The hash of the last record, in hexadecimal; zeros before the first.
      */
     head: string;
+};
+export type PendingAnswer = {
+    /**
+     * Whether it allows.
+     */
+    allowed: boolean;
+    /**
+     * The decision, as an AuthZEN response.
+     */
+    decision: Readonly<Record<string, any>>;
+    /**
+     * Where an allow waits: what to ask `confirmDecision` for.
+     */
+    pending?: string;
+    /**
+     * Where an allow waits: the `seq` of its record.
+     */
+    seq?: bigint;
+};
+export type Applied = {
+    /**
+     * `done`; `heard` for a heartbeat; `again` for one that was taken before; or `not_done`.
+     */
+    applied: string;
+    /**
+     * What its operation came to.
+     */
+    outcome?: Readonly<Record<string, any>>;
+    /**
+     * The code of why its operation was not done.
+     */
+    because?: string;
 };
 export type AuditBatch = {
     /**

@@ -33,11 +33,12 @@ from .engine import Engine
 from .entity import Entity
 from .errors import ActivateError, BundleError, Denied, DrillError, Error, OperationError, TrustError
 from .limits import Limits
-from .operations import Approved, AuditBatch, Head, JournalBatch, Metrics, Named, Quarry, Restored
+from .operations import Applied, Approved, AuditBatch, Head, JournalBatch, Metrics, Named, PendingAnswer, Quarry, Restored
 
 __all__ = [
     "ActivateError",
     "Answer",
+    "Applied",
     "Approved",
     "AuditBatch",
     "Bundle",
@@ -60,6 +61,7 @@ __all__ = [
     "Now",
     "Obligation",
     "OperationError",
+    "PendingAnswer",
     "Quarry",
     "Restored",
     "StepReport",

@@ -12,7 +12,7 @@ from ._fallgate import Now
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
-__all__ = ["Approved", "AuditBatch", "Head", "JournalBatch", "Metrics", "Named", "Operated", "Quarry", "Restored"]
+__all__ = ["Applied", "Approved", "AuditBatch", "Head", "JournalBatch", "Metrics", "Named", "Operated", "PendingAnswer", "Quarry", "Restored"]
 
 
 class Named(TypedDict):
@@ -80,6 +80,24 @@ class Head(TypedDict):
 
     count: int
     head: str
+
+
+class Applied(TypedDict):
+    """What a control message came to. `applied` is `done`, `heard` for a heartbeat, `again` for one that was taken before, or
+    `not_done`; with `outcome`, what its operation came to, or `because`, the code of why that was not done."""
+
+    applied: str
+    outcome: NotRequired[dict[str, Any]]
+    because: NotRequired[str]
+
+
+class PendingAnswer(dict[str, Any]):
+    """A decision that may have to wait for its record: `decision`, as an AuthZEN response, and where an allow waits, what to
+    ask for in `pending` and the number of its record in `seq`. It is false unless it allows."""
+
+    def __bool__(self) -> bool:
+        decision = self.get("decision")
+        return isinstance(decision, dict) and decision.get("decision") is True
 
 
 class Metrics(TypedDict):
@@ -283,6 +301,33 @@ class Operated(_Engine):
     def acknowledge_journal(self, n: int, *, now: _Clocks = None) -> None:
         """Confirms that every entry of the journal up to `n` is written: the engine forgets them."""
         self.operate({"acknowledge_journal": _given(n=n)}, now=now)
+
+    def decide_pending(self, request: Mapping[str, Any], *, now: _Clocks = None) -> PendingAnswer:
+        """Decides on an action with `audit: confirmed`: the first of two calls. An allow waits, and is denied until then, while
+        its record is drained, written and acknowledged; then `confirm_decision` gives it. On any other action it decides."""
+        return PendingAnswer(self.operate({"decide_pending": {"request": request}}, now=now))
+
+    def confirm_decision(self, pending: str, *, now: _Clocks = None) -> PendingAnswer:
+        """Gives what waited under `pending`, where its record is acknowledged and what is true by now allows the same."""
+        return PendingAnswer(self.operate({"confirm_decision": {"pending": pending}}, now=now))
+
+    def stage(self, bundle: str | bytes, *, now: _Clocks = None) -> None:
+        """Stages a bundle, or the envelope that it is signed in, beside the active one, whose `rollout` governs what follows."""
+        text = bundle.decode() if isinstance(bundle, bytes) else bundle
+        self.operate({"stage": {"bundle": text}}, now=now)
+
+    def promote(self, *, now: _Clocks = None) -> None:
+        """Moves the rollout on to its next step without waiting for the time. All else it still waits for."""
+        self.operate({"promote": {}}, now=now)
+
+    def roll_back(self, to: str | None = None, *, now: _Clocks = None) -> None:
+        """Abandons the candidate; or goes back to a bundle that was active here before, by its digest."""
+        self.operate({"roll_back": _given(to=to)}, now=now)
+
+    def apply(self, message: str | bytes, *, now: _Clocks = None) -> Applied:
+        """Takes a message of a control feed: the envelope that it is signed in, to the byte."""
+        text = message.decode() if isinstance(message, bytes) else message
+        return cast(Applied, self.operate({"apply": {"message": text}}, now=now))
 
     def label_decision(self, decision: str, label: Literal["legitimate", "malicious"], *, now: _Clocks = None) -> None:
         """Says what the request of a decision turned out to be, by the decision's `id`, for the indicators."""
