@@ -387,6 +387,23 @@ fn what_is_shown_to_who_signs_cannot_hide_anything() {
 }
 
 #[test]
+fn who_signs_for_a_bundle_sees_which() {
+    let desk = Desk::new();
+    desk.propose("--leave read-only --by sre-1 --key @sre-1.key");
+    let mut proposal = desk.json("p.json")["propose"]["proposal"].clone();
+    let digest = "ab".repeat(32);
+    for (change, words) in [
+        ("promote", format!("to promote the staged bundle {digest}: what it newly allows is allowed from then on")),
+        ("activate", format!("to let the bundle {digest} become the active one at once, whatever its revision")),
+    ] {
+        proposal["operation"] = json!({ change: { "bundle": digest } });
+        let sign = format!("approve sign - --by sre-2 --key @sre-2.key --at {}", when(1));
+        let ran = desk.run_with(&sign, proposal.to_string().as_bytes());
+        assert!(ran.err.lines().any(|line| line == format!("sre-1 proposes {words}")), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_flag_is_set_and_cleared_by_what_the_command_writes() {
     let desk = Desk::new();
     let keys = fs::read_to_string(format!("{PAYMENTS}/pack.yaml")).unwrap();

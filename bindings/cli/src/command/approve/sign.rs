@@ -68,6 +68,12 @@ pub(super) fn in_words(change: &Change) -> String {
             format!("to set the flag {}{span}", plain(flag))
         }
         Change::ClearFlag(clear) => format!("to clear the flag {}", plain(&clear.flag)),
+        Change::Promote(of) => {
+            format!("to promote the staged bundle {}: what it newly allows is allowed from then on", plain(&of.bundle))
+        }
+        Change::Activate(of) => {
+            format!("to let the bundle {} become the active one at once, whatever its revision", plain(&of.bundle))
+        }
         // What this version cannot name, nobody is to approve unseen.
         other => format!("`{}`", other.code()),
     }

@@ -91,6 +91,7 @@ pub(super) fn refusal_by(policy: &Policy, proposal: &Proposal, error: &ApprovalE
         ApprovalError::NoApprovalsDeclared => match &proposal.document.operation {
             Change::LeavePosture(_) => "it is left by an operator's word: the operation `leave_posture`".to_owned(),
             Change::GrantOverride(_) => "let the pack declare `overrides`".to_owned(),
+            Change::Promote(_) | Change::Activate(_) => "let the pack declare `rollout.approvals`".to_owned(),
             _ => "it takes an operator's word: the operations `set_flag` and `clear_flag`".to_owned(),
         },
         ApprovalError::Posture(PostureError::UnknownPosture) => {
