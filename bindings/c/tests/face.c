@@ -621,7 +621,7 @@ static void operations(void) {
     CHECK(fallgate_engine_overview(engine, second(29), NULL) == FALLGATE_STATUS_NULL_POINTER);
     CHECK(fallgate_engine_overview(engine, second(29), odd_text) == FALLGATE_STATUS_MISALIGNED);
     CHECK(fallgate_engine_overview(engine, second(29), &text) == FALLGATE_STATUS_OK);
-    CHECK(strcmp(fallgate_text_data(text), "{\"flags\":[],\"former_bundles\":[],\"guards\":[],\"overrides\":[],\"posture\":\"normal\",\"proposals\":[],"
+    CHECK(strcmp(fallgate_text_data(text), "{\"feeds\":[],\"flags\":[],\"former_bundles\":[],\"guards\":[],\"overrides\":[],\"posture\":\"normal\",\"proposals\":[],"
                                            "\"rollout\":null,\"scopes\":{}}") == 0);
     fallgate_text_free(&text);
     /* Nothing of all that entered anything. */
