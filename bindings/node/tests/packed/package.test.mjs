@@ -46,7 +46,7 @@ test('the packed package holds all that it needs, and works in an empty folder',
   }
   const binaries = packed.files.filter(({ path }) => path.endsWith('.node'))
   assert.equal(binaries.length, 1)
-  // The command is in it, with Rego, CEL and SQLite; debug symbols would be four times as much.
+  // The command is in it, with Rego, CEL and SQLite. What is packed by mistake, such as debug symbols, shows.
   assert.ok(binaries[0].size < 24_000_000, `${binaries[0].path}: ${binaries[0].size} bytes`)
   for (const name of names) assert.doesNotMatch(name, /^(src|tests|node_modules|benches|target)\/|Cargo/, `${name} is packed`)
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${packed.filename}`], place)
