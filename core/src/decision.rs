@@ -1,7 +1,11 @@
 //! A decision: an effect, with its reason and everything that a host needs to act on it, to log it and to keep it.
 
+mod account;
+
 use std::fmt::Write;
 use std::sync::Arc;
+
+pub(crate) use account::Account;
 
 use crate::combine::Verdict;
 use crate::condition::rego::Messages;
@@ -275,33 +279,39 @@ impl Decision {
     /// The decision as an AuthZEN evaluation response.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        let mut context = serde_json::Map::new();
-        let mut put = |name: &str, value: serde_json::Value| context.insert(name.to_owned(), value);
-        put("id", self.id().to_string().into());
-        put("reason", self.reason.code().into());
-        if let Some(rule) = self.rule() {
-            put("rule", rule.into());
+        self.account().to_json()
+    }
+
+    /// The text of [`Decision::to_json`], without the value in between.
+    #[must_use]
+    pub fn to_json_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| self.to_json().to_string())
+    }
+
+    fn account(&self) -> Account<'_> {
+        Account {
+            id: self.id(),
+            reason: self.reason,
+            rule: self.rule(),
+            override_id: self.override_id(),
+            bundle: self.bundle(),
+            revision: self.revision,
+            posture: self.posture(),
+            cached: self.cached,
+            information_loss: self.information_loss,
+            degraded: self.degraded().iter().map(|name| name.as_str()).collect(),
+            expires_in_ms: self.expires_in_ms(),
+            obligations: self.obligations(),
+            messages: self.messages().iter().map(|message| &**message).collect(),
+            detail: self.detail(),
         }
-        if let Some(id) = self.override_id() {
-            put("override", id.into());
-        }
-        put("bundle", self.bundle().into());
-        put("revision", self.revision.into());
-        put("posture", self.posture().into());
-        put("cached", self.cached.into());
-        if self.information_loss {
-            put("information_loss", true.into());
-        }
-        put("degraded", self.degraded().iter().map(|name| name.as_str()).collect());
-        put("expires_in_ms", self.expires_in_ms().into());
-        put("obligations", self.obligations().iter().map(Obligation::to_json).collect());
-        if !self.messages().is_empty() {
-            put("messages", self.messages().iter().map(|message| &**message).collect());
-        }
-        if let Some(detail) = self.detail() {
-            put("detail", detail.into());
-        }
-        serde_json::json!({ "decision": self.is_allow(), "context": context })
+    }
+}
+
+/// As [`Decision::to_json`].
+impl serde::Serialize for Decision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.account().serialize(serializer)
     }
 }
 
@@ -344,6 +354,44 @@ mod tests {
     fn the_default_is_a_deny() {
         assert!(!Decision::default().is_allow());
         assert_eq!(Decision::default().to_json()["decision"], false);
+    }
+
+    /// The text by the value, which has its members in the order of their names.
+    #[test]
+    fn the_text_of_a_decision_is_that_of_its_value() {
+        let obligation = Obligation {
+            id: "log \"it\"\n".into(),
+            obligation_type: "log".into(),
+            properties: serde_json::json!({ "z": [1, 2.5, null], "a": { "é\u{1}": "\u{7f}" } }),
+        };
+        let plain = Decision { bundle: "shop".try_into().unwrap(), revision: u64::MAX, ..Decision::default() };
+        let full = Decision {
+            reason: Reason::AllowedByRule,
+            rule: Some("first".try_into().unwrap()),
+            posture: "normal".try_into().unwrap(),
+            cached: true,
+            information_loss: true,
+            id: DecisionId(u128::MAX),
+            expires_at: Monotonic::from_millis(7_500),
+            degraded: Some(["idp".try_into().unwrap(), "clock".try_into().unwrap()].into()),
+            override_id: Some("proposal 1".into()),
+            particulars: Particulars {
+                obligations: Some([obligation.clone(), obligation].into()),
+                messages: Some(["no \\ label".into(), "\u{2028}".into()].into()),
+            },
+            detail: Some("`subject` is missing".into()),
+            ..plain.clone()
+        };
+        for decision in [Decision::default(), plain, full.clone()] {
+            assert_eq!(decision.to_json_text(), decision.to_json().to_string());
+        }
+        let context = "\"bundle\":\"shop\",\"cached\":true,\"degraded\":[\"idp\",\"clock\"],\
+            \"detail\":\"`subject` is missing\",\"expires_in_ms\":7500,\"id\":\"7ZZZZZZZZZZZZZZZZZZZZZZZZZ\",\
+            \"information_loss\":true,\"messages\":[";
+        assert!(full.to_json_text().starts_with(&format!("{{\"context\":{{{context}")), "{}", full.to_json_text());
+        let end = "\"override\":\"proposal 1\",\"posture\":\"normal\",\"reason\":\"allowed_by_rule\",\
+            \"revision\":18446744073709551615,\"rule\":\"first\"},\"decision\":true}";
+        assert!(full.to_json_text().ends_with(end), "{}", full.to_json_text());
     }
 
     #[test]

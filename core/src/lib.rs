@@ -54,6 +54,7 @@
 
 // The words: every other file uses these.
 pub mod error;
+mod faults;
 pub mod limits;
 pub mod name;
 pub mod obligation;
@@ -62,6 +63,8 @@ pub mod request;
 pub mod time;
 pub mod value;
 pub mod value_type;
+
+mod concurrent;
 
 pub mod condition;
 

@@ -1,8 +1,16 @@
 //! A request: subject, action, resource and context, in the shape of the AuthZEN Authorization API 1.0.
 
+mod checked;
+mod reader;
+mod spelling;
 mod strict;
 mod view;
+mod within;
 
+pub(crate) use checked::Checked;
+pub(crate) use reader::{Batch, Parts, Room};
+pub use reader::{Named, Portion, Portions};
+pub(crate) use spelling::Spelling;
 pub use strict::parse_strict;
 pub use view::{ActionView, Attributes, PartyView, RequestView};
 
@@ -315,5 +323,7 @@ mod tests {
         assert!(own("min_revision", Value::Int(-1)).is_err());
         assert!(own("min_revision", Value::String("7".into())).is_err());
         assert!(own("expires_at", Value::String("soon".into())).is_err());
+        assert!(own("min_revison", Value::Int(7)).is_err(), "nobody knows what was meant");
+        assert!(own("request_id", Value::String("r-1".into())).is_ok());
     }
 }

@@ -294,4 +294,81 @@ mod tests {
         assert_eq!(Monotonic::NEVER.after(Ttl::from_secs(1)), Monotonic::NEVER);
         assert_eq!(Ttl::from_secs(u64::MAX), Ttl::MAX);
     }
+
+    /// The longest that can be written, by hand: 9,223,372,036,854,775,807 ns are 106,751 days and some hours.
+    #[test]
+    fn a_duration_is_read_to_the_last_one_that_can_be_counted() {
+        assert_eq!(Ttl::parse("9223372036854ms").map(Ttl::as_nanos), Ok(9_223_372_036_854_000_000));
+        assert_eq!(Ttl::parse("106751d").map(Ttl::as_nanos), Ok(9_223_286_400_000_000_000));
+        for text in ["9223372036855ms", "106752d", "18446744073709551615ms", "18446744073709551615d"] {
+            assert_eq!(Ttl::parse(text), Err(TtlError::Range), "{text}");
+        }
+        assert_eq!(Ttl::parse("18446744073709551616ms"), Err(TtlError::Number));
+        assert_eq!(Ttl::parse("1w"), Err(TtlError::Unit));
+        for (text, nanos) in [("3ms", 3_000_000), ("3s", 3_000_000_000), ("3m", 180_000_000_000)] {
+            assert_eq!(Ttl::parse(text).map(Ttl::as_nanos), Ok(nanos));
+        }
+        assert_eq!(Ttl::parse("3h").map(Ttl::as_millis), Ok(10_800_000));
+        assert_eq!(Ttl::parse("3d").map(Ttl::as_millis), Ok(259_200_000));
+    }
+
+    #[test]
+    fn a_span_is_capped_and_never_wraps() {
+        let max = 9_223_372_036_854_775_807;
+        assert_eq!(Ttl::from_nanos(max - 1).as_nanos(), max - 1);
+        assert_eq!(Ttl::from_nanos(max).as_nanos(), max);
+        assert_eq!(Ttl::from_nanos(u64::MAX).as_nanos(), max);
+        assert_eq!(Ttl::from_millis(u64::MAX), Ttl::MAX);
+        assert_eq!((Ttl::from_millis(7).as_nanos(), Ttl::from_secs(7).as_nanos()), (7_000_000, 7_000_000_000));
+        assert_eq!(Ttl::from_nanos(1_999_999).as_millis(), 1);
+    }
+
+    #[test]
+    fn a_time_is_after_another_by_what_lies_between() {
+        let (early, late) = (Monotonic::from_nanos(5), Monotonic::from_nanos(12));
+        assert_eq!((late.nanos_since(early), early.nanos_since(late)), (7, 0));
+        assert_eq!(early.after(Ttl::from_nanos(7)), late);
+        assert_eq!(Monotonic::from_millis(u64::MAX), Monotonic::NEVER);
+        let now = Now::new(early, Wall::from_nanos(-2)).after(Ttl::from_nanos(7));
+        assert_eq!(now, Now::new(late, Wall::from_nanos(5)));
+        let last = Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MAX));
+        assert_eq!(last.after(Ttl::MAX), last);
+        assert_eq!(Monotonic::from_nanos(1_999_999).rounded_down().rounded_up(), Monotonic::from_millis(1));
+    }
+
+    /// `date -u -d @-1` and `date -u -d @1767225600` by any other program.
+    #[test]
+    fn a_wall_time_is_shown_as_a_civil_one() {
+        assert_eq!(Wall::from_millis(1_767_225_600_000).to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(Wall::from_millis(-1_000).to_string(), "1969-12-31T23:59:59Z");
+        assert_eq!(Wall::from_millis(i64::MIN), Wall::from_nanos(i64::MIN));
+        assert_eq!(Wall::from_millis(3).as_nanos(), 3_000_000);
+        assert_eq!(Wall::from_nanos(1_500_000_000).as_timestamp().as_nanosecond(), 1_500_000_000);
+        assert_eq!(Monotonic::from_millis(90_000).to_string(), "90s");
+    }
+
+    #[test]
+    fn a_duration_in_a_pack_is_its_text() {
+        assert_eq!(serde_json::from_str::<Ttl>(r#""5m""#).unwrap(), Ttl::from_secs(300));
+        assert_eq!(serde_json::to_string(&Ttl::from_secs(300)).unwrap(), r#""5m""#);
+        let refused = serde_json::from_str::<Ttl>(r#""5x""#).unwrap_err().to_string();
+        assert!(refused.starts_with("expected a whole number and a unit"), "{refused}");
+    }
+
+    #[test]
+    fn a_span_is_shown_in_the_longest_unit_that_is_whole() {
+        for (millis, text) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (60_000, "1m"),
+            (61_000, "61s"),
+            (3_600_000, "1h"),
+            (86_400_000, "1d"),
+            (90_000_000, "25h"),
+            (172_800_001, "172800001ms"),
+        ] {
+            assert_eq!(Ttl::from_millis(millis).to_string(), text);
+            assert_eq!(Ttl::parse(text), Ok(Ttl::from_millis(millis)));
+        }
+    }
 }

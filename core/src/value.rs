@@ -1,12 +1,14 @@
 //! Values: what an attribute, a constant or the pack's data holds, and the borrowed view that conditions compute with.
 
 mod address;
+mod ends;
 mod timestamp;
 mod view;
 
 pub use jiff::SignedDuration;
 
 pub use address::{Cidr, parse_ip};
+pub(crate) use ends::{Ends, WHOLE_BYTES, marks_of};
 pub(crate) use timestamp::Date;
 pub use timestamp::{NoTimestamp, Timestamp};
 pub use view::{Fields, View};
@@ -89,8 +91,7 @@ impl Map {
     /// The value of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let at = self.entries.binary_search_by(|(key, _)| (**key).cmp(name)).ok()?;
-        self.entries.get(at).map(|(_, value)| value)
+        ends::find(&self.entries, name)
     }
 
     /// The entries, in byte order of their names.

@@ -161,3 +161,23 @@ fn a_document_is_as_deep_as_its_bytes_can_be_read() {
         assert_eq!(load(levels).unwrap_err().diagnostics()[0].code.as_str(), "limit_exceeded", "{levels}");
     }
 }
+
+#[test]
+fn while_the_clocks_have_parted_no_bundle_that_they_bound_takes_over() {
+    let of = |revision: u64, valid: Value| {
+        let pack = json!({
+            "fallgate": 1, "name": "files", "revision": revision, "valid": valid, "actions": {"read": {}},
+            "rules": [{"id": "all", "effect": "allow"}],
+        });
+        Bundle::from_document(&pack, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap()
+    };
+    let engine = Engine::new(Config::default());
+    engine.activate(of(1, json!({})), at(0)).unwrap();
+    // The wall clock lies by a minute: nobody can tell whether the second one's time has come.
+    let parted = Now::new(Monotonic::from_millis(1_000), Wall::from_millis(START + 61_000));
+    let bounded = json!({"from": "2030-01-01T00:00:00Z", "until": "2031-01-01T00:00:00Z"});
+    assert_eq!(engine.activate(of(2, bounded.clone()), parted).unwrap_err().code(), "outside_validity");
+    assert_eq!(reason(&engine, "ann", parted), Reason::AllowedByRule);
+    engine.anchor_clocks(parted);
+    engine.activate(of(2, bounded), parted).unwrap();
+}

@@ -184,13 +184,15 @@ fn without_room_a_demanded_record_denies_and_what_is_lost_is_counted_in_its_plac
     // Five places: two of the bundle, the decision, one more, and the one that a gap may take.
     assert_eq!(decide(&engine, "ann", "order:read", 2), Reason::AllowedByRule);
     assert_eq!(decide(&engine, "ann", "order:pay", 3), Reason::AuditUnavailable);
+    // The gate stands before the rules: whoever they would deny is told the same.
+    assert_eq!(decide(&engine, "guest", "order:pay", 3), Reason::AuditUnavailable);
     assert_eq!(decide(&engine, "ann", "order:read", 4), Reason::AllowedByRule);
     assert_eq!(decide(&engine, "guest", "order:read", 5), Reason::NoMatchingRule);
     assert_eq!(engine.signal("audit").map(|status| status.name()), Some("failed"));
     let records = drained(&engine, 6);
     assert_eq!(kinds(&records), ["bundle", "bundle", "decision", "decision", "gap"]);
     let gap = &records[4].body;
-    assert_eq!((&gap["denies"], &gap["allows"]), (&json!(2), &json!(1)));
+    assert_eq!((&gap["denies"], &gap["allows"]), (&json!(3), &json!(1)));
     assert_eq!(
         (gap["since"].as_str(), gap["until"].as_str()),
         (Some(&*at(3).wall.to_string()), Some(&*at(5).wall.to_string()))

@@ -8,6 +8,7 @@ use fallgate::audit::record::RecordKind;
 use fallgate::audit::verify::{Fault, Finding, Verifier};
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 const START: Now = Now::new(Monotonic::ZERO, Wall::from_millis(1_767_225_600_000));
 
@@ -197,6 +198,20 @@ fn a_chain_that_is_written_anew_is_found_by_the_head_that_was_kept() {
 }
 
 #[test]
+fn a_record_that_is_written_anew_alone_is_found_at_the_next_one() {
+    let (lines, head) = chain(12);
+    let before: Vec<Head> = std::iter::once(Head::default()).chain((1..12).map(|records| chain(records).1)).collect();
+    for at in 0..11 {
+        let mut forged = Chain::behind(before[at]);
+        let when = START.after(Ttl::from_millis(number(at)));
+        let mut changed = lines.clone();
+        // In itself it is as whole as any other: its number, its link and its own hash are right.
+        changed[at] = forged.link(when, RecordKind::Bundle, json!({ "forged": true })).unwrap().into_bytes();
+        assert_eq!(verify(&changed, head).unwrap_err(), Finding { seq: number(at) + 1, fault: Fault::Link });
+    }
+}
+
+#[test]
 fn what_is_no_record_is_never_ok() {
     let (lines, _) = chain(1);
     let line = String::from_utf8(lines[0].clone()).unwrap();
@@ -211,4 +226,95 @@ fn what_is_no_record_is_never_ok() {
     assert_eq!(fault(&line.replacen("{", "{\"at\":\"x\",", 1)), Fault::NotCanonical);
     assert_eq!(fault(&line.replace("audit/1", "audit/2")), Fault::Version("`audit/2`".to_owned()));
     assert_eq!(Verifier::behind(Head::default()).finish().unwrap_err().fault, Fault::Empty);
+}
+
+/// A record as a forger writes it who can reckon hashes: the first of a chain, changed, and with the hash that belongs to it.
+fn forged(change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> Vec<u8> {
+    let mut record: serde_json::Value = serde_json::from_slice(&chain(1).0[0]).unwrap();
+    let members = record.as_object_mut().unwrap();
+    members.remove("hash");
+    change(members);
+    // Canonical as it stands: the names are ASCII, the map is sorted, and there are no fractions.
+    let hash = Sha256::new().chain_update([0; 32]).chain_update(record.to_string()).finalize();
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    record.as_object_mut().unwrap().insert("hash".to_owned(), hash.into());
+    record.to_string().into_bytes()
+}
+
+#[test]
+fn a_record_of_other_members_is_none_however_well_it_is_linked() {
+    let fault = |line: &[u8]| Verifier::behind(Head::default()).push(line).unwrap_err().fault;
+    assert!(Verifier::behind(Head::default()).push(&forged(|_| {})).is_ok(), "the forger can write a good one");
+    for name in ["at", "body", "fallgate", "kind", "monotonic_ms", "prev", "seq"] {
+        assert_eq!(fault(&forged(|record| drop(record.remove(name)))), Fault::Members, "without {name}");
+        // As many as there should be, and one of them another.
+        let renamed = forged(|record| {
+            let value = record.remove(name).unwrap();
+            record.insert(format!("{name}x"), value);
+        });
+        assert_eq!(fault(&renamed), Fault::Members, "{name} under another name");
+        if name != "body" {
+            assert_eq!(fault(&forged(|record| record[name] = json!([]))), Fault::Members, "{name} is a list");
+        }
+    }
+    for (name, value) in [
+        ("kind", json!("rumour")),
+        ("monotonic_ms", json!(-1)),
+        ("seq", json!("1")),
+        ("prev", json!("00")),
+        ("prev", json!("0".repeat(63) + "g")),
+        ("fallgate", json!(1)),
+    ] {
+        assert_eq!(fault(&forged(|record| record[name] = value.clone())), Fault::Members, "{name}: {value}");
+    }
+    assert_eq!(fault(&forged(|record| record["seq"] = 2.into())), Fault::Sequence { found: 2 });
+    let more = forged(|record| drop(record.insert("more".to_owned(), 1.into())));
+    assert_eq!(fault(&more), Fault::Members);
+}
+
+#[test]
+fn what_a_checkpoint_and_a_gap_say_is_held_against_the_chain() {
+    let (lines, _) = chain(3);
+    let mut link = Chain::default();
+    for (number, line) in lines.iter().enumerate() {
+        let record: serde_json::Value = serde_json::from_slice(line).unwrap();
+        let kind = RecordKind::named(record["kind"].as_str().unwrap()).unwrap();
+        link.link(START.after(Ttl::from_millis(number as u64)), kind, record["body"].clone()).unwrap();
+    }
+    let behind = link.head();
+    let next = |kind: RecordKind, body: serde_json::Value| {
+        let line = Chain::behind(behind).link(START, kind, body).unwrap().into_bytes();
+        let mut verifier = Verifier::behind(behind);
+        let found = verifier.push(&line).map(drop).map_err(|found| (found.seq, found.fault));
+        (found, verifier.counts())
+    };
+    assert_eq!(next(RecordKind::Checkpoint, behind.to_json()), (Ok(()), (1, 0)));
+    let mut other = behind.to_json();
+    other["count"] = 2.into();
+    assert_eq!(next(RecordKind::Checkpoint, other), (Err((4, Fault::Checkpoint)), (0, 0)));
+    assert_eq!(next(RecordKind::Gap, json!({ "denies": 4, "allows": 2, "events": 1 })), (Ok(()), (1, 7)));
+    for name in ["denies", "allows", "events"] {
+        let mut gap = json!({ "denies": 4, "allows": 2, "events": 1 });
+        gap[name] = "many".into();
+        assert_eq!(next(RecordKind::Gap, gap).0, Err((4, Fault::Members)), "{name}");
+    }
+    // What only looks like one is a body like any other.
+    assert_eq!(next(RecordKind::Signal, json!({ "denies": "many" })), (Ok(()), (1, 0)));
+}
+
+#[test]
+fn each_fault_has_its_code() {
+    let codes = [
+        (Fault::NotCanonical, "record_not_canonical"),
+        (Fault::Version(String::new()), "record_version"),
+        (Fault::Members, "record_members"),
+        (Fault::Sequence { found: 1 }, "record_sequence"),
+        (Fault::Link, "record_link"),
+        (Fault::Hash, "record_hash"),
+        (Fault::Checkpoint, "record_checkpoint"),
+        (Fault::Empty, "chain_empty"),
+        (Fault::Truncated { expected: 1 }, "chain_truncated"),
+        (Fault::OtherHead, "chain_other_head"),
+    ];
+    codes.iter().for_each(|(fault, code)| assert_eq!(fault.code(), *code));
 }

@@ -96,6 +96,27 @@ fn a_secret_that_other_places_repeat_is_found_there() {
 }
 
 #[test]
+fn a_secret_inside_a_list_is_found_elsewhere_too() {
+    let mut request = request();
+    request["subject"]["properties"] = json!({});
+    request["resource"]["properties"] = json!({});
+    request["context"] =
+        json!({ "token": [["deep", MARK], { "pin": 987_654_321 }], "note": format!("{MARK} 987654321") });
+    let said = records(&request, None);
+    assert!(!said.contains(MARK) && !said.contains("987654321"), "{said}");
+    // Names that are alike without their secrets are still two members.
+    request["context"]["note"] = json!({ MARK: 1, "[redacted]": 2 });
+    let said = records(&request, None);
+    assert!(!said.contains(MARK), "{said}");
+    assert!(said.contains(r#"{"[redacted]":"#) && said.contains(r#""[redacted]'":"#), "{said}");
+    // More secrets than are looked for one by one: every text goes.
+    let many: Vec<String> = (0..100).map(|number| format!("secret-{number}")).collect();
+    request["context"] = json!({ "token": many, "note": "nothing of them" });
+    let said = records(&request, None);
+    assert!(!said.contains("secret-") && !said.contains("nothing of them"), "{said}");
+}
+
+#[test]
 fn who_chooses_an_attribute_cannot_conceal_what_the_engine_said() {
     for word in ["decision", "reason", "context", "denied_by_rule", "rego", "1", "shop", "false"] {
         let mut request = request();

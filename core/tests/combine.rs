@@ -136,3 +136,91 @@ fn the_ways_of_on_failure_never_pass_a_deny_rule() {
         assert!(!effect(tally.verdict_stale(None)), "{list:?}");
     }
 }
+
+/// The lowest number of the rules of an effect whose truth is such.
+fn first(list: &[(Effect, Truth)], effect: Effect, test: impl Fn(Truth) -> bool) -> Option<u32> {
+    (0..).zip(list).find(|(_, (own, truth))| *own == effect && test(*truth)).map(|(number, _)| number)
+}
+
+fn is_unknown(truth: Truth) -> bool {
+    matches!(truth, Truth::Indeterminate(_))
+}
+
+/// The rule that a verdict names: the first of those that make it what it is.
+#[test]
+fn each_verdict_names_its_rule() {
+    for list in lists() {
+        let mut tally = Tally::default();
+        for (number, (effect, truth)) in (0..).zip(&list) {
+            tally.count(*effect, number, *truth);
+        }
+        let is_true = |truth| truth == Truth::True;
+        let against = match (first(&list, Effect::Deny, is_true), first(&list, Effect::Deny, is_unknown)) {
+            (Some(rule), _) => Some((Reason::DeniedByRule, Some(rule))),
+            (None, unknown) => unknown.map(|rule| (Reason::Indeterminate, Some(rule))),
+        };
+        let allow = first(&list, Effect::Allow, is_true);
+        let unknown = first(&list, Effect::Allow, is_unknown);
+        let named = |verdict: Verdict| (verdict.reason(), verdict.rule());
+        let by_rules = against.unwrap_or((table(&list), allow.or(unknown)));
+        assert_eq!(named(tally.verdict()), by_rules, "{list:?}");
+        let without = |reason, rule| against.unwrap_or((reason, rule));
+        assert_eq!(named(tally.verdict_fail_open()), without(Reason::AllowedFailOpen, None), "{list:?}");
+        assert_eq!(named(tally.verdict_stale(Some(7))), without(Reason::AllowedStale, Some(7)), "{list:?}");
+        assert_eq!(named(tally.verdict_stale(None)), without(Reason::SignalUnavailable, None), "{list:?}");
+        let minimal = if allow.is_some() { Reason::AllowedMinimal } else { Reason::SignalUnavailable };
+        assert_eq!(named(tally.verdict_minimal()), without(minimal, allow), "{list:?}");
+        let overridden = against.is_none().then_some((Reason::AllowedByOverride, None));
+        assert_eq!(tally.verdict_override().map(named), overridden, "{list:?}");
+        // Only where nothing else says why there is no allow.
+        let explained = against.is_none() && allow.is_none() && unknown.is_some();
+        assert_eq!(tally.cause().is_some(), explained, "{list:?}");
+        if explained {
+            assert_eq!(
+                tally.cause().is_some_and(Cause::is_signal),
+                table(&list) == Reason::SignalUnavailable,
+                "{list:?}"
+            );
+        }
+    }
+}
+
+/// A rule is passed over only where its truth would change nothing, and is never looked at for nothing.
+#[test]
+fn a_rule_matters_where_its_truth_could_change_the_verdict() {
+    for list in lists().into_iter().filter(|list| list.len() < 4) {
+        // Each rule twice as far apart, so that there is a number before, between and behind them.
+        let numbered: Vec<_> = (0..).zip(&list).map(|(at, (effect, truth))| (at * 2 + 1, *effect, *truth)).collect();
+        let mut counted = Tally::default();
+        numbered.iter().for_each(|(number, effect, truth)| counted.count(*effect, *number, *truth));
+        for rule in 0..=8 {
+            for effect in [Effect::Deny, Effect::Allow] {
+                let after = |truth| {
+                    let mut tally = counted;
+                    tally.count(effect, rule, truth);
+                    (tally.verdict(), tally.verdict_minimal(), tally.verdict_fail_open())
+                };
+                let changes = TRUTHS.iter().any(|truth| after(*truth) != after(Truth::False));
+                if !counted.matters(effect, rule) {
+                    assert!(!changes, "{numbered:?}: {effect:?} {rule}");
+                }
+                // An allow behind a deny that is indeterminate changes nothing, and is looked at all the same: a later deny
+                // may be true, and an explanation names it.
+                let unknown_deny =
+                    numbered.iter().any(|(_, effect, truth)| *effect == Effect::Deny && is_unknown(*truth));
+                if counted.matters(effect, rule) && !unknown_deny {
+                    assert!(changes, "{numbered:?}: {effect:?} {rule}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deny_that_is_made_of_an_allow_is_an_internal_error() {
+    let reason = |reason| (Verdict::deny(reason).reason(), Verdict::deny(reason).rule());
+    assert_eq!(reason(Reason::Quarantined), (Reason::Quarantined, None));
+    for allows in [Reason::AllowedByRule, Reason::AllowedStale, Reason::AllowedMinimal, Reason::AllowedFailOpen] {
+        assert_eq!(reason(allows), (Reason::InternalError, None));
+    }
+}

@@ -10,6 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "corpus/modes.rs"]
+mod modes;
+
 use bumpalo::Bump;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust, hexadecimal};

@@ -51,6 +51,12 @@ fn every_case_of_every_pack_passes() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Where no earlier answer is used, none is marked `cached` and none is counted: all that a drill may then miss.
+fn is_of_the_build(failure: &str) -> bool {
+    let of_reuse = ["cached: expected true, found false", "metric fallgate_cache_hits_total{"];
+    cfg!(feature = "no-cache") && of_reuse.iter().any(|start| failure.starts_with(start))
+}
+
 #[test]
 fn every_drill_of_every_pack_passes() {
     let (mut drills, mut steps, mut corpus) = (0, 0, Sha256::new());
@@ -67,7 +73,7 @@ fn every_drill_of_every_pack_passes() {
             corpus.update(report.decisions_hash);
             assert_eq!(report.decisions_hash, drill.run(&bundle).decisions_hash, "{}", file.display());
             for step in &report.steps {
-                for failure in &step.failures {
+                for failure in step.failures.iter().filter(|failure| !is_of_the_build(failure)) {
                     failures.push(format!("{}: at {}: {failure}", file.display(), step.now.monotonic));
                 }
             }

@@ -51,6 +51,20 @@ fn the_pack_that_the_others_are_made_from_is_good() {
     load(&good()).unwrap();
 }
 
+/// Found by the fuzz target `bundle_json`.
+#[test]
+fn a_message_is_one_line_whatever_the_word_is_that_it_names() {
+    for effect in ["de`, expected \n", "a\nb", "a\u{1b}[2J", &"x\n".repeat(1_000)] {
+        let mut document = good();
+        document["rules"] = json!([{ "id": "r", "effect": effect }]);
+        let error = load(&document).unwrap_err();
+        let found = error.diagnostics().first().unwrap();
+        assert_eq!((found.code, found.pointer.as_str()), (Code::InvalidValue, "/rules/0/effect"));
+        assert!(found.message.ends_with("expected `deny` or `allow`"), "{}", found.message);
+        assert!(!found.message.contains(char::is_control) && found.message.len() < 300, "{}", found.message);
+    }
+}
+
 #[test]
 fn a_mistake_is_named_with_its_place() {
     let cases: Vec<(&str, Value, Code, &str)> = vec![

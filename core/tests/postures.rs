@@ -286,6 +286,45 @@ fn where_no_scope_more_can_be_remembered_the_posture_is_entered_everywhere() {
 }
 
 #[test]
+fn a_scope_of_which_nothing_is_left_to_know_makes_room_for_another() {
+    let mut config = Config::default();
+    config.limits.scope_instances_max = 1;
+    let engine = Engine::new(config);
+    engine.activate(bundle(&pack(|pack| pack["postures"][1]["enter"]["for"] = "1h".into())), at(0)).unwrap();
+    let reads = |tenant: &str, millis| {
+        let decision = asked(&engine, "doc:read", json!({"tenant": tenant}), json!([]), at(millis));
+        (decision.is_allow(), decision.cached())
+    };
+    assert_eq!([reads("acme", 0), reads("acme", 1)], [(true, false), (true, true)]);
+    engine.enter_posture("lockdown", Some("tenant:acme"), at(2)).unwrap();
+    engine.leave_posture("lockdown", Some("tenant:acme"), at(10_002)).unwrap();
+    engine.enter_posture("lockdown", Some("tenant:beta"), at(10_003)).unwrap();
+    assert_eq!(engine.posture(None).unwrap().as_str(), "normal");
+    assert_eq!(engine.posture(Some("tenant:beta")).unwrap().as_str(), "lockdown");
+    // Of acme nobody knows any more how often it changed: what was decided before is not used again.
+    assert_eq!([reads("acme", 10_004), reads("beta", 10_004)], [(true, false), (false, false)]);
+}
+
+#[test]
+fn a_scope_whose_back_off_is_not_over_is_not_forgotten() {
+    for (second, place) in [(70, "tenant:beta"), (69, "*")] {
+        let mut config = Config::default();
+        config.limits.scope_instances_max = 1;
+        let engine = Engine::new(config);
+        let document = pack(|pack| {
+            pack["postures"][0]["leave"] = json!({"dwell": "10s", "back_off": {"within": "60s", "max": "35s"}});
+            pack["postures"][1]["enter"]["for"] = "1h".into();
+        });
+        engine.activate(bundle(&document), at(0)).unwrap();
+        engine.enter_posture("lockdown", Some("tenant:acme"), at(0)).unwrap();
+        engine.leave_posture("lockdown", Some("tenant:acme"), at(10_000)).unwrap();
+        engine.enter_posture("lockdown", Some("tenant:beta"), at(second * 1_000)).unwrap();
+        let last = posture_events(&engine).pop().unwrap();
+        assert!(last.contains(&format!("+lockdown@{place} ")), "{second}: {last}");
+    }
+}
+
+#[test]
 fn a_change_of_posture_voids_what_is_cached() {
     let engine = engine(&pack(|_| {}));
     let cached =
@@ -343,6 +382,12 @@ fn a_new_bundle_keeps_the_postures_or_is_refused() {
         pack["scopes"] = json!({});
     });
     assert_eq!(engine.activate(bundle(&without_scope), at(1)).unwrap_err().code(), "loses_posture");
+    // What has the name of the normal one is neither entered nor left any more.
+    let normal = pack(|pack| {
+        pack["revision"] = 2.into();
+        pack["postures"][1] = json!({"name": "read-only", "rank": 0, "permits": "all"});
+    });
+    assert_eq!(engine.activate(bundle(&normal), at(1)).unwrap_err().code(), "loses_posture");
     let another_rank = pack(|pack| {
         pack["revision"] = 2.into();
         pack["postures"]
@@ -430,4 +475,113 @@ fn a_stricter_posture_that_names_more_is_a_warning_and_permits_no_more() {
     engine.enter_posture("lockdown", None, at(0)).unwrap();
     assert!(decide(&engine, "doc:read", 0).is_allow());
     assert_eq!(decide(&engine, "doc:write", 0).reason(), Reason::Posture);
+}
+
+#[test]
+fn a_request_that_cannot_be_read_meets_what_is_due_like_any_other() {
+    let document = json!({
+        "fallgate": 1, "name": "due", "revision": 1, "signals": {"idp": {"ttl": "10s"}}, "actions": {"read": {}},
+        "postures": [{"name": "shut", "rank": 1, "permits": "none", "leave": {}, "enter": {"when": "!signals.idp.ok", "for": "2s"}}],
+    });
+    let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap();
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle, at(0)).unwrap();
+    assert_eq!(engine.decide_json(b"{", at(1_999)).posture(), "normal");
+    assert_eq!(engine.decide_json(b"{", at(2_000)).posture(), "shut");
+}
+
+#[test]
+fn an_activation_starts_anew_what_stable_counts() {
+    let engine = engine(&pack(|_| {}));
+    engine.observe(&Observation::failed("a"), at(1_000));
+    keep_ok(&engine, 4, 60);
+    assert_eq!(engine.posture(None).unwrap().as_str(), "read-only");
+    engine.activate(bundle(&pack(|pack| pack["revision"] = 2.into())), at(60_000)).unwrap();
+    assert_eq!(engine.leave_posture("read-only", None, at(64_000)), Err(PostureError::NotStable));
+    keep_ok(&engine, 64, 116);
+    assert_eq!(engine.leave_posture("read-only", None, at(119_999)), Err(PostureError::NotStable));
+    assert_eq!(engine.leave_posture("read-only", None, at(120_000)), Ok(()));
+}
+
+#[test]
+fn a_scope_that_was_left_lately_is_known_to_the_next_bundle() {
+    let document = |revision: u64| {
+        pack(|pack| {
+            pack["revision"] = revision.into();
+            pack["postures"][0]["leave"] = json!({"dwell": "10s", "back_off": {"within": "60s", "max": "35s"}});
+        })
+    };
+    let (engine, acme) = (engine(&document(1)), Some("tenant:acme"));
+    engine.enter_posture("lockdown", acme, at(0)).unwrap();
+    engine.leave_posture("lockdown", acme, at(10_000)).unwrap();
+    engine.activate(bundle(&document(2)), at(11_000)).unwrap();
+    engine.enter_posture("lockdown", acme, at(12_000)).unwrap();
+    assert_eq!(engine.leave_posture("lockdown", acme, at(31_999)), Err(PostureError::Dwelling), "twice as long");
+    assert_eq!(engine.leave_posture("lockdown", acme, at(32_000)), Ok(()));
+}
+
+#[test]
+fn a_posture_beneath_a_stricter_one_changes_no_answer() {
+    let engine = engine(&pack(|_| {}));
+    engine.enter_posture("lockdown", None, at(0)).unwrap();
+    let commanded = |millis| {
+        let decision = asked(&engine, "doc:read", json!({"tenant": "acme"}), json!(["commander"]), at(millis));
+        (decision.is_allow(), decision.cached())
+    };
+    assert_eq!([commanded(1), commanded(2)], [(true, false), (true, true)]);
+    engine.enter_posture("read-only", None, at(3)).unwrap();
+    assert_eq!(commanded(3), (true, true));
+    engine.observe(&Observation::ok("a"), at(4_000));
+    keep_ok(&engine, 4, 64);
+    engine.leave_posture("read-only", None, at(64_000)).unwrap();
+    assert_eq!(commanded(64_000), (true, true));
+    // To and fro is two changes, though the posture is the same again.
+    engine.leave_posture("lockdown", None, at(64_001)).unwrap();
+    engine.enter_posture("lockdown", None, at(64_002)).unwrap();
+    assert_eq!(commanded(64_003), (true, false));
+}
+
+#[test]
+fn each_cause_and_each_refusal_has_its_code() {
+    use PostureError as E;
+    use fallgate::state::postures::Cause as C;
+    let causes = [
+        (C::Condition, "condition"),
+        (C::Indeterminate, "indeterminate"),
+        (C::Escalation, "escalation"),
+        (C::Operator, "operator"),
+        (C::Flag, "flag"),
+        (C::NoRoom, "no_room"),
+        (C::State, "state"),
+        (C::Restore, "restore"),
+        (C::Failover, "failover"),
+        (C::SplitBrain, "split_brain"),
+    ];
+    causes.iter().for_each(|(cause, code)| assert_eq!(cause.code(), *code));
+    let refusals = [
+        (E::NoPolicy, "no_policy"),
+        (E::UnknownPosture, "unknown_posture"),
+        (E::UnknownScope, "unknown_scope"),
+        (E::ScopeTooLong, "scope_too_long"),
+        (E::NotEntered, "not_entered"),
+        (E::NotStable, "not_stable"),
+        (E::Dwelling, "dwelling"),
+        (E::CheckNotOk, "check_not_ok"),
+        (E::NotApproved, "not_approved"),
+        (E::FlagSet, "flag_set"),
+    ];
+    refusals.iter().for_each(|(refusal, code)| assert_eq!(refusal.code(), *code));
+}
+
+#[test]
+fn an_entry_says_since_when_it_was_called_for() {
+    let engine = engine(&pack(|_| {}));
+    engine.observe(&Observation::failed("a"), at(1_000));
+    engine.advance(at(3_000));
+    engine.enter_posture("lockdown", None, at(4_000)).unwrap();
+    let entered = std::iter::from_fn(|| engine.poll_event()).filter_map(|event| match event.kind {
+        EventKind::PostureEntered { posture, since, .. } => Some(format!("{posture} {since}")),
+        _ => None,
+    });
+    assert_eq!(entered.collect::<Vec<_>>(), ["read-only 1s", "lockdown 4s"]);
 }

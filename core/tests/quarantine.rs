@@ -350,3 +350,20 @@ fn a_bundle_compiles_the_conditions_anew_or_is_refused() {
     engine.lift_quarantine(&Selector::When(OLD_DEVICES), at(1)).unwrap();
     engine.activate(bundle(&fleet(3, "version")), at(1)).unwrap();
 }
+
+#[test]
+fn what_counts_from_now_counts_from_the_clock_as_it_is_held() {
+    let engine = engine();
+    let operate = |operation: &Value, now: u64| engine.operate_json(operation.to_string().as_bytes(), at(now));
+    engine.observe(&Observation::ok("idp"), at(10_000));
+    let open = |now: u64| ask(&engine, "open", ("user", "eve"), ("thing", "t"), "x".into(), now).reason();
+    assert_eq!(open(10_000), Reason::AllowedByRule);
+    // The monotonic clock goes back. What was decided until now is what was decided at 10 s too.
+    operate(&json!({"revoke": {"type": "user", "id": "eve"}}), 9_000).unwrap();
+    engine.observe(&Observation::failed("idp"), at(10_001));
+    assert_eq!(open(10_001), Reason::SignalUnavailable);
+    // Half a second is half a second more than the highest time seen, and no quarantine that has ended.
+    let quarantine = json!({"quarantine": {"what": {"subject": {"type": "user", "id": "eve"}}, "for": "500ms"}});
+    operate(&quarantine, 9_000).unwrap();
+    assert_eq!([open(10_500), open(10_501)], [Reason::Quarantined, Reason::SignalUnavailable]);
+}

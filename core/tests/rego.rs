@@ -440,6 +440,24 @@ fn a_request_that_lacks_what_is_read_is_not_evaluated() {
     assert_eq!(modules.ask(&optional, &input).truth, Truth::True);
 }
 
+/// A default is what a rule says where its bodies do not hold, and not where nobody knows whether they do.
+#[test]
+fn a_default_of_true_stands_only_where_all_that_is_read_is_there() {
+    let text = "package a\ndefault allow := true\nallow := false if input.context.risk > 5\n";
+    let modules = load(text).unwrap();
+    let strict = modules.entry_point("data.a.allow").unwrap().requiring(|_| false);
+    let asked = |context: &Value| modules.ask(&strict, &RegoInput::new([("context", context)])).truth;
+    assert_eq!(asked(&map(&[])), Truth::Indeterminate(Cause::Missing));
+    assert_eq!(asked(&map(&[("risk", Value::Int(9))])), Truth::False);
+    assert_eq!(asked(&map(&[("risk", Value::Int(1))])), Truth::True);
+    // An error in a body is not a body that does not hold.
+    let text = "package a\ndefault allow := true\nallow := false if 10 / input.context.risk > 5\n";
+    let modules = load(text).unwrap();
+    let entry = modules.entry_point("data.a.allow").unwrap();
+    let zero = map(&[("risk", Value::Int(0))]);
+    assert!(matches!(modules.ask(&entry, &RegoInput::new([("context", &zero)])).truth, Truth::Indeterminate(_)));
+}
+
 /// What OPA answers, from its documentation and Go's, where the evaluator's own built-ins answer something else.
 #[test]
 fn built_ins_of_our_own_answer_as_opa_does() {

@@ -8,7 +8,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use fallgate::error::BundleError;
+use fallgate::error::{BundleError, Diagnostic};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::time::{Monotonic, Now, Wall};
@@ -66,6 +66,48 @@ fn what_the_schema_does_not_call_optional_has_to_be_there() {
     }
     assert_eq!(decided("input.subject.properties.nickname == \"a\"", json!({"nickname": "a"})), Reason::AllowedByRule);
     assert_eq!(decided("input.context.place.city == \"Bern\"", json!({})), Reason::AllowedByRule);
+}
+
+#[test]
+fn what_the_schema_does_not_declare_is_warned_of_with_what_was_meant() {
+    let warned = |path: &str| {
+        let bundle = bundle(&format!("package a\nallow if {path} == \"x\""), allowed_by("data.a.allow")).unwrap();
+        let warning = |found: &Diagnostic| {
+            assert_eq!((found.code.as_str(), found.pointer.as_str()), ("unknown_attribute", "/rules/0/when/rego"));
+            (found.message.split('`').nth(1).unwrap().to_owned(), found.help.clone().unwrap())
+        };
+        bundle.warnings().iter().map(warning).collect::<Vec<_>>()
+    };
+    // Declared, part of every request, or of what the engine adds.
+    for path in [
+        "input.subject.properties.nickname",
+        "input.subject.id",
+        "input.resource.type",
+        "input.action.name",
+        "input.context.place.city",
+        "input.context.place.zone",
+        "input.posture.name",
+        "input.now",
+        "input.signals.idp.status",
+    ] {
+        assert_eq!(warned(path), [], "{path}");
+    }
+    let declare = "declare it under `schema`, with `optional: true` where it may be absent";
+    for (path, named, help) in [
+        (
+            "input.subject.properties.nicknam",
+            "input.subject.properties.nicknam",
+            "did you mean `input.subject.properties.nickname`?",
+        ),
+        ("input.subject.nickname", "input.subject.nickname", "did you mean `input.subject.properties.nickname`?"),
+        ("input.subject.typ", "input.subject.typ", "did you mean `input.subject.type`?"),
+        ("input.resource.properties.owner.name", "input.resource.properties.owner", declare),
+        ("input.context.plase.city", "input.context.plase", "did you mean `input.context.place`?"),
+        ("input.user.role", "input.user", declare),
+        ("input.subjct.id", "input.subjct", "did you mean `input.subject`?"),
+    ] {
+        assert_eq!(warned(path), [(named.to_owned(), help.to_owned())], "{path}");
+    }
 }
 
 #[test]

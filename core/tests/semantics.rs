@@ -192,6 +192,35 @@ fn the_same_question_has_the_same_answer_byte_for_byte() {
     assert_eq!(decided(), decided());
 }
 
+/// With the cache and without it a decision is the same.
+#[test]
+fn an_answer_that_is_given_again_says_all_that_the_first_one_said() {
+    let obligation = |id: &str| json!([{"id": id, "type": "t", "properties": {"of": id}}]);
+    let rules = json!([
+        {"id": "a", "effect": "allow", "subject": {"type": "user", "guest": true}, "obligations": obligation("of-a"),
+         "accepts_information_loss": "guests are whoever does not say otherwise"},
+        {"id": "b", "effect": "allow", "when": "subject.level > 1", "obligations": obligation("of-b")},
+        {"id": "z", "effect": "deny", "when": "subject.name == 'zed'", "obligations": obligation("of-z")},
+    ]);
+    for properties in [
+        json!({"name": "ann", "level": 2}),
+        json!({"name": "ann", "level": 0, "guest": true}),
+        json!({"name": "zed", "level": 2}),
+        json!({"name": "ann", "level": 0, "guest": false}),
+    ] {
+        let engine = engine(pack(rules.clone(), |_| {}));
+        let [first, again] = [(); 2].map(|()| ask(&engine, &request("read", properties.clone()), 5));
+        assert_eq!((first.cached(), again.cached()), (false, true), "{properties}");
+        let said = |decision: &Decision| {
+            let mut json = decision.to_json();
+            json["context"]["cached"].take();
+            json
+        };
+        assert_eq!(said(&first), said(&again));
+        assert_eq!(first.obligations().is_empty(), properties["guest"] == json!(false), "{properties}");
+    }
+}
+
 #[test]
 fn an_observation_looks_older_and_never_younger() {
     let engine = engine(pack(json!([]), |_| {}));
@@ -253,6 +282,86 @@ fn an_answer_ends_with_the_next_boundary_of_a_time_condition() {
     assert_eq!(expires("now < timestamp('1980-01-01T00:00:00Z')"), 60_000);
     assert_eq!(expires("now.getMinutes() == 0"), 59_000);
     assert_eq!(expires("now < subject.until"), 0, "nobody knows when it changes next");
+}
+
+/// Of two signals for want of either of which nothing is allowed, the same one is named whichever rule needs it.
+#[test]
+fn which_missing_signal_is_named_does_not_depend_on_the_rules_order() {
+    let missed = |first: &str, second: &str| {
+        let rule =
+            |id: &str, signal: &str| json!({"id": id, "effect": "allow", "when": format!("!signals.{signal}.failed")});
+        let decision =
+            ask(&engine(pack(json!([rule("a", first), rule("b", second)]), |_| {})), &request("read", json!({})), 1);
+        assert_eq!((decision.reason(), decision.degraded().len()), (Reason::SignalUnavailable, 1));
+        decision.degraded()[0].to_string()
+    };
+    assert_eq!((missed("idp", "feed"), missed("feed", "idp")), ("feed".to_owned(), "feed".to_owned()));
+}
+
+#[test]
+fn the_clock_is_named_as_missing_only_where_it_is_alone() {
+    let by_time = json!({"id": "a", "effect": "allow", "when": "now > timestamp('1970-01-01T00:00:00Z')"});
+    let by_signal = json!({"id": "b", "effect": "allow", "when": "!signals.idp.failed"});
+    for (rules, expected) in [(json!([by_time, by_signal]), "idp"), (json!([by_time]), "clock")] {
+        let engine = engine(pack(rules, |_| {}));
+        let parted = Now::new(Monotonic::from_millis(1), Wall::from_millis(3_600_000));
+        let decision = engine.decide_json(request("read", json!({})).to_string().as_bytes(), parted);
+        assert_eq!(decision.reason(), Reason::SignalUnavailable);
+        assert_eq!(decision.degraded().iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+#[test]
+fn a_first_activation_anchors_the_clocks_as_they_were_read() {
+    let engine = Engine::new(Config::default());
+    engine.advance(at(10_000));
+    let both = |monotonic: u64, wall: i64| Now::new(Monotonic::from_millis(monotonic), Wall::from_millis(wall));
+    // The monotonic clock has gone back by six seconds, and both go on from there.
+    engine.activate(pack(allow("true"), |_| {}), both(4_000, 10_000)).unwrap();
+    engine.advance(both(9_000, 15_000));
+    assert_eq!(engine.signal("clock"), Some(Status::Ok));
+    // Five seconds is what they may differ; from where it is held it would be eleven.
+    engine.advance(both(14_001, 15_000));
+    assert_eq!(engine.signal("clock"), Some(Status::Failed));
+}
+
+/// An engine whose action `write` is served from earlier answers while the identity provider is gone.
+fn serving(allow: &str) -> Engine {
+    let engine = engine(pack(json!([{"id": "rule", "effect": "allow", "when": "!signals.feed.failed"}]), |document| {
+        document["actions"]["write"]["on_failure"] = json!({"serve_cached": {"max_stale": "1m"}});
+        document["actions"]["write"]["cache"] = json!({"allow": allow});
+    }));
+    for signal in ["idp", "feed"] {
+        engine.observe(&Observation::ok(signal), at(0));
+    }
+    engine
+}
+
+#[test]
+fn what_stands_in_ends_with_what_it_rested_on_when_it_was_made() {
+    let engine = serving("30s");
+    let asked = request("write", json!({}));
+    assert_eq!(ask(&engine, &asked, 0).reason(), Reason::AllowedByRule);
+    // The feed is heard again before its first report has ended: it is ok all the time.
+    engine.observe(&Observation::ok("feed"), at(5_000));
+    engine.observe(&Observation::failed("idp"), at(5_000));
+    assert_eq!(ask(&engine, &asked, 10_000).reason(), Reason::AllowedStale);
+    assert_eq!(ask(&engine, &asked, 10_001).reason(), Reason::SignalUnavailable);
+    assert_eq!(engine.signal("feed"), Some(Status::Ok));
+}
+
+#[test]
+fn the_latest_answer_to_a_question_is_the_one_that_stands_in() {
+    let engine = serving("2s");
+    let asked = request("write", json!({}));
+    let mut ending = asked.clone();
+    ending["context"] = json!({"fallgate": {"expires_at": "1970-01-01T00:00:05Z"}});
+    assert_eq!(ask(&engine, &asked, 0).reason(), Reason::AllowedByRule);
+    assert_eq!(ask(&engine, &ending, 3_000).reason(), Reason::AllowedByRule);
+    engine.observe(&Observation::failed("idp"), at(4_000));
+    assert_eq!(ask(&engine, &asked, 4_999).reason(), Reason::AllowedStale);
+    // The answer of the beginning would have stood; it made room for one that ends.
+    assert_eq!(ask(&engine, &asked, 5_000).reason(), Reason::SignalUnavailable);
 }
 
 #[test]
@@ -352,4 +461,29 @@ fn the_safe_mode_allows_nothing_that_the_rules_would_not() {
     engine.observe(&Observation::ok("idp"), at(1));
     let known = reasons(&engine, &asked);
     assert_eq!(known, [Reason::AllowedByRule, Reason::AllowedByRule, Reason::DeniedByRule, Reason::Indeterminate]);
+}
+
+/// An answer is kept under the whole value of what it rests on, of every type that an attribute can have: two networks of one
+/// address, two lengths of time, an address in two families (I-6).
+#[test]
+fn an_answer_on_an_address_or_a_time_is_for_that_one_only() {
+    let types = json!({"net": "cidr", "ip": "ip", "span": "duration", "moment": "timestamp"});
+    let when = "context.net.containsIP(context.ip) && context.span < duration('1m') \
+                && context.moment < timestamp('2026-01-01T00:00:00Z')";
+    let engine = engine(pack(allow(when), |document| document["schema"]["context"] = types));
+    let of = |net: &str, ip: &str, span: &str, moment: &str| {
+        let mut request = request("read", json!({}));
+        request["context"] = json!({"net": net, "ip": ip, "span": span, "moment": moment});
+        let decision = ask(&engine, &request, 1);
+        (decision.is_allow(), decision.cached())
+    };
+    let day = "2025-12-31T00:00:00Z";
+    let first = ("10.0.0.0/8", "10.1.2.3", "30s", day);
+    assert_eq!(of(first.0, first.1, first.2, first.3), (true, false));
+    assert_eq!(of("10.0.0.0/16", "10.1.2.3", "30s", day), (false, false));
+    assert_eq!(of("10.0.0.0/8", "11.1.2.3", "30s", day), (false, false));
+    assert_eq!(of("::a00:0/104", "10.1.2.3", "30s", day), (false, false));
+    assert_eq!(of("10.0.0.0/8", "10.1.2.3", "60s", day), (false, false));
+    assert_eq!(of("10.0.0.0/8", "10.1.2.3", "30s", "2026-01-01T00:00:00Z"), (false, false));
+    assert_eq!(of(first.0, first.1, first.2, first.3), (true, true));
 }

@@ -4,6 +4,9 @@
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects)]
 
+#[allow(dead_code, reason = "other pages use more of it")]
+mod places;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -118,30 +121,12 @@ fn missing(kind: &str, reference: &str, read: &impl Fn(&str) -> Option<String>) 
     };
     let Some(text) = read(path) else { return Some("there is no such file".to_owned()) };
     match (kind, name) {
-        ("Law: ", Some(name)) => missing_test(&text, name),
+        ("Law: ", Some(name)) => places::missing_test(&text, name),
         ("Drill: ", None) if path.contains("/drills/") && text.contains("\ndrill: ") => None,
-        ("Case: ", Some(name)) => {
-            let there = text.lines().any(|line| line.trim() == format!("- name: {name}"));
-            (!there).then(|| "the file has no such case".to_owned())
-        }
+        ("Case: ", Some(name)) => places::missing_case(&text, name),
         ("Code: ", None) => None,
         _ => Some("it is not named as such a thing is".to_owned()),
     }
-}
-
-/// Why `name`, or `tests::name` for a test inside the file it tests, is no test of the file.
-fn missing_test(text: &str, name: &str) -> Option<String> {
-    let function = match name.split_once("::") {
-        Some(("tests", function)) if text.contains("mod tests {") => function,
-        Some(_) => return Some("the file has no such module of tests".to_owned()),
-        None => name,
-    };
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let Some(at) = lines.iter().position(|line| line.starts_with(&format!("fn {function}("))) else {
-        return Some("the file has no such function".to_owned());
-    };
-    let above = lines.iter().take(at).rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-    (!above.into_iter().any(|line| *line == "#[test]")).then(|| "the function is no test".to_owned())
 }
 
 /// Each `S-1.2` of the page.

@@ -240,6 +240,39 @@ proptest! {
     }
 }
 
+/// An entry that was under way when the state was written, and was over before there was a standby: what follows it is
+/// counted from when it was due.
+#[test]
+fn what_follows_an_entry_is_counted_from_when_that_was_due() {
+    let active = Process { engine: Engine::new(config("one")), started: 0 };
+    active.engine.activate(bundle(), active.now(1_000)).unwrap();
+    active.tell(&Event::Observe("b", true), 1_001);
+    let state = active.engine.export_state(active.now(5_000)).unwrap();
+    // `read-only` is entered at 21 s, and so `lockdown` at 61 s.
+    let standby = Process { engine: Engine::new(config("two")), started: 40_000 };
+    standby.engine.activate(bundle(), standby.now(40_000)).unwrap();
+    standby.engine.restore_state(&state, None, standby.now(40_000)).unwrap();
+    // It may be stricter by the 5 s by which two wall clocks may differ.
+    for (millis, [of_active, of_standby]) in [
+        (40_001, ["read-only", "read-only"]),
+        (55_999, ["read-only", "read-only"]),
+        (56_000, ["read-only", "lockdown"]),
+        (60_999, ["read-only", "lockdown"]),
+        (61_000, ["lockdown", "lockdown"]),
+    ] {
+        for (process, posture) in [(&active, of_active), (&standby, of_standby)] {
+            process.tell(&Event::Observe("b", true), millis);
+            assert_eq!(process.engine.posture(None).unwrap().as_str(), posture, "{millis}");
+        }
+    }
+    // One that comes when both are over is where the active one is.
+    let late = Process { engine: Engine::new(config("three")), started: 70_000 };
+    late.engine.activate(bundle(), late.now(70_000)).unwrap();
+    late.engine.restore_state(&state, None, late.now(70_000)).unwrap();
+    late.engine.advance(late.now(70_000));
+    assert_eq!(late.engine.posture(None).unwrap().as_str(), "lockdown");
+}
+
 #[test]
 fn a_standby_that_has_seen_what_the_active_one_sees_decides_the_same() {
     let active = Process { engine: Engine::new(config("one")), started: 0 };

@@ -218,6 +218,11 @@ fn a_clock_that_cannot_tell_the_time_credits_nothing() {
         engine.anchor_clocks(now);
         assert_eq!(engine.signal("clock"), Some(Status::Ok));
     }
+    // Nor does a state that does not fit the bundle: here it knows a later revision.
+    let now = Now::new(Monotonic::from_millis(3_000), wall(-3_001));
+    let behind = engine_of(pack(|document| document["revision"] = 2.into()), now);
+    assert!(matches!(behind.restore_state(&state, None, now), Err(StateError::BundleBehind { .. })));
+    assert_eq!(behind.signal("clock"), Some(Status::Failed));
     let engine = engine(at(0));
     // The clocks part by an hour, and the signal `clock` fails.
     let now = Now::new(Monotonic::from_millis(3_000), wall(3_600_000));
@@ -528,4 +533,26 @@ fn clocks_that_begin_anew_keep_nothing_cached() {
     let engine = self::engine(at(100_000));
     engine.advance(Now::new(at(100_000).monotonic, at(40_000).wall));
     assert_eq!(engine.signal("clock"), Some(Status::Failed));
+}
+
+#[test]
+fn a_quarantine_of_any_kind_is_in_force_again() {
+    for (selects, other) in [
+        (Selector::Subject("user", "zoe"), Selector::Subject("user", "eve")),
+        (Selector::SubjectType("user"), Selector::SubjectType("agent")),
+        (Selector::Resource("thing", "t"), Selector::Resource("thing", "u")),
+        (Selector::ResourceType("thing"), Selector::ResourceType("other")),
+        (Selector::Scope("tenant:acme"), Selector::Scope("tenant:globex")),
+        (Selector::Everything, Selector::When("subject.id == 'eve'")),
+    ] {
+        let [of_zoe, of_others] = [selects, other].map(|selector| {
+            let active = engine(at(0));
+            quarantine(&active, selector, None, at(1_000));
+            let state = active.export_state(at(2_000)).unwrap();
+            let standby = engine(at(3_000));
+            standby.restore_state(&state, None, at(3_000)).unwrap();
+            reason_of(&standby, "zoe", "read", "acme", at(3_000))
+        });
+        assert_eq!((of_zoe, of_others), (Reason::Quarantined, Reason::AllowedByRule), "{selects:?} {other:?}");
+    }
 }

@@ -41,6 +41,34 @@ fn the_core_holds_no_global_state() {
 }
 
 #[test]
+fn what_threads_share_is_named_in_one_place() {
+    refuse(each(&Repository::open().rust_under("core/src/"), purity::shared_elsewhere));
+}
+
+/// The core is built once more for its schedules, from the same files: by the same dependencies, with the same features.
+#[test]
+fn the_core_of_the_schedules_is_the_same() {
+    let repository = Repository::open();
+    let listed = |path: &str| -> Vec<String> {
+        let text = &repository.file(path).expect("a manifest is there").text;
+        let lines = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+        let own =
+            lines.take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#') && !line.is_empty());
+        own.map(str::to_owned).collect()
+    };
+    let shared = |line: &String| !line.contains("workspace = true") && !line.contains("optional = true");
+    let copy = listed("core/schedules/Cargo.toml");
+    let core: Vec<_> = listed("core/Cargo.toml").into_iter().filter(shared).collect();
+    assert!(core.len() > 5, "the dependencies of the core were not found");
+    refuse(
+        core.into_iter()
+            .filter(|line| !copy.contains(line))
+            .map(|line| format!("core/schedules: no `{line}`"))
+            .collect(),
+    );
+}
+
+#[test]
 fn the_core_forbids_unsafe_code() {
     let repository = Repository::open();
     let root = repository.file("core/src/lib.rs").expect("core/src/lib.rs is there");
@@ -88,6 +116,17 @@ fn every_pack_is_whole() {
     let packs = repository.folders_in("policies/");
     assert!(!packs.is_empty(), "policies: no pack is there");
     refuse(packs.iter().flat_map(|pack| tree::incomplete_pack(pack, &repository.paths())).collect());
+}
+
+#[test]
+fn every_pack_says_what_it_does() {
+    let repository = Repository::open();
+    let text = |path: &str| repository.file(path).map_or("", |file| file.text.as_str());
+    let unwritten = |pack: &String| {
+        let (page, manifest) = (format!("{pack}/README.md"), format!("{pack}/pack.yaml"));
+        tree::unwritten_pack(pack, text(&page), text(&manifest), text("policies/README.md"), &repository.paths())
+    };
+    refuse(repository.folders_in("policies/").iter().flat_map(unwritten).collect());
 }
 
 #[test]

@@ -15,6 +15,7 @@ use fallgate::request::Party;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use fallgate::{Config, Engine, Reason, Request};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
@@ -629,4 +630,41 @@ fn the_type_and_the_payload_cannot_trade_bytes() {
     // "ab" + "c" and "a" + "bc" are different messages to sign.
     assert_ne!(encoding("ab", b"c"), encoding("a", b"bc"));
     assert_ne!(encoding("a 1 b", b""), encoding("a", b"b 0 "));
+}
+
+#[test]
+fn a_candidate_that_is_revoked_decides_for_nobody() {
+    let engine = engine(&root(1, &[1, 2]));
+    let in_steps = |revision| {
+        let mut document = document(revision);
+        document["rollout"] = json!({ "shadow": "10s" });
+        signed_as(envelope::BUNDLE, &document, &[1])
+    };
+    engine.activate_signed(&in_steps(1), now()).unwrap();
+    engine.stage_signed(&in_steps(2), now()).unwrap();
+    assert!(engine.is_in_rollout());
+    let mut form = root_form(2, 1, &[entry(1), entry(2)]);
+    let candidate = load(&in_steps(2), &root(1, &[1])).unwrap();
+    form["revoked"] = json!({ "bundles": [candidate.id().to_string()] });
+    assert_eq!(engine.rotate_trust(&rotation(&form, &[1]), now()), Ok(2));
+    engine.advance(now());
+    assert!(!engine.is_in_rollout());
+    assert_eq!((engine.bundle().unwrap().revision(), decides(&engine, now())), (1, Reason::AllowedByRule));
+    assert_eq!(engine.stage_signed(&in_steps(2), now()).unwrap_err().code(), "bundle_revoked");
+}
+
+#[test]
+fn a_root_keeps_its_bytes_and_their_digest() {
+    let bytes = canonical(&root_form(7, 1, &[entry(1)]));
+    let root = TrustRoot::from_json(&bytes, &Limits::DEFAULT).unwrap();
+    assert_eq!((root.bytes(), root.version()), (&*bytes, 7));
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(root.digest(), digest);
+}
+
+#[test]
+fn a_key_that_is_none_is_named_with_its_place() {
+    let mut form = root_form(1, 1, &[entry(1), entry(2)]);
+    form["keys"][1]["key"] = "rsa:AAAA".into();
+    assert_eq!(read_root(&form).unwrap_err().pointer, "/keys/1/key");
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::packed::{Packed, Rest};
 use crate::condition::Entity;
 use crate::policy::schema::Schema;
 use crate::request::{Attributes, RequestView};
@@ -15,11 +16,8 @@ use crate::value::View;
 /// W3C `traceparent` in `context.fallgate`).
 ///
 /// What the schema does not declare was not read, and is not written.
-#[derive(Clone, Debug)]
-pub struct Asked(Vec<u8>);
-
-/// Bytes that hold most requests without being moved.
-const ORDINARY_BYTES: usize = 256;
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'b>(pub(super) &'b [u8]);
 
 mod tag {
     pub(super) const ABSENT: u8 = 0;
@@ -34,39 +32,27 @@ mod tag {
     pub(super) const MAP: u8 = 9;
 }
 
-impl Asked {
-    /// A copy of what of the request the schema declares.
-    #[must_use]
-    pub fn of(request: &RequestView<'_>, schema: &Schema) -> Self {
-        let mut bytes = Vec::with_capacity(ORDINARY_BYTES);
-        let (subject, resource) = (&request.subject, &request.resource);
-        for name in [subject.party_type, subject.id, request.action.name, resource.party_type, resource.id] {
-            text(name, &mut bytes);
-        }
-        let own = request.context.get("fallgate");
-        let named = |name: &str, has_form: fn(&str) -> bool| of_host(own?, name, has_form);
-        for name in [named("request_id", is_request_id), named("traceparent", is_traceparent)] {
-            value(name.map(View::Str), &mut bytes);
-        }
-        let mut declared = |entity, type_name, attributes: &Attributes<'_>| {
-            let mut at = 0;
-            for name in schema.declared(entity, type_name) {
-                value(attributes.next_named(&mut at, name), &mut bytes);
-            }
-        };
-        declared(Entity::Subject, subject.party_type, &subject.properties);
-        declared(Entity::Action, request.action.name, &request.action.properties);
-        declared(Entity::Resource, resource.party_type, &resource.properties);
-        declared(Entity::Context, "", &request.context);
-        Self(bytes)
+/// Copies what of the request the schema declares.
+pub(super) fn copy(request: &RequestView<'_>, schema: &Schema, to: &mut Packed) {
+    let (subject, resource) = (&request.subject, &request.resource);
+    for name in [subject.party_type, subject.id, request.action.name, resource.party_type, resource.id] {
+        to.text(name);
     }
-
-    /// How many bytes the copy takes.
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.0.capacity()
+    let own = request.context.get("fallgate");
+    let named = |name: &str, has_form: fn(&str) -> bool| of_host(own?, name, has_form);
+    for name in [named("request_id", is_request_id), named("traceparent", is_traceparent)] {
+        value(name.map(View::Str), to);
     }
+    let mut declared = |entity, type_name, attributes: &Attributes<'_>| {
+        schema.visit_given(entity, type_name, attributes, |given| value(given, to));
+    };
+    declared(Entity::Subject, subject.party_type, &subject.properties);
+    declared(Entity::Action, request.action.name, &request.action.properties);
+    declared(Entity::Resource, resource.party_type, &resource.properties);
+    declared(Entity::Context, "", &request.context);
+}
 
+impl Asked<'_> {
     /// The request as a record has it; `schema` is the one that it was copied with.
     #[must_use]
     pub fn to_json(&self, schema: &Schema) -> Value {
@@ -75,7 +61,7 @@ impl Asked {
     }
 
     fn read(&self, schema: &Schema) -> Option<Value> {
-        let mut rest = Rest(&self.0);
+        let mut rest = Rest(self.0);
         let [subject_type, subject_id, action, resource_type, resource_id] =
             [rest.text()?, rest.text()?, rest.text()?, rest.text()?, rest.text()?];
         let named = [("request_id", rest.value()?), ("traceparent", rest.value()?)];
@@ -136,108 +122,59 @@ fn is_traceparent(text: &str) -> bool {
     version == Some("00") && not_zero(trace) && not_zero(parent) && flags.is_some() && parts.next().is_none()
 }
 
-fn value(view: Option<View<'_>>, bytes: &mut Vec<u8>) {
+fn value(view: Option<View<'_>>, to: &mut Packed) {
     match view {
-        None => bytes.push(tag::ABSENT),
-        Some(View::Null) => bytes.push(tag::NULL),
-        Some(View::Bool(false)) => bytes.push(tag::FALSE),
-        Some(View::Bool(true)) => bytes.push(tag::TRUE),
-        Some(View::Int(number)) => fixed(tag::INT, number.to_le_bytes(), bytes),
-        Some(View::UInt(number)) => fixed(tag::UINT, number.to_le_bytes(), bytes),
-        Some(View::Double(number)) => fixed(tag::DOUBLE, number.to_bits().to_le_bytes(), bytes),
+        None => to.byte(tag::ABSENT),
+        Some(View::Null) => to.byte(tag::NULL),
+        Some(View::Bool(false)) => to.byte(tag::FALSE),
+        Some(View::Bool(true)) => to.byte(tag::TRUE),
+        Some(View::Int(number)) => fixed(tag::INT, number.cast_unsigned(), to),
+        Some(View::UInt(number)) => fixed(tag::UINT, number, to),
+        Some(View::Double(number)) => fixed(tag::DOUBLE, number.to_bits(), to),
         Some(View::Str(content)) => {
-            bytes.push(tag::TEXT);
-            text(content, bytes);
+            to.byte(tag::TEXT);
+            to.text(content);
         }
         Some(View::List(items)) => {
-            bytes.push(tag::LIST);
-            count(items.len(), bytes);
-            items.iter().for_each(|item| value(Some(View::from(item)), bytes));
+            to.byte(tag::LIST);
+            to.count(items.len());
+            items.iter().for_each(|item| value(Some(View::from(item)), to));
         }
         Some(View::Items(items)) => {
-            bytes.push(tag::LIST);
-            count(items.len(), bytes);
-            items.iter().for_each(|item| value(Some(*item), bytes));
+            to.byte(tag::LIST);
+            to.count(items.len());
+            items.iter().for_each(|item| value(Some(*item), to));
         }
         Some(View::Map(map)) => {
-            bytes.push(tag::MAP);
-            count(map.len(), bytes);
+            to.byte(tag::MAP);
+            to.count(map.len());
             map.iter().for_each(|(name, member)| {
-                text(name, bytes);
-                value(Some(View::from(member)), bytes);
+                to.text(name);
+                value(Some(View::from(member)), to);
             });
         }
         Some(View::Fields(fields)) => {
-            bytes.push(tag::MAP);
-            count(fields.len(), bytes);
+            to.byte(tag::MAP);
+            to.count(fields.len());
             fields.entries().iter().for_each(|(name, member)| {
-                text(name, bytes);
-                value(Some(*member), bytes);
+                to.text(name);
+                value(Some(*member), to);
             });
         }
         // What only an evaluation makes, and no request brings.
         Some(made) => {
-            bytes.push(tag::TEXT);
-            text(&format!("{made:?}"), bytes);
+            to.byte(tag::TEXT);
+            to.text(&format!("{made:?}"));
         }
     }
 }
 
-fn text(content: &str, bytes: &mut Vec<u8>) {
-    count(content.len(), bytes);
-    bytes.extend_from_slice(content.as_bytes());
+fn fixed(tag: u8, number: u64, to: &mut Packed) {
+    to.byte(tag);
+    to.fixed(number);
 }
 
-fn fixed(tag: u8, number: [u8; 8], bytes: &mut Vec<u8>) {
-    let [a, b, c, d, e, f, g, h] = number;
-    bytes.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]);
-}
-
-/// Seven bits a byte, the lowest first; all but the last have the eighth.
-fn count(number: usize, bytes: &mut Vec<u8>) {
-    let mut rest = number;
-    while rest > 0x7f {
-        bytes.push(0x80 | (rest & 0x7f) as u8);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
-}
-
-/// What is still to be read.
-struct Rest<'b>(&'b [u8]);
-
-impl<'b> Rest<'b> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn count(&mut self) -> Option<usize> {
-        let mut number = 0_usize;
-        for shift in (0..usize::BITS).step_by(7) {
-            let byte = self.byte()?;
-            number |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn text(&mut self) -> Option<&'b str> {
-        let length = self.count()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
-
-    fn fixed(&mut self) -> Option<[u8; 8]> {
-        let (number, rest) = self.0.split_first_chunk::<8>()?;
-        self.0 = rest;
-        Some(*number)
-    }
-
+impl Rest<'_> {
     /// A value; nothing in it where the request had none.
     fn value(&mut self) -> Option<Option<Value>> {
         Some(match self.byte()? {
@@ -251,9 +188,9 @@ impl<'b> Rest<'b> {
             tag::NULL => Value::Null,
             tag::FALSE => false.into(),
             tag::TRUE => true.into(),
-            tag::INT => whole(i64::from_le_bytes(self.fixed()?)),
-            tag::UINT => natural(u64::from_le_bytes(self.fixed()?)),
-            tag::DOUBLE => double(f64::from_bits(u64::from_le_bytes(self.fixed()?))),
+            tag::INT => whole(self.fixed()?.cast_signed()),
+            tag::UINT => natural(self.fixed()?),
+            tag::DOUBLE => double(f64::from_bits(self.fixed()?)),
             tag::TEXT => self.text()?.into(),
             tag::LIST => {
                 let count = self.count()?;
@@ -310,9 +247,9 @@ mod tests {
     }
 
     fn through(view: View<'_>) -> Option<Value> {
-        let mut bytes = Vec::new();
-        value(Some(view), &mut bytes);
-        let mut rest = Rest(&bytes);
+        let mut packed = Packed::default();
+        value(Some(view), &mut packed);
+        let mut rest = Rest(packed.bytes());
         let read = rest.value().unwrap();
         assert!(rest.0.is_empty());
         read
@@ -331,11 +268,6 @@ mod tests {
         let mut fields = [("b", View::Items(&items)), ("a", View::UInt(7))];
         let held = View::Fields(crate::value::Fields::new(&mut fields).unwrap());
         assert_eq!(through(held), Some(json!({ "a": 7, "b": ["ä", true] })));
-        for length in [0, 0x7f, 0x80, 0x3fff, 0x4000, usize::MAX] {
-            let mut bytes = Vec::new();
-            count(length, &mut bytes);
-            assert_eq!(Rest(&bytes).count(), Some(length));
-        }
     }
 
     #[test]
@@ -348,8 +280,9 @@ mod tests {
 
     #[test]
     fn bytes_that_end_too_early_are_not_read() {
-        let mut bytes = Vec::new();
-        value(Some(View::Items(&[View::Str("ab"), View::Int(1)])), &mut bytes);
+        let mut packed = Packed::default();
+        value(Some(View::Items(&[View::Str("ab"), View::Int(1)])), &mut packed);
+        let bytes = packed.bytes();
         for length in 0..bytes.len() {
             assert!(Rest(&bytes[..length]).value().is_none(), "{length}");
         }

@@ -5,17 +5,27 @@
 //! writes loses nothing that it did not confirm.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::chain::{Chain, Head};
-use super::record::{Entry, Gap, RecordKind};
+use super::chunk::Chunk;
+use super::draft::Draft;
+use super::record::{Entry, FIXED_BYTES, Gap, Missing, RecordKind};
 use super::redact::RedactionKey;
 use crate::decision::DecisionId;
+use crate::faults::point;
+use crate::policy::compile::Policy;
+use crate::state::events::Event;
 use crate::time::Now;
 
 /// The entries that were not drained yet.
 #[derive(Debug)]
 pub struct Buffer {
-    entries: VecDeque<Entry>,
+    chunks: VecDeque<Chunk>,
+    /// Chunks whose memory is used again.
+    spare: Vec<Chunk>,
+    /// Invariant: the sum of what the chunks hold.
+    entries: usize,
     /// What was refused since the last entry.
     gap: Gap,
     /// What is kept here and in the outbox.
@@ -25,6 +35,23 @@ pub struct Buffer {
     bytes_max: usize,
     unrecorded: u64,
     recorded: u64,
+}
+
+/// Entries that were taken out, oldest first.
+#[derive(Debug, Default)]
+pub struct Taken {
+    chunks: Vec<Chunk>,
+    at: usize,
+}
+
+impl Taken {
+    /// The next entry.
+    pub fn read_next(&mut self) -> Option<Entry<'_>> {
+        while self.chunks.get(self.at)?.is_empty() {
+            self.at = self.at.saturating_add(1);
+        }
+        self.chunks.get_mut(self.at)?.read_next()
+    }
 }
 
 /// The records that were handed out and not confirmed.
@@ -74,12 +101,17 @@ pub struct Freed {
 /// After how many records the chain has a checkpoint of its own.
 const CHECKPOINT_EVERY: u64 = 1_000;
 
+/// How many chunks wait to be used again: about a mebibyte.
+const SPARE_MAX: usize = 16;
+
 impl Buffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(entries_max: usize, bytes_max: usize) -> Self {
         Self {
-            entries: VecDeque::new(),
+            chunks: VecDeque::new(),
+            spare: Vec::new(),
+            entries: 0,
             gap: Gap::default(),
             kept: 0,
             kept_bytes: 0,
@@ -96,30 +128,46 @@ impl Buffer {
         self.kept.saturating_add(2) <= self.entries_max && self.kept_bytes.saturating_add(bytes) <= self.bytes_max
     }
 
-    /// Keeps an entry, or counts it as missing. Whether it is kept.
-    pub fn push(&mut self, entry: Entry) -> bool {
-        if !self.has_room(entry.bytes()) {
-            self.gap.count(&entry);
-            self.unrecorded = self.unrecorded.saturating_add(1);
+    /// Keeps a decision of that policy, or counts it as missing. Whether it is kept.
+    pub fn push(&mut self, draft: &Draft, policy: &Arc<Policy>, input: Option<u64>) -> bool {
+        let missing = if draft.allows { Missing::Allow } else { Missing::Deny };
+        if !self.admit(draft.weight(), draft.at, missing) {
             return false;
         }
-        self.close_gap();
-        self.keep(entry);
-        self.recorded = self.recorded.saturating_add(1);
+        if let Some(chunk) = self.chunk_for(draft.bytes().len()) {
+            chunk.push(draft, policy, input);
+        }
+        true
+    }
+
+    /// Keeps an event, or counts it as missing. Whether it is kept.
+    pub fn push_event(&mut self, event: &Event, input: Option<u64>) -> bool {
+        if !self.admit(FIXED_BYTES, event.at, Missing::Event) {
+            return false;
+        }
+        if let Some(chunk) = self.chunk_for(0) {
+            chunk.push_event(event.clone(), input);
+        }
         true
     }
 
     /// Takes at most `max` entries, oldest first. They count as kept until they are given back.
-    pub fn take(&mut self, max: usize) -> Vec<Entry> {
-        let taken = self.entries.len().min(max);
-        let mut entries: Vec<Entry> = self.entries.drain(..taken).collect();
+    pub fn take(&mut self, max: usize) -> Taken {
+        let mut chunks = Vec::new();
+        let taken = self.take_into(&mut chunks, max);
         // A gap whose place is taken by an earlier one stays open: a host that drains again and again and never confirms
         // would have a record more each time.
-        if self.entries.is_empty() && entries.len() < max && self.kept < self.entries_max {
+        if self.entries == 0 && taken < max && self.kept < self.entries_max {
             self.close_gap();
-            entries.extend(self.entries.pop_front());
+            self.take_into(&mut chunks, 1);
         }
-        entries
+        Taken { chunks, at: 0 }
+    }
+
+    /// Takes back the memory of what was taken, for what comes next: fresh memory costs more than a record.
+    pub fn reuse(&mut self, taken: Taken) {
+        let room = SPARE_MAX.saturating_sub(self.spare.len());
+        self.spare.extend(taken.chunks.into_iter().filter_map(Chunk::emptied).take(room));
     }
 
     /// Makes room for others where records are confirmed.
@@ -131,7 +179,7 @@ impl Buffer {
     /// Whether there is nothing to take.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.entries.is_empty() && self.gap.records() == 0
+        self.entries == 0 && self.gap.records() == 0
     }
 
     /// How many entries are kept here and in the outbox, and about how many bytes.
@@ -146,17 +194,62 @@ impl Buffer {
         (self.recorded, self.unrecorded)
     }
 
+    /// Counts an entry as kept where there is room for it, and else as missing.
+    fn admit(&mut self, weight: usize, at: Now, missing: Missing) -> bool {
+        if !self.has_room(weight) {
+            self.gap.count(at, missing);
+            self.unrecorded = self.unrecorded.saturating_add(1);
+            return false;
+        }
+        self.close_gap();
+        point("buffer: admit");
+        self.count(weight);
+        point("buffer: counted");
+        self.recorded = self.recorded.saturating_add(1);
+        true
+    }
+
     fn close_gap(&mut self) {
-        let gap = std::mem::take(&mut self.gap);
-        if gap.records() > 0 {
-            self.keep(Entry::Gap(gap));
+        if self.gap.records() > 0 {
+            let gap = std::mem::take(&mut self.gap);
+            self.count(FIXED_BYTES);
+            if let Some(chunk) = self.chunk_for(0) {
+                chunk.push_gap(gap);
+            }
         }
     }
 
-    fn keep(&mut self, entry: Entry) {
+    fn count(&mut self, weight: usize) {
+        self.entries = self.entries.saturating_add(1);
         self.kept = self.kept.saturating_add(1);
-        self.kept_bytes = self.kept_bytes.saturating_add(entry.bytes());
-        self.entries.push_back(entry);
+        self.kept_bytes = self.kept_bytes.saturating_add(weight);
+    }
+
+    /// The chunk in which the next entry of so many bytes finds room.
+    fn chunk_for(&mut self, bytes: usize) -> Option<&mut Chunk> {
+        if !self.chunks.back().is_some_and(|chunk| chunk.has_room(bytes)) {
+            let spare = self.spare.pop().filter(|chunk| chunk.has_room(bytes));
+            self.chunks.push_back(spare.unwrap_or_else(|| Chunk::new(bytes)));
+        }
+        self.chunks.back_mut()
+    }
+
+    fn take_into(&mut self, chunks: &mut Vec<Chunk>, max: usize) -> usize {
+        let mut left = max.min(self.entries);
+        let taken = left;
+        while left > 0 {
+            let Some(first) = self.chunks.front_mut() else { break };
+            let here = first.len();
+            if here > left {
+                chunks.push(first.split(left));
+                left = 0;
+            } else {
+                left = left.saturating_sub(here);
+                chunks.extend(self.chunks.pop_front());
+            }
+        }
+        self.entries = self.entries.saturating_sub(taken);
+        taken
     }
 }
 
@@ -193,7 +286,7 @@ impl Outbox {
 
     /// At most `max` records: first those that were handed out before and not confirmed, the same bytes again, then what
     /// these entries become.
-    pub fn drain(&mut self, max: usize, now: Now, key: Option<&RedactionKey>, entries: Vec<Entry>) -> Batch {
+    pub fn drain(&mut self, max: usize, now: Now, key: Option<&RedactionKey>, entries: &mut Taken) -> Batch {
         self.link_all(now, key, entries);
         let lines: Vec<String> = self.lines.iter().take(max).map(|line| line.text.clone()).collect();
         let last_seq = lines.len().checked_sub(1).and_then(|last| self.lines.get(last)).map_or(0, |line| line.seq);
@@ -202,9 +295,9 @@ impl Outbox {
     }
 
     /// Makes records of these entries.
-    pub fn link_all(&mut self, now: Now, key: Option<&RedactionKey>, entries: Vec<Entry>) {
-        for entry in entries {
-            let bytes = entry.bytes();
+    pub fn link_all(&mut self, now: Now, key: Option<&RedactionKey>, entries: &mut Taken) {
+        while let Some(entry) = entries.read_next() {
+            let bytes = entry.weight();
             let body = entry.body(self.chain.head().count.saturating_add(1), key);
             self.link(entry.at(), entry.kind(), body, Some(bytes), entry.waits());
             if self.since_checkpoint >= CHECKPOINT_EVERY {
@@ -261,5 +354,121 @@ impl Outbox {
         self.since_checkpoint = self.since_checkpoint.saturating_add(1);
         let Head { count, hash } = self.chain.head();
         self.lines.push_back(Line { seq: count, hash, text, entry_bytes, waits });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::record::Given;
+    use crate::combine::Verdict;
+    use crate::decision::Decision;
+    use crate::limits::Limits;
+    use crate::obligation::Obligation;
+    use crate::policy::bundle::{Bundle, Trust};
+    use crate::reason::Reason;
+    use crate::state::events::{EventKind, Events};
+
+    fn policy() -> Arc<Policy> {
+        let document = serde_json::json!({ "fallgate": 1, "name": "p", "revision": 1, "actions": {}, "rules": [] });
+        let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT);
+        Arc::clone(bundle.unwrap().policy())
+    }
+
+    /// Texts of all lengths, some longer than a chunk.
+    fn detail(number: u32) -> String {
+        let length = if number.is_multiple_of(400) { 70_000 } else { number % 97 };
+        format!("{number} {}", "x".repeat(length as usize))
+    }
+
+    fn obliges(number: u32) -> bool {
+        number.is_multiple_of(3)
+    }
+
+    fn is_event(number: u32) -> bool {
+        number % 5 == 1
+    }
+
+    fn push(buffer: &mut Buffer, number: u32, policies: &[Arc<Policy>], events: &mut Events) {
+        if is_event(number) {
+            let event = events.push(Now::default(), EventKind::AttemptsReported { attempts: u64::from(number) });
+            assert!(buffer.push_event(&event, Some(u64::from(number))));
+            return;
+        }
+        let mut decision = Decision::new(Verdict::deny(Reason::Posture), Now::default());
+        decision.detail = Some(detail(number).into());
+        if obliges(number) {
+            let [id, obligation_type] = [number.to_string(), "log".to_owned()].map(String::into_boxed_str);
+            let properties = serde_json::Value::Null;
+            decision.particulars.obligations = Some([Obligation { id, obligation_type, properties }].into());
+        }
+        let mut draft = Draft::default();
+        draft.fill(&decision, None, Given::AtOnce);
+        let policy = &policies[number as usize / 50 % policies.len()];
+        assert!(buffer.push(&draft, policy, None));
+    }
+
+    fn check(entry: &Entry<'_>, number: u32, policies: &[Arc<Policy>]) {
+        match entry {
+            Entry::Event(event, input) => {
+                assert!(is_event(number) && *input == Some(u64::from(number)));
+                assert!(
+                    matches!(event.kind, EventKind::AttemptsReported { attempts } if attempts == u64::from(number))
+                );
+            }
+            Entry::Decision(kept) => {
+                assert!(!is_event(number) && kept.input.is_none());
+                assert_eq!(kept.account.detail, Some(&*detail(number)));
+                let obligations: Vec<&str> = kept.account.obligations.iter().map(|one| &*one.id).collect();
+                let expected: &[&str] = if obliges(number) { &[&number.to_string()] } else { &[] };
+                assert_eq!(obligations, expected);
+                assert!(std::ptr::eq(kept.policy, &*policies[number as usize / 50 % policies.len()]));
+            }
+            Entry::Gap(gap) => panic!("{number}: {gap:?}"),
+        }
+    }
+
+    #[test]
+    fn entries_come_out_as_they_went_in_however_many_are_taken_at_a_time() {
+        let policies = [policy(), policy()];
+        for size in [1, 7, 333, usize::MAX] {
+            let (mut buffer, mut events) = (Buffer::new(usize::MAX, usize::MAX), Events::new(10, 10));
+            let mut next = 0;
+            for number in 0..1_500 {
+                push(&mut buffer, number, &policies, &mut events);
+                if number % 700 < 650 {
+                    continue;
+                }
+                let (before, mut weight) = (buffer.kept(), 0);
+                let mut taken = buffer.take(size);
+                while let Some(entry) = taken.read_next() {
+                    check(&entry, next, &policies);
+                    weight += entry.weight();
+                    next += 1;
+                }
+                assert!(weight <= before.1 && buffer.kept() == before, "what is taken counts until it is given back");
+                buffer.reuse(taken);
+                assert!(buffer.spare.len() <= SPARE_MAX);
+            }
+            let mut rest = buffer.take(usize::MAX);
+            while let Some(entry) = rest.read_next() {
+                check(&entry, next, &policies);
+                next += 1;
+            }
+            assert!(next == 1_500 && buffer.is_idle());
+            assert_eq!(buffer.counts(), (1_500, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_drained_holds_no_policy() {
+        let (policies, mut events) = ([policy()], Events::new(10, 10));
+        let mut buffer = Buffer::new(usize::MAX, usize::MAX);
+        (0..700).for_each(|number| push(&mut buffer, number, &policies, &mut events));
+        let chunks = buffer.chunks.len();
+        assert_eq!(Arc::strong_count(&policies[0]), 1 + chunks, "one for each chunk, not one for each record");
+        let taken = buffer.take(usize::MAX);
+        buffer.reuse(taken);
+        assert_eq!(Arc::strong_count(&policies[0]), 1);
     }
 }

@@ -1,12 +1,10 @@
 //! What a record says: a decision with its request, or an event; and in which kind of record.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::asked::Asked;
 use super::redact::{RedactionKey, redact};
-use crate::decision::{Decision, DecisionId};
+use crate::decision::{Account, DecisionId};
 use crate::policy::compile::Policy;
 use crate::state::events::{Event, EventKind};
 use crate::time::Now;
@@ -170,30 +168,34 @@ impl RecordKind {
     }
 }
 
-/// What is kept until it is drained.
+/// What was kept until it was drained.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum Entry<'e> {
     /// A decision.
-    Decision(Box<DecisionEntry>),
+    Decision(DecisionEntry<'e>),
     /// An event, and the number of the input that brought it about, where inputs are written down.
     Event(Event, Option<u64>),
     /// What could not be kept.
     Gap(Gap),
 }
 
-/// A decision and what was asked.
+/// A decision and what was asked, read back.
 #[derive(Clone, Debug)]
-pub struct DecisionEntry {
-    /// The decision.
-    pub decision: Decision,
+pub struct DecisionEntry<'e> {
+    /// What was decided.
+    pub(crate) account: Account<'e>,
+    /// When it was.
+    pub at: Now,
     /// What was asked; nothing where it could not be read.
-    pub asked: Option<Asked>,
+    pub asked: Option<Asked<'e>>,
     /// The policy that decided: its schema names what was asked, and it says what of that must not be written.
-    pub policy: Arc<Policy>,
+    pub policy: &'e Policy,
     /// The number of its entry in the journal of inputs, where there is one.
     pub input: Option<u64>,
     /// Whether the host has it.
     pub given: Given,
+    /// What of the buffer's bytes it counts for.
+    pub weight: usize,
 }
 
 /// Whether the host has a decision that is recorded.
@@ -223,6 +225,17 @@ pub struct Gap {
     pub until: Now,
 }
 
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A decision that denied.
+    Deny,
+    /// A decision that allowed.
+    Allow,
+    /// An event.
+    Event,
+}
+
 impl Gap {
     /// How many records are missing.
     #[must_use]
@@ -231,27 +244,26 @@ impl Gap {
     }
 
     /// Counts one more that is missing.
-    pub fn count(&mut self, entry: &Entry) {
-        let at = entry.at();
+    pub fn count(&mut self, at: Now, missing: Missing) {
         if self.records() == 0 {
             self.since = at;
         }
         self.until = at;
-        let one = match entry {
-            Entry::Decision(kept) if kept.decision.is_allow() => &mut self.allows,
-            Entry::Decision(_) => &mut self.denies,
-            Entry::Event(..) | Entry::Gap(_) => &mut self.events,
+        let one = match missing {
+            Missing::Deny => &mut self.denies,
+            Missing::Allow => &mut self.allows,
+            Missing::Event => &mut self.events,
         };
         *one = one.saturating_add(1);
     }
 }
 
-impl Entry {
+impl Entry<'_> {
     /// When it was.
     #[must_use]
     pub fn at(&self) -> Now {
         match self {
-            Self::Decision(kept) => kept.decision.at(),
+            Self::Decision(kept) => kept.at,
             Self::Event(event, _) => event.at,
             Self::Gap(gap) => gap.until,
         }
@@ -272,27 +284,18 @@ impl Entry {
     #[must_use]
     pub fn waits(&self) -> Option<DecisionId> {
         match self {
-            Self::Decision(kept) if kept.given == Given::Waits => Some(kept.decision.id()),
+            Self::Decision(kept) if kept.given == Given::Waits => Some(kept.account.id),
             _ => None,
         }
     }
 
-    /// About how many bytes of memory it takes.
+    /// What of the buffer's bytes it counts for.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub const fn weight(&self) -> usize {
         match self {
-            Self::Decision(kept) => Self::bytes_of_decision(kept),
+            Self::Decision(kept) => kept.weight,
             Self::Event(..) | Self::Gap(_) => FIXED_BYTES,
         }
-    }
-
-    /// About how many bytes of memory a decision takes.
-    #[must_use]
-    pub fn bytes_of_decision(kept: &DecisionEntry) -> usize {
-        let asked = kept.asked.as_ref().map_or(0, Asked::bytes);
-        let said = kept.decision.messages().iter().map(|message| message.len()).fold(0, usize::saturating_add);
-        let detail = kept.decision.detail().map_or(0, str::len);
-        FIXED_BYTES.saturating_add(asked).saturating_add(said).saturating_add(detail)
     }
 
     /// The body of its record, as the one of that number.
@@ -308,9 +311,8 @@ impl Entry {
                 "until": gap.until.wall.to_string(),
             }),
             Self::Decision(kept) => {
-                let mut decision = kept.decision.to_json();
-                let asked = kept.asked.as_ref();
-                let mut request = asked.map_or(Value::Null, |asked| asked.to_json(&kept.policy.schema));
+                let mut decision = kept.account.to_json();
+                let mut request = kept.asked.map_or(Value::Null, |asked| asked.to_json(&kept.policy.schema));
                 // The texts that may quote a request. What the engine itself says is no quotation: else who chooses an
                 // attribute could have the effect or the reason concealed.
                 let context = decision.get_mut("context").and_then(Value::as_object_mut).into_iter().flatten();
@@ -337,5 +339,5 @@ fn with_input(mut body: Value, input: Option<u64>) -> Value {
     body
 }
 
-/// What an entry takes besides its texts.
-const FIXED_BYTES: usize = 512;
+/// What an entry counts for besides its texts.
+pub(super) const FIXED_BYTES: usize = 512;

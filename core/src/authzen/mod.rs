@@ -14,6 +14,7 @@ mod search;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::Serialize;
 use serde_json::Value as Json;
 
 pub use metadata::{NotAnIdentifier, WELL_KNOWN, metadata};
@@ -86,8 +87,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn new(body: &Json, reasons: Vec<Reason>) -> Self {
-        Self { status: 200, body: body.to_string(), reasons }
+    /// A body that cannot be written would be a mistake of this library's own.
+    fn new(body: &impl Serialize, reasons: Vec<Reason>) -> Self {
+        match serde_json::to_string(body) {
+            Ok(body) => Self { status: 200, body, reasons },
+            Err(_) => Self::error(500, FAILED),
+        }
     }
 
     fn error(status: u16, message: &str) -> Self {
@@ -100,7 +105,7 @@ impl Answer {
 /// The same request at the same `now` has the same answer, byte for byte, while the engine is told nothing in between.
 #[must_use]
 pub fn answer(engine: &Engine, endpoint: Endpoint, body: &[u8], now: Now) -> Answer {
-    answer_with(engine, endpoint, body, now, |request| engine.decide(request, now))
+    answer_with(engine, endpoint, body, now, || engine.decide_asked(body, now))
 }
 
 /// [`answer`], where a single evaluation on an action that demands it (`audit: confirmed`) is made in its two calls:
@@ -115,12 +120,13 @@ pub fn answer_when_written(
     now: Now,
     write: impl FnOnce() -> Option<Now>,
 ) -> Answer {
-    answer_with(engine, endpoint, body, now, |request| {
-        let pending = engine.decide_pending(request, now);
-        match pending.id.and_then(|id| Some((id, write()?))) {
+    answer_with(engine, endpoint, body, now, || {
+        let request = Request::from_json(body, &engine.config().limits)?;
+        let pending = engine.decide_pending(&request, now);
+        Ok(match pending.id.and_then(|id| Some((id, write()?))) {
             Some((id, now)) => engine.confirm(id, now),
             None => pending.decision,
-        }
+        })
     })
 }
 
@@ -129,10 +135,10 @@ fn answer_with(
     endpoint: Endpoint,
     body: &[u8],
     now: Now,
-    decide: impl FnOnce(&Request) -> Decision,
+    decide: impl FnOnce() -> Result<Decision, RequestError>,
 ) -> Answer {
     let answered = catch_unwind(AssertUnwindSafe(|| match endpoint {
-        Endpoint::Evaluation => evaluation(engine, body, decide),
+        Endpoint::Evaluation => evaluation(decide),
         Endpoint::Evaluations => batch::evaluations(engine, body, now),
         Endpoint::SearchSubject | Endpoint::SearchResource | Endpoint::SearchAction => {
             search::search(engine, endpoint, body, now)
@@ -141,15 +147,17 @@ fn answer_with(
     match answered {
         Ok(Ok(answer)) => answer,
         Ok(Err(refusal)) => Answer::error(refusal.status(), &refusal.to_string()),
-        Err(_) => Answer::error(500, "the engine failed"),
+        Err(_) => Answer::error(500, FAILED),
     }
 }
 
-fn evaluation(engine: &Engine, body: &[u8], decide: impl FnOnce(&Request) -> Decision) -> Result<Answer, Refusal> {
-    let request = Request::from_json(body, &engine.config().limits)?;
-    let decision = decide(&request);
-    Ok(Answer::new(&decision.to_json(), vec![decision.reason()]))
+fn evaluation(decide: impl FnOnce() -> Result<Decision, RequestError>) -> Result<Answer, Refusal> {
+    let decision = decide()?;
+    Ok(Answer::new(&decision, vec![decision.reason()]))
 }
+
+/// What a caller is told of what went wrong here.
+const FAILED: &str = "the engine failed";
 
 /// Why a request is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::value::{Timestamp, Value, View};
 use crate::value_type::ValueType;
 
+use super::flat::Flat;
 use super::monotone::{self, Facts, Moves};
 use super::program::{Comparison, Constant, Node, NodeId, Operator, Program, Run, Set};
 use super::source::{self, Source};
@@ -170,6 +171,7 @@ impl<'c> Compiler<'c> {
             arena_bytes_max: limits.arena_bytes_max,
             reads: Reads::default(),
             moves: Moves::default(),
+            flat: None,
         };
         Self {
             source,
@@ -194,6 +196,7 @@ impl<'c> Compiler<'c> {
         program.reads.signals.dedup();
         program.reads.clock = self.clock.finish();
         program.moves = monotone::moves(&program, &self.facts);
+        program.flat = Flat::of(&program);
         program
     }
 

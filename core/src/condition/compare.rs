@@ -201,3 +201,124 @@ pub(super) fn lookup<'a>(map: View<'a>, key: View<'_>, steps_left: &Cell<u32>) -
         _ => Err(Cause::WrongType),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_costs_a_step_for_each_64_bytes() {
+        assert_eq!([0, 63, 64, 127, 640].map(bytes_cost), [0, 0, 1, 1, 10]);
+        let (long, longer) = ("a".repeat(640), "a".repeat(700));
+        let with = |steps: u32| Cell::new(steps);
+        for (a, b) in
+            [(View::Str(&long), View::Str(&long)), (View::Bytes(long.as_bytes()), View::Bytes(long.as_bytes()))]
+        {
+            let (enough, few) = (with(10), with(9));
+            assert_eq!((equal(a, b, &enough), enough.get()), (Ok(true), 0));
+            assert_eq!(equal(a, b, &few), Err(Cause::Limit));
+            let (enough, few) = (with(10), with(9));
+            assert_eq!((order(a, b, &enough), enough.get()), (Ok(Some(Ordering::Equal)), 0));
+            assert_eq!(order(a, b, &few), Err(Cause::Limit));
+        }
+        // Of another length they differ at once; their order is as dear as the shorter one.
+        for (a, b) in
+            [(View::Str(&long), View::Str(&longer)), (View::Bytes(long.as_bytes()), View::Bytes(longer.as_bytes()))]
+        {
+            assert_eq!(equal(a, b, &with(0)), Ok(false));
+            assert_eq!(order(a, b, &with(10)), Ok(Some(Ordering::Less)));
+        }
+    }
+
+    #[test]
+    fn lists_and_maps_cost_a_step_for_each_member_that_is_looked_at() {
+        let (one, two) = ([View::Int(1), View::Int(2)], [View::Int(1), View::Int(3)]);
+        let steps = |a, b| {
+            let left = Cell::new(100);
+            (equal(a, b, &left), 100 - left.get())
+        };
+        assert_eq!(steps(View::Items(&one), View::Items(&one)), (Ok(true), 2));
+        assert_eq!(steps(View::Items(&one), View::Items(&two)), (Ok(false), 2));
+        assert_eq!(steps(View::Items(&one), View::Items(&one[..1])), (Ok(false), 0));
+        assert_eq!(equal(View::Items(&one), View::Items(&one), &Cell::new(1)), Err(Cause::Limit));
+        let left = Cell::new(5);
+        assert_eq!((charge(&left, 5), left.get(), charge(&left, 1)), (Ok(()), 0, Err(Cause::Limit)));
+    }
+
+    /// Two of each kind: each is equal to itself alone.
+    #[test]
+    fn a_value_is_equal_to_itself_and_to_no_other() {
+        use crate::value::{Cidr, SignedDuration, Timestamp};
+        let at = |second| View::Timestamp(Timestamp::from_second(second).unwrap());
+        let ip = |text: &str| View::Ip(text.parse().unwrap());
+        let cidr = |text| View::Cidr(Cidr::parse(text).unwrap());
+        let (one, two) = ([View::Int(1)], [View::Int(2)]);
+        let (first, second) = ([(View::Int(1), View::Null)], [(View::Int(1), View::Int(1))]);
+        let values = [
+            View::Null,
+            View::Bool(true),
+            View::Bool(false),
+            View::Int(-1),
+            View::UInt(u64::MAX),
+            View::Double(0.5),
+            View::Str("a"),
+            View::Str("b"),
+            View::Bytes(b"a"),
+            View::Bytes(b"b"),
+            at(1),
+            at(2),
+            View::Duration(SignedDuration::from_secs(1)),
+            View::Duration(SignedDuration::from_secs(2)),
+            ip("10.0.0.1"),
+            ip("10.0.0.2"),
+            cidr("10.0.0.0/8"),
+            cidr("10.0.0.0/9"),
+            View::Type("a"),
+            View::Type("b"),
+            View::Items(&one),
+            View::Items(&two),
+            View::Entries(&first),
+            View::Entries(&second),
+        ];
+        for (number, a) in values.iter().enumerate() {
+            for (other, b) in values.iter().enumerate() {
+                assert_eq!(equal(*a, *b, &Cell::new(100)), Ok(number == other), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(equal(View::Double(f64::NAN), View::Double(f64::NAN), &Cell::new(1)), Ok(false));
+    }
+
+    /// As a request holds them, as a host does, and as they are made while evaluating.
+    #[test]
+    fn lists_and_maps_are_alike_whoever_holds_them() {
+        let value = crate::value::Value::from(&serde_json::json!({"map": {"a": 1, "b": 2}, "list": [1, 2]}));
+        let crate::value::Value::Map(held) = &value else { panic!("a map") };
+        let (map, list) = (View::from(held.get("map").unwrap()), View::from(held.get("list").unwrap()));
+        let mut fields = [("b", View::Int(2)), ("a", View::Int(1))];
+        let fields = View::Fields(crate::value::Fields::new(&mut fields).unwrap());
+        let entries = [(View::Str("b"), View::Int(2)), (View::Str("a"), View::Int(1))];
+        let items = [View::Int(1), View::Int(2)];
+        let (entries, items) = (View::Entries(&entries), View::Items(&items));
+        let same = |a, b| equal(a, b, &Cell::new(100)) == Ok(true);
+        for a in [map, fields, entries] {
+            assert!([map, fields, entries].into_iter().all(|b| same(a, b)), "{a:?}");
+            assert!(!same(a, items) && !same(a, View::Entries(&[])));
+            assert_eq!((length(a), elements(a).count(), entries_of(a)), (2, 2, 2));
+            let keys = [element(a, 0), element(a, 1)]
+                .map(|key| key.is_some_and(|key| same(key, View::Str("a")) || same(key, View::Str("b"))));
+            assert_eq!((keys, element(a, 2).is_none()), ([true; 2], true));
+            let found = |key| lookup(a, key, &Cell::new(100)).unwrap().is_some_and(|value| same(value, View::Int(2)));
+            assert_eq!(
+                [View::Str("b"), View::Str("a"), View::Str("c"), View::Int(2)].map(found),
+                [true, false, false, false]
+            );
+        }
+        assert!(same(list, items) && length(list) == 2 && length(View::Null) == 0);
+        assert!(element(list, 1).is_some_and(|second| same(second, View::Int(2))) && element(items, 2).is_none());
+        assert!(element(View::Null, 0).is_none());
+    }
+
+    fn entries_of(value: View<'_>) -> usize {
+        entries(value).count()
+    }
+}

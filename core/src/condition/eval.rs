@@ -3,7 +3,6 @@
 //! Every node and every element of a walk costs a step. Nothing is allocated but what a condition builds itself, and
 //! that in the decision's arena, within a limit.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -12,25 +11,35 @@ use crate::value::{SignedDuration, View};
 
 use super::compare::{self, charge};
 use super::eval_walks::Parts;
-use super::program::{Comparison, Node, NodeId, Operator, Program, Run};
+use super::program::{Comparison, Constant, Node, NodeId, Operator, Program, Run, Walk};
 use super::{Cause, Scope, Status, compute};
 
 /// Bytes of stack that one level of the program may take.
 const STACK_PER_LEVEL: usize = 8 << 10;
+
+/// How many fields of fields are gone through in one loop.
+const PATH_MAX: usize = 8;
 
 /// What comes of a sub-expression.
 pub(super) type Outcome<'a> = Result<View<'a>, Cause>;
 
 /// Who is told of each sub-expression that was evaluated.
 pub(super) trait Observer<'a> {
+    /// Whether it has to be told of every one.
+    const SEES: bool;
+
     fn saw(&mut self, span: impl FnOnce() -> Range<usize>, outcome: Outcome<'a>);
 }
 
 impl Observer<'_> for () {
+    const SEES: bool = false;
+
     fn saw(&mut self, _: impl FnOnce() -> Range<usize>, _: Outcome<'_>) {}
 }
 
 impl<'a> Observer<'a> for &mut dyn FnMut(Range<usize>, Outcome<'a>) {
+    const SEES: bool = true;
+
     fn saw(&mut self, span: impl FnOnce() -> Range<usize>, outcome: Outcome<'a>) {
         self(span(), outcome);
     }
@@ -54,34 +63,67 @@ pub(super) struct Evaluation<'a, 'o, O> {
 
 impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     pub(super) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
-        let outcome = match charge(&self.scope.steps_left, 1) {
-            Ok(()) => self.eval_node(id),
-            Err(cause) => Err(cause),
-        };
+        let outcome = self.charged(id).and_then(|node| self.eval_node(node));
+        self.told(id, outcome)
+    }
+
+    /// The node, its step taken.
+    #[inline]
+    fn charged(&self, id: NodeId) -> Result<Node, Cause> {
+        charge(&self.scope.steps_left, 1)?;
+        self.program.nodes.get(id as usize).copied().ok_or(Cause::Internal)
+    }
+
+    #[inline]
+    fn told(&mut self, id: NodeId, outcome: Outcome<'a>) -> Outcome<'a> {
         let program = self.program;
         self.observer.saw(|| program.span(id), outcome);
         outcome
     }
 
-    fn eval_node(&mut self, id: NodeId) -> Outcome<'a> {
-        let Some(node) = self.program.nodes.get(id as usize) else { return Err(Cause::Internal) };
-        match *node {
-            Node::Fail(cause) => Err(cause),
+    /// As [`Self::eval`], for what is mostly a leaf: no call is made for one.
+    #[inline]
+    fn operand(&mut self, id: NodeId) -> Outcome<'a> {
+        match self.program.nodes.get(id as usize) {
+            Some(Node::Slot(_) | Node::Variable(_) | Node::Constant(_)) => {
+                let outcome = self.charged(id).and_then(|node| self.leaf(node));
+                self.told(id, outcome)
+            }
+            _ => self.eval(id),
+        }
+    }
+
+    #[inline]
+    fn leaf(&self, node: Node) -> Outcome<'a> {
+        match node {
+            Node::Slot(slot) => self.slot(slot).ok_or(Cause::Missing),
+            Node::Variable(index) => self.variables.get(index as usize).copied().ok_or(Cause::Internal),
             Node::Constant(index) => {
                 self.program.constants.get(index as usize).map(|constant| constant.view()).ok_or(Cause::Internal)
             }
-            Node::Slot(slot) => self.slot(slot).ok_or(Cause::Missing),
+            _ => Err(Cause::Internal),
+        }
+    }
+
+    fn eval_node(&mut self, node: Node) -> Outcome<'a> {
+        match node {
+            Node::Fail(cause) => Err(cause),
+            Node::Constant(_) | Node::Slot(_) | Node::Variable(_) => self.leaf(node),
             Node::HasSlot(slot) => Ok(View::Bool(self.slot(slot).is_some())),
-            Node::Variable(index) => self.variables.get(index as usize).copied().ok_or(Cause::Internal),
             Node::Now => self.scope.wall.map(View::Timestamp).ok_or(Cause::Clock),
-            Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(*node),
+            Node::SignalOk(_) | Node::SignalFailed(_) | Node::SignalAge(_) => self.signal(node),
             Node::PostureName => self.scope.posture.map(|posture| View::Str(posture.name)).ok_or(Cause::Internal),
             Node::PostureRank => {
                 self.scope.posture.map(|posture| View::Int(i64::from(posture.rank))).ok_or(Cause::Internal)
             }
-            Node::And(terms) => self.logic(terms, false),
-            Node::Or(terms) => self.logic(terms, true),
-            Node::Not(operand) => self.boolean(operand).map(|value| View::Bool(!value)),
+            Node::And(_)
+            | Node::Or(_)
+            | Node::Not(_)
+            | Node::Compare { .. }
+            | Node::HasField { .. }
+            | Node::Walk { walk: Walk::All | Walk::Exists | Walk::ExistsOne, .. } => {
+                self.boolean_node(node).map(View::Bool)
+            }
             Node::Conditional { condition, then, otherwise } => {
                 if self.boolean(condition)? {
                     self.eval(then)
@@ -91,16 +133,11 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
             }
             Node::Negate(operand) => compute::negated(self.eval(operand)?),
             Node::Chain { first, steps } => self.chain(first, steps),
-            Node::Compare { comparison, left, right } => self.comparison(comparison, left, right),
             Node::In { needle, haystack } => self.contained(needle, haystack),
             Node::InSet { needle, set } => self.in_set(needle, set),
             Node::Field { operand, name } => {
-                let operand = self.eval(operand)?;
+                let operand = self.path(operand)?;
                 self.field(operand, name)?.ok_or(Cause::Missing)
-            }
-            Node::HasField { operand, name } => {
-                let operand = self.eval(operand)?;
-                Ok(View::Bool(self.field(operand, name)?.is_some()))
             }
             Node::Index { operand, index } => {
                 // Both are evaluated, so that the cause does not depend on which stands first.
@@ -162,15 +199,71 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     }
 
     pub(super) fn boolean(&mut self, id: NodeId) -> Result<bool, Cause> {
-        match self.eval(id)? {
-            View::Bool(value) => Ok(value),
-            _ => Err(Cause::WrongType),
+        match self.program.nodes.get(id as usize) {
+            Some(
+                Node::And(_)
+                | Node::Or(_)
+                | Node::Not(_)
+                | Node::Compare { .. }
+                | Node::HasField { .. }
+                | Node::Walk { walk: Walk::All | Walk::Exists | Walk::ExistsOne, .. },
+            ) => {
+                let holds = self.charged(id).and_then(|node| self.boolean_node(node));
+                let program = self.program;
+                self.observer.saw(|| program.span(id), holds.map(View::Bool));
+                holds
+            }
+            _ => match self.path(id)? {
+                View::Bool(value) => Ok(value),
+                _ => Err(Cause::WrongType),
+            },
         }
+    }
+
+    /// The nodes whose value is a boolean or none, without making a value of it.
+    fn boolean_node(&mut self, node: Node) -> Result<bool, Cause> {
+        match node {
+            Node::And(terms) => self.logic(terms, false),
+            Node::Or(terms) => self.logic(terms, true),
+            Node::Not(operand) => self.boolean(operand).map(|value| !value),
+            Node::Compare { comparison, left, right } => self.comparison(comparison, left, right),
+            Node::HasField { operand, name } => {
+                let operand = self.path(operand)?;
+                self.field(operand, name).map(|value| value.is_some())
+            }
+            Node::Walk { walk, range, predicate, transform } => {
+                self.quantified(Parts { walk, range, predicate, transform, of_two: false })
+            }
+            _ => Err(Cause::Internal),
+        }
+    }
+
+    /// As [`Self::eval`], for what is mostly a field of a field of a leaf: that is gone through in a loop.
+    pub(super) fn path(&mut self, id: NodeId) -> Outcome<'a> {
+        if O::SEES {
+            return self.eval(id);
+        }
+        let mut names = [0; PATH_MAX];
+        let mut length: usize = 0;
+        let mut base = id;
+        while let (Some(Node::Field { operand, name }), Some(place)) =
+            (self.program.nodes.get(base as usize), names.get_mut(length))
+        {
+            charge(&self.scope.steps_left, 1)?;
+            *place = *name;
+            length = length.saturating_add(1);
+            base = *operand;
+        }
+        let mut value = self.operand(base)?;
+        for name in names.get(..length).unwrap_or_default().iter().rev() {
+            value = self.field(value, *name)?.ok_or(Cause::Missing)?;
+        }
+        Ok(value)
     }
 
     /// The operands of a strict operation: if either cannot be established, neither can the result.
     fn pair(&mut self, left: NodeId, right: NodeId) -> Result<(View<'a>, View<'a>), Cause> {
-        match (self.eval(left), self.eval(right)) {
+        match (self.path(left), self.operand(right)) {
             (Ok(left), Ok(right)) => Ok((left, right)),
             (Err(left), Err(right)) => Err(left.join(right)),
             (Err(cause), _) | (_, Err(cause)) => Err(cause),
@@ -178,11 +271,11 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     }
 
     /// `&&` where `decisive` is false, `||` where it is true: one decisive term settles it, wherever it stands.
-    fn logic(&mut self, terms: Run, decisive: bool) -> Outcome<'a> {
+    fn logic(&mut self, terms: Run, decisive: bool) -> Result<bool, Cause> {
         let mut cause: Option<Cause> = None;
         for term in terms.of(&self.program.children) {
             match self.boolean(*term) {
-                Ok(value) if value == decisive => return Ok(View::Bool(decisive)),
+                Ok(value) if value == decisive => return Ok(decisive),
                 Ok(_) => {}
                 Err(next) => {
                     cause = Some(cause.map_or(next, |known| known.join(next)));
@@ -192,7 +285,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
                 }
             }
         }
-        cause.map_or(Ok(View::Bool(!decisive)), Err)
+        cause.map_or(Ok(!decisive), Err)
     }
 
     /// Whether no step is left, so that nothing more can be established.
@@ -220,23 +313,15 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         compute::computed(operator, left, right, self.memory())
     }
 
-    fn comparison(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Outcome<'a> {
+    fn comparison(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Cause> {
         let (left, right) = self.pair(left, right)?;
         let steps_left = &self.scope.steps_left;
-        let holds = match comparison {
-            Comparison::Equal => compare::equal(left, right, steps_left)?,
-            Comparison::NotEqual => !compare::equal(left, right, steps_left)?,
-            ordered => {
-                let order = compare::order(left, right, steps_left)?;
-                match ordered {
-                    Comparison::Less => order == Some(Ordering::Less),
-                    Comparison::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-                    Comparison::Greater => order == Some(Ordering::Greater),
-                    _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-                }
-            }
-        };
-        Ok(View::Bool(holds))
+        match comparison {
+            Comparison::Equal => compare::equal(left, right, steps_left),
+            Comparison::NotEqual => compare::equal(left, right, steps_left).map(|equal| !equal),
+            // NaN has no order, so none holds.
+            ordered => Ok(compare::order(left, right, steps_left)?.is_some_and(|order| ordered.holds(order))),
+        }
     }
 
     fn contained(&mut self, needle: NodeId, haystack: NodeId) -> Outcome<'a> {
@@ -263,7 +348,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         let needle = self.eval(needle)?;
         let Some(set) = self.program.sets.get(set as usize) else { return Err(Cause::Internal) };
         if let View::Str(text) = needle {
-            return Ok(View::Bool(set.texts.binary_search_by(|known| (**known).cmp(text)).is_ok()));
+            return Ok(View::Bool(set.has_text(text)));
         }
         for constant in &set.others {
             charge(&self.scope.steps_left, 1)?;
@@ -274,9 +359,14 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         Ok(View::Bool(false))
     }
 
+    #[inline]
     fn field(&self, operand: View<'a>, name: u32) -> Result<Option<View<'a>>, Cause> {
         let Some(name) = self.program.constants.get(name as usize) else { return Err(Cause::Internal) };
-        compare::lookup(operand, name.view(), &self.scope.steps_left)
+        match (operand, name) {
+            // Most fields are looked for in a map as it came, by name, which costs no steps.
+            (View::Map(map), Constant::Text(name)) => Ok(map.get(name).map(View::from)),
+            _ => compare::lookup(operand, name.view(), &self.scope.steps_left),
+        }
     }
 
     /// Where values are made.
@@ -321,7 +411,7 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         let nodes = arguments.of(&self.program.children);
         match nodes {
             [argument] => {
-                let argument = self.eval(*argument)?;
+                let argument = self.path(*argument)?;
                 compute::call(function, &[argument], self.memory())
             }
             [first, second] => {

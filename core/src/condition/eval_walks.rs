@@ -20,18 +20,30 @@ pub(super) struct Parts {
 
 impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
     pub(super) fn walk(&mut self, parts: Parts) -> Outcome<'a> {
-        let range = self.eval(parts.range)?;
-        if !matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Fields(_) | View::Entries(_)) {
-            return Err(Cause::WrongType);
-        }
         match parts.walk {
-            Walk::Collect => self.collect(range, parts),
-            Walk::CollectMap | Walk::CollectEntries => self.collect_map(range, parts),
-            walk => self.quantify(walk, range, parts),
+            Walk::Collect => {
+                let range = self.range(parts)?;
+                self.collect(range, parts)
+            }
+            Walk::CollectMap | Walk::CollectEntries => {
+                let range = self.range(parts)?;
+                self.collect_map(range, parts)
+            }
+            Walk::All | Walk::Exists | Walk::ExistsOne => self.quantified(parts).map(View::Bool),
         }
     }
 
-    fn quantify(&mut self, walk: Walk, range: View<'a>, parts: Parts) -> Outcome<'a> {
+    fn range(&mut self, parts: Parts) -> Outcome<'a> {
+        let range = self.path(parts.range)?;
+        let is_range =
+            matches!(range, View::List(_) | View::Items(_) | View::Map(_) | View::Fields(_) | View::Entries(_));
+        if is_range { Ok(range) } else { Err(Cause::WrongType) }
+    }
+
+    /// `all`, `exists` and `exists_one`.
+    pub(super) fn quantified(&mut self, parts: Parts) -> Result<bool, Cause> {
+        let range = self.range(parts)?;
+        let walk = parts.walk;
         let Some(predicate) = parts.predicate else { return Err(Cause::Internal) };
         let mut cause: Option<Cause> = None;
         let mut found: usize = 0;
@@ -42,8 +54,8 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
             let holds = self.boolean(predicate);
             self.variables.truncate(before);
             match (walk, holds) {
-                (Walk::All, Ok(false)) => return Ok(View::Bool(false)),
-                (Walk::Exists, Ok(true)) => return Ok(View::Bool(true)),
+                (Walk::All, Ok(false)) => return Ok(false),
+                (Walk::Exists, Ok(true)) => return Ok(true),
                 (_, Ok(true)) => found = found.saturating_add(1),
                 (_, Ok(false)) => {}
                 (_, Err(next)) => {
@@ -56,9 +68,9 @@ impl<'a, O: Observer<'a>> Evaluation<'a, '_, O> {
         }
         match (walk, cause) {
             (_, Some(cause)) => Err(cause),
-            (Walk::All, None) => Ok(View::Bool(true)),
-            (Walk::ExistsOne, None) => Ok(View::Bool(found == 1)),
-            (_, None) => Ok(View::Bool(false)),
+            (Walk::All, None) => Ok(true),
+            (Walk::ExistsOne, None) => Ok(found == 1),
+            (_, None) => Ok(false),
         }
     }
 

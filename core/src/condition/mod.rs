@@ -1,7 +1,8 @@
 //! A condition and its three truth values (spec 1.3).
 //!
 //! Reading order: this file (what a condition may read and what it gives), `cel` (text to expression, checked against the
-//! schema), `monotone` (what may be lost), `program` (the compiled form), `eval` (the compiled form against one request), `rego`.
+//! schema), `monotone` (what may be lost), `program` (the compiled form), `eval` (the compiled form against one request),
+//! `flat` (the plain ones in short), `rego`.
 
 pub mod boundaries;
 mod calendar;
@@ -12,11 +13,13 @@ mod compute;
 mod encoders;
 mod eval;
 mod eval_walks;
+mod flat;
 mod format;
 mod functions;
 mod math;
 mod monotone;
 mod pairs;
+pub mod portions;
 pub mod program;
 pub mod rego;
 mod roots;
@@ -77,6 +80,9 @@ impl Cause {
     #[must_use]
     pub const fn join(self, other: Self) -> Self {
         match (self, other) {
+            // Of two signals the first declared, so that it does not matter which was met first.
+            (Self::Signal(a), Self::Signal(b)) => Self::Signal(if a < b { a } else { b }),
+            (Self::Signal(_), Self::Clock) => self,
             (Self::Signal(_) | Self::Clock, cause) => cause,
             (cause, _) => cause,
         }
@@ -120,6 +126,9 @@ pub enum Entity {
 }
 
 impl Entity {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Subject, Self::Action, Self::Resource, Self::Context];
+
     /// The word for it in conditions and requests.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -3,15 +3,17 @@
 //! Nodes stand in one vector and name one another by index, so that a program is dropped without recursion and walked
 //! without following pointers. Chains (`a && b && …`, `a + b + …`) are one node with many children.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::value::{Value, View};
 
 use super::calendar::{CalendarField, Zone};
 use super::eval;
+use super::flat::{Facts, Flat};
 use super::functions::Function;
 use super::monotone::Moves;
-use super::{Cause, Reads, Scope, Truth};
+use super::{Cause, Reads, Scope, SignalView, Truth};
 
 /// The index of a node in its program.
 pub(super) type NodeId = u32;
@@ -60,6 +62,13 @@ pub(super) struct Set {
     pub(super) others: Vec<Constant>,
 }
 
+impl Set {
+    /// Whether this text is one of the constants.
+    pub(super) fn has_text(&self, text: &str) -> bool {
+        self.texts.binary_search_by(|known| (**known).cmp(text)).is_ok()
+    }
+}
+
 /// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
@@ -69,6 +78,21 @@ pub(super) enum Comparison {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether it holds of two values in that order.
+    #[inline]
+    pub(super) const fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
 }
 
 /// How two values are computed into one.
@@ -216,6 +240,8 @@ pub struct Program {
     pub(super) arena_bytes_max: usize,
     pub(super) reads: Reads,
     pub(super) moves: Moves,
+    /// The same condition as plain tests, where it is no more than that.
+    pub(super) flat: Option<Flat>,
 }
 
 impl Program {
@@ -240,6 +266,21 @@ impl Program {
     /// Whether it holds for what `scope` lets it read.
     #[must_use]
     pub fn truth(&self, scope: &Scope<'_>) -> Truth {
+        if let Some(truth) = self.plain_truth(scope.slots, scope.signals, scope.steps_left.get()) {
+            return truth;
+        }
+        self.evaluated(scope)
+    }
+
+    /// The same, where attributes and signals alone settle it, so that no more has to be at hand; nothing where they do not.
+    #[must_use]
+    #[inline]
+    pub fn plain_truth(&self, slots: &[Option<View<'_>>], signals: &[SignalView], steps_max: u32) -> Option<Truth> {
+        self.flat.as_ref()?.truth(self, Facts { slots, signals, steps_max })
+    }
+
+    /// The same, by evaluation of every part.
+    pub(super) fn evaluated(&self, scope: &Scope<'_>) -> Truth {
         match self.value(scope) {
             Ok(View::Bool(true)) => Truth::True,
             Ok(View::Bool(false)) => Truth::False,

@@ -417,6 +417,19 @@ impl Drill {
         report
     }
 
+    /// Runs the drill and hands over its audit records, as they are written: those that its host has written, and then
+    /// those that wait at its end. They are one chain where nothing restarts. What is decided is the same.
+    pub fn run_recorded(&self, bundle: &Bundle, written: &mut dyn FnMut(&str)) -> DrillReport {
+        let mut stage = Stage::recorded(&self.audit, self.speaker(bundle));
+        let mut end = Now::default();
+        let report = self.run_on(&mut stage, bundle, &mut |step, stage| {
+            stage.records().iter().for_each(|line| written(line));
+            end = step.now;
+        });
+        stage.records_that_wait(end).iter().for_each(|line| written(line));
+        report
+    }
+
     fn run_on(&self, stage: &mut Stage, bundle: &Bundle, shown: &mut Shown<'_>) -> DrillReport {
         let start = self.start.as_deref().and_then(instant).unwrap_or(START);
         let desk = Desk::new(&self.drill, &self.keys, bundle);

@@ -83,6 +83,7 @@ pub(super) fn failures(stage: &mut Stage, behind: &mut Head, step: &Step, now: N
                 Ok(record) => {
                     *behind = Head { count: record.seq, hash: record.hash };
                     found.push((record.kind.code(), word(&record)));
+                    stage.written(line);
                 }
                 Err(finding) => failures.push(format!("records: {finding}")),
             }

@@ -115,12 +115,14 @@ pub(super) struct Stage {
     pub(super) speaker: Option<Speaker>,
     /// What engines that have ended have left of their journals.
     left: Vec<String>,
+    /// The audit records that were written since the last time, if they are wanted.
+    records: Option<Vec<String>>,
 }
 
 impl Stage {
     pub(super) fn new(recording: &Recording, speaker: Option<Speaker>) -> Self {
         let engine = Engine::new(config(recording, speaker.as_ref()));
-        Self { engine, tape: None, exported: None, speaker, left: Vec::new() }
+        Self { engine, tape: None, exported: None, speaker, left: Vec::new(), records: None }
     }
 
     fn taped(recording: &Recording, speaker: Option<Speaker>) -> Self {
@@ -133,6 +135,28 @@ impl Stage {
         config.limits.journal_entries_max = JOURNAL_ENTRIES_MAX;
         config.limits.journal_bytes_max = JOURNAL_BYTES_MAX;
         Self { engine: Engine::new(config), ..Self::new(recording, speaker) }
+    }
+
+    /// A stage that keeps the audit records that are written.
+    pub(super) fn recorded(recording: &Recording, speaker: Option<Speaker>) -> Self {
+        Self { records: Some(Vec::new()), ..Self::new(recording, speaker) }
+    }
+
+    /// A record that the host of the drill has written.
+    pub(super) fn written(&mut self, line: &str) {
+        if let Some(records) = &mut self.records {
+            records.push(line.to_owned());
+        }
+    }
+
+    /// The audit records that were written since the last time.
+    pub(super) fn records(&mut self) -> Vec<String> {
+        self.records.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The audit records that nobody has written yet.
+    pub(super) fn records_that_wait(&self, now: Now) -> Vec<String> {
+        self.engine.drain_audit(usize::MAX, now).lines
     }
 
     /// The lines that were written since the last time.

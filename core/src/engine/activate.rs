@@ -5,6 +5,7 @@ use super::told::{Told, carried};
 use serde_json::json;
 
 use super::{Engine, case};
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::name;
 use crate::operation::{Operation, RollBack};
@@ -12,7 +13,9 @@ use crate::policy::bundle::{Bundle, BundleId, FailedTests, Provenance};
 use crate::state::admission::ActivateError;
 use crate::state::clocks::Anchor;
 use crate::state::events::EventKind;
+use crate::state::postures::Cause;
 use crate::state::rollout::{Ending, RolloutError};
+use crate::state::signals::Held;
 use crate::time::Now;
 
 impl Engine {
@@ -54,9 +57,10 @@ impl Engine {
         let reading = now;
         let now = self.held(now);
         let mut told = self.told();
-        told.anchor.get_or_insert(Anchor::new(now, self.config.clock_skew_max));
+        told.anchor.get_or_insert(Anchor::new(reading, self.config.clock_skew_max));
         told.approvals.begin(now.wall);
         self.publish(&mut told, now);
+        point("activate: begin");
         if let Err(error) = told.may_activate(&bundle, reading, now) {
             self.tell_refused(&bundle, error, now);
             return Err(error);
@@ -103,31 +107,50 @@ impl Engine {
     /// Puts an admitted bundle in the place of the active one.
     pub(super) fn install(&self, told: &mut Told, bundle: Bundle, now: Now) {
         let name = name::name(bundle.name()).unwrap_or_default();
-        let revision = bundle.revision();
+        let (revision, id) = (bundle.revision(), bundle.id());
         let started_anew = !told.engine_ok;
+        let cut_short = std::mem::replace(&mut told.half_carried, true);
         told.carry_guards(&bundle);
+        point("install: guards carried");
         told.quarantines.outdate();
-        told.held = if told.engine_ok { carried(told.active.as_ref(), &told.held, &bundle) } else { Vec::new() };
+        let mut held = carried(told.active.as_ref(), told.signals.all_held(), &bundle);
+        if started_anew {
+            // But what failed has to recover all the same.
+            held.iter_mut().for_each(Held::forget);
+        }
+        told.signals.carry(held);
+        point("install: signals carried");
         told.engine_ok = true;
         told.statuses.clear();
         told.activations = told.activations.saturating_add(1);
         told.returned_to = (revision < told.revision).then_some(revision);
         told.revision = told.revision.max(revision);
         told.carry_postures(&bundle);
+        point("install: postures carried");
         let rows = self.measures.declare(bundle.policy(), now.monotonic);
-        told.carry_approvals(&bundle, started_anew, now.monotonic);
+        point("install: rows declared");
+        told.carry_approvals(&bundle, started_anew, now);
+        point("install: approvals carried");
         told.remember(&bundle);
         let unsigned = *bundle.provenance() == Provenance::Unsigned;
         told.active = Some(Active { bundle, activation: told.activations, revoked: false, rows });
         told.activated_at = Some(now.wall);
+        point("install: active");
         if let Some(active) = &told.active {
             self.events().follow(active);
         }
         told.hold_flagged();
+        if cut_short {
+            // In which posture it was nobody knows: it is in none that permits more.
+            self.tighten(told, None, Cause::Restore, now);
+            told.doubt_feeds(now.wall);
+        }
         let (snapshot, _) = told.snapshot(now);
+        told.half_carried = false;
+        point("install: made");
         let snapshot = std::sync::Arc::new(snapshot);
         self.snapshot.store(std::sync::Arc::clone(&snapshot));
-        self.events().push(now, EventKind::BundleActivated { bundle: name, revision });
+        self.events().push(now, EventKind::BundleActivated { bundle: name, revision, id });
         if unsigned {
             self.events().push(now, EventKind::BundleUnsigned { bundle: name, revision });
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::snapshot::Active;
 use super::told::Told;
 use super::{Engine, cut};
+use crate::faults::point;
 use crate::name::Name;
 use crate::operation::{Approve, Operation, Propose, RevokeOverride};
 use crate::policy::approver::{FlagSpec, Quorum};
@@ -66,6 +67,7 @@ impl Engine {
         let _input = self.operating(now, || Operation::RevokeOverride(RevokeOverride { id: id.to_string() }));
         let (mut told, now) = self.follow(now);
         told.overrides.revoke(id, now.monotonic)?;
+        point("override: revoked");
         told.happened.push((now.monotonic, EventKind::OverrideEnded { id, why: End::Revoked }));
         self.publish(&mut told, now);
         Ok(())
@@ -144,7 +146,9 @@ impl Told {
         self.approvals.authenticate(member, proof, Purpose::Proposal, &proposal, now)?;
         let (id, by, change) = (proposal.id, member.name, said.operation.code());
         let reason = said.reason.chars().take(200).collect::<String>().into();
+        point("propose: authenticated");
         self.approvals.propose(proposal, quorum, entered_at, now);
+        point("propose: kept");
         self.happened.push((now.monotonic, EventKind::Proposed { id, by, change, reason }));
         Ok(id)
     }
@@ -218,7 +222,9 @@ impl Told {
             return Err(ApprovalError::AlreadyApproved);
         }
         self.approvals.authenticate(member, proof, Purpose::Approval, &pending.proposal, now)?;
+        point("approve: authenticated");
         self.approvals.approve(id, member);
+        point("approve: counted");
         let pending = self.approvals.waiting(id, now)?.clone();
         let approvals = u32::try_from(pending.approvals(policy)).unwrap_or(u32::MAX);
         let need = pending.quorum.need;
@@ -272,6 +278,7 @@ impl Told {
                 }
             }
         }
+        point("approve: carried out");
         self.close(id, Close::Done, at);
         Ok(None)
     }
@@ -288,7 +295,9 @@ impl Told {
         let id = pending.proposal.id;
         let approvers = pending.approved.iter().map(|(name, of)| (*name, *of)).collect();
         let asked = Granting { id, scope, window: grant.for_, uses: grant.uses, approvers };
+        point("grant: begin");
         let granted = self.overrides.grant(asked, spec, now)?;
+        point("grant: granted");
         let window = Ttl::from_nanos(granted.until.nanos_since(granted.from));
         let terms = Box::new((grant.clone(), pending.proposal.document.reason.chars().take(200).collect()));
         let approved = approved_by(pending);
@@ -316,6 +325,7 @@ impl Told {
         if let Err(kept) = left {
             return Ok(Some(kept));
         }
+        point("approve: left");
         self.left(policy, scope.as_deref(), number);
         let posture = policy.postures.spec(number).map(|spec| spec.name).unwrap_or_default();
         let approved = Some(Box::new(approved_by(pending)));
@@ -326,17 +336,25 @@ impl Told {
 
     /// Leaves every posture whose leaving was approved and whose other demands hold now, and closes what is moot.
     pub(super) fn leave_all_approved(&mut self, policy: &Policy, now: Now) {
-        let leaves = |pending: &&Pending| matches!(pending.proposal.document.operation, Change::LeavePosture(_));
-        let waiting: Vec<Pending> = self.approvals.pending().filter(leaves).cloned().collect();
-        for pending in waiting.iter().filter(|pending| pending.is_open(now)) {
+        let turns = self.postures.turns();
+        // Moot is only what a posture has changed under since this was last looked at.
+        let waiting: Vec<ProposalId> = if self.leaves_looked_at == Some(turns) {
+            self.approvals.leaving_approved().map(|pending| pending.proposal.id).collect()
+        } else {
+            self.approvals.leaving().map(|pending| pending.proposal.id).collect()
+        };
+        self.leaves_looked_at = Some(turns);
+        for id in waiting {
+            let Ok(pending) = self.approvals.waiting(id, now) else { continue };
             let Change::LeavePosture(leave) = &pending.proposal.document.operation else { continue };
             let number = policy.postures.number(&leave.posture).unwrap_or_default();
             let entered_at = self.postures.entered_at(leave.scope.as_deref(), number);
             // A posture that was entered anew is another matter, approved or not.
             if entered_at != pending.entered_at {
-                self.close(pending.proposal.id, Close::Moot, now.monotonic);
+                self.close(id, Close::Moot, now.monotonic);
             } else if pending.is_approved(policy) {
-                let _ = self.leave_approved(policy, pending, leave, now);
+                let (pending, leave) = (pending.clone(), leave.clone());
+                let _ = self.leave_approved(policy, &pending, &leave, now);
             }
         }
     }
@@ -353,7 +371,7 @@ impl Told {
                 .leaves_at(&policy.postures, leave.scope.as_deref(), number)
                 .filter(|due| *due < pending.expires_at)
         };
-        self.approvals.pending().filter_map(due).filter(|due| *due > after).min()
+        self.approvals.leaving_approved().filter_map(due).filter(|due| *due > after).min()
     }
 
     /// Closes a proposal, and tells it.

@@ -3,12 +3,14 @@
 //! A message is verified, then placed, then done, then taken. What fails on the way leaves the feed where it was, so that
 //! the same message can come again.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::Engine;
 use super::told::Told;
+use crate::concurrent::{MutexGuard, PoisonError};
 use crate::condition::Status;
 use crate::error::{Code, Diagnostic};
+use crate::faults::point;
 use crate::name::Name;
 use crate::operation::{Applied, Apply, Message, Operation};
 use crate::policy::signal::Source;
@@ -16,7 +18,6 @@ use crate::policy::trust::Trust;
 use crate::policy::trust::root::TrustRoot;
 use crate::state::control::{ControlError, Fate, Place, Placed};
 use crate::state::events::EventKind;
-use crate::state::signals::Held;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
 impl Engine {
@@ -90,6 +91,7 @@ impl Engine {
         }
         let believed = told.feeds.believes(&place.feed, message.at);
         drop(told);
+        point("control: placed");
         let applied = match &message.operation {
             None => Applied::Heard,
             Some(operation) => match believed {
@@ -100,8 +102,10 @@ impl Engine {
                 },
             },
         };
+        point("control: done");
         let (mut told, now) = self.follow(reading);
         told.take(message, &applied, before.is_some_and(|(_, missing)| missing), now);
+        point("control: taken");
         told.hear(message, reading.monotonic, now, self.config.clock_skew_max);
         self.publish(&mut told, now);
         Ok(applied)
@@ -168,11 +172,12 @@ impl Told {
     fn observe_feed(&mut self, feed: &Name, status: Status, heard_at: Monotonic, now: Monotonic) {
         let Some(active) = &self.active else { return };
         let policy = Arc::clone(active.bundle.policy());
-        self.held.resize(policy.signals.len(), Held::default());
-        for (spec, held) in policy.signals.iter().zip(&mut self.held) {
+        for (number, spec) in (0_u16..).zip(&policy.signals) {
             match &spec.source {
                 Source::Heartbeat { feed: of, ttl, recover } if of == feed && now <= heard_at.after(*ttl) => {
-                    held.observe(status, heard_at, now, *ttl, *recover);
+                    if let Some(held) = self.signals.held_mut(number, policy.signals.len()) {
+                        held.observe(status, heard_at, now, *ttl, *recover);
+                    }
                 }
                 _ => {}
             }
@@ -183,9 +188,11 @@ impl Told {
     pub(super) fn unhear(&mut self, next: &TrustRoot) {
         let Trust::Keys(root) = &self.trust else { return };
         let Some(active) = &self.active else { return };
-        for (spec, held) in active.bundle.policy().signals.iter().zip(&mut self.held) {
+        let specs = &active.bundle.policy().signals;
+        for (number, spec) in (0_u16..).zip(specs) {
             if let Source::Heartbeat { feed, .. } = &spec.source
                 && root.speakers(feed) != next.speakers(feed)
+                && let Some(held) = self.signals.held_mut(number, specs.len())
             {
                 held.forget();
             }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use super::snapshot::Snapshot;
 use crate::combine::{Tally, Verdict};
-use crate::condition::rego::{Messages, Outcome, RegoInput};
-use crate::condition::{Cause, PostureView, Scope, SignalView, Truth};
+use crate::condition::rego::{EntryPoint, Messages, Outcome, RegoInput};
+use crate::condition::{Cause, ClockUse, PostureView, Scope, SignalView, Truth};
 use crate::decision::Particulars;
+use crate::faults::point;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::obligation::Obligation;
 use crate::policy::action::ActionSpec;
 use crate::policy::compile::Policy;
 use crate::policy::index::{Candidate, Index, Left};
+use crate::policy::posture::PostureSpec;
 use crate::policy::rule::{Condition, Rule, ScalarView, any_scalar};
 use crate::policy::signal::CLOCK;
 use crate::reason::Effect;
@@ -61,6 +64,14 @@ pub(super) struct Counted {
     said: Option<(u32, Messages)>,
 }
 
+impl Counted {
+    /// Whether a rule that is true says something, or obliges the host to something.
+    #[inline]
+    pub(super) fn has_particulars(&self) -> bool {
+        self.said.is_some() || !self.obliging.is_empty()
+    }
+}
+
 /// Sees each rule that is evaluated; for explanations.
 pub(super) trait Watch {
     /// A rule was considered: the truth of its match part, of the whole, and what its condition came to.
@@ -74,11 +85,40 @@ impl Watch for Unwatched {
     fn considered(&mut self, _: u32, _: Truth, _: Truth, _: &Outcome) {}
 }
 
+impl<'e> Evaluation<'e> {
+    /// Of that request, whose attributes are in the slots, as the snapshot has the world, in that posture.
+    #[inline]
+    pub(super) fn of(
+        snapshot: &'e Snapshot,
+        policy: &'e Policy,
+        limits: &'e Limits,
+        request: &'e RequestView<'e>,
+        slots: &'e [Option<View<'e>>],
+        posture: &'e PostureSpec,
+        now: Now,
+    ) -> Self {
+        Self {
+            policy,
+            limits,
+            request,
+            slots,
+            signals: &snapshot.signals,
+            posture: PostureView { name: &posture.name, rank: posture.rank },
+            now,
+            clock_ok: snapshot.clock_ok,
+            rego_input: OnceCell::new(),
+        }
+    }
+}
+
 impl Evaluation<'_> {
     /// Counts the rules that can match; all of them where `every` is set, else only those that can still matter.
     pub(super) fn count(&self, action: &ActionSpec, which: Which, every: bool, watch: &mut impl Watch) -> Counted {
-        let mut counted =
-            Counted { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new(), said: None };
+        let mut counted = Counted::nothing();
+        if cfg!(feature = "naive-matcher") {
+            self.count_each(action, which, &mut counted, watch);
+            return counted;
+        }
         for root in &action.roots {
             let Some(index) = usize::try_from(*root).ok().and_then(|root| self.policy.index.get(root)) else {
                 continue;
@@ -101,6 +141,10 @@ impl Evaluation<'_> {
                 let truth = starts_with(self.slots, slot, index.text(start, end));
                 (truth, Outcome::plain(Truth::True))
             }
+            Left::Condition => {
+                let Some(rule) = self.policy.rule(number) else { return };
+                (Truth::True, self.condition(rule, counted))
+            }
             Left::Rule => {
                 let Some(rule) = self.policy.rule(number) else { return };
                 let matched = rule.matches(self.slots, candidate.verified);
@@ -111,43 +155,57 @@ impl Evaluation<'_> {
                 (matched, condition)
             }
         };
+        point("gate 8: rule");
         let truth = and(matched, condition.truth);
-        if truth == Truth::True
-            && condition.messages.is_some()
-            && counted.said.as_ref().is_none_or(|(before, _)| number < *before)
-        {
-            counted.said = Some((number, condition.messages.clone()));
-        }
-        counted.tally.count(effect, number, truth);
-        if truth == Truth::True && obliges && !counted.obliging.contains(&number) {
-            let at = counted.obliging.partition_point(|before| *before < number);
-            counted.obliging.insert(at, number);
-        }
+        counted.note(number, effect, obliges, truth, &condition);
         watch.considered(number, matched, truth, &condition);
     }
 
+    /// What a rule comes to by itself.
+    pub(super) fn alone(&self, rule: &Rule) -> Truth {
+        match rule.matches(self.slots, 0) {
+            Truth::False => Truth::False,
+            matched => and(matched, self.condition(rule, &mut Counted::nothing()).truth),
+        }
+    }
+
     fn condition(&self, rule: &Rule, counted: &mut Counted) -> Outcome {
+        point("gate 8: condition");
+        self.note_boundary(rule, counted);
         match &rule.condition {
             Condition::Always => Outcome::plain(Truth::True),
             Condition::Cel(program) => {
-                if let Some(boundary) = program.reads().clock.next_boundary(self.now.wall.as_timestamp()) {
-                    counted.boundary = Some(counted.boundary.map_or(boundary, |before| before.min(boundary)));
+                if let Some(truth) = program.plain_truth(self.slots, self.signals, self.limits.steps_max) {
+                    return Outcome::plain(truth);
                 }
                 // An arena and a budget of its own: what one rule uses up never changes another.
                 let arena = Bump::new();
                 Outcome::plain(program.truth(&self.scope(&arena)))
             }
-            Condition::Rego(entry) => {
-                let Some(modules) = &self.policy.modules else {
-                    return Outcome::plain(Truth::Indeterminate(Cause::Internal));
-                };
-                if entry.reads().reads_now {
-                    counted.boundary = Some(self.now.wall.as_timestamp());
-                }
-                let input = self.rego_input.get_or_init(|| self.input());
-                modules.ask(entry, input)
-            }
+            Condition::Rego(entry) => self.ask(entry),
         }
+    }
+
+    /// Notes the next time at which the rule's condition may change its value.
+    pub(super) fn note_boundary(&self, rule: &Rule, counted: &mut Counted) {
+        let boundary = match &rule.condition {
+            Condition::Always => None,
+            // What the wall clock says costs a division, and few conditions ask.
+            Condition::Cel(program) if program.reads().clock == ClockUse::None => None,
+            Condition::Cel(program) => program.reads().clock.next_boundary(self.now.wall.as_timestamp()),
+            Condition::Rego(entry) => entry.reads().reads_now.then_some(self.now.wall.as_timestamp()),
+        };
+        if let Some(boundary) = boundary {
+            counted.boundary = Some(counted.boundary.map_or(boundary, |before| before.min(boundary)));
+        }
+    }
+
+    /// What a Rego rule comes to.
+    pub(super) fn ask(&self, entry: &EntryPoint) -> Outcome {
+        let Some(modules) = &self.policy.modules else {
+            return Outcome::plain(Truth::Indeterminate(Cause::Internal));
+        };
+        modules.ask(entry, self.rego_input.get_or_init(|| self.input()))
     }
 
     /// What Rego sees of it all: the request as AuthZEN has it, every signal, and the time where it is to be trusted.
@@ -208,6 +266,27 @@ impl Evaluation<'_> {
     }
 }
 
+impl Counted {
+    fn nothing() -> Self {
+        Self { tally: Tally::default(), boundary: None, obliging: smallvec::SmallVec::new(), said: None }
+    }
+
+    /// Notes what a rule came to.
+    pub(super) fn note(&mut self, number: u32, effect: Effect, obliges: bool, truth: Truth, condition: &Outcome) {
+        if truth == Truth::True
+            && condition.messages.is_some()
+            && self.said.as_ref().is_none_or(|(before, _)| number < *before)
+        {
+            self.said = Some((number, condition.messages.clone()));
+        }
+        self.tally.count(effect, number, truth);
+        if truth == Truth::True && obliges && !self.obliging.contains(&number) {
+            let at = self.obliging.partition_point(|before| *before < number);
+            self.obliging.insert(at, number);
+        }
+    }
+}
+
 impl Which {
     fn counts(self, rule: &Candidate) -> bool {
         match self {
@@ -220,14 +299,18 @@ impl Which {
 }
 
 /// Whether the text in a slot, or one of a list, starts like this; an absent one cannot be told.
-fn starts_with(slots: &[Option<View<'_>>], slot: u16, prefix: &str) -> Truth {
+fn starts_with(slots: &[Option<View<'_>>], slot: u16, prefix: &[u8]) -> Truth {
     let Some(Some(view)) = slots.get(usize::from(slot)) else { return Truth::Indeterminate(Cause::Missing) };
-    let holds = any_scalar(*view, |scalar| matches!(scalar, ScalarView::Str(text) if text.starts_with(prefix)));
+    let starts = |text: &str| text.as_bytes().starts_with(prefix);
+    let holds = match *view {
+        View::Str(text) => starts(text),
+        other => any_scalar(other, |scalar| matches!(scalar, ScalarView::Str(text) if starts(text))),
+    };
     if holds { Truth::True } else { Truth::False }
 }
 
 /// Strong Kleene conjunction.
-const fn and(a: Truth, b: Truth) -> Truth {
+pub(super) const fn and(a: Truth, b: Truth) -> Truth {
     match (a, b) {
         (Truth::False, _) | (_, Truth::False) => Truth::False,
         (Truth::True, other) | (other, Truth::True) => other,

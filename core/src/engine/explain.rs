@@ -2,8 +2,6 @@
 //!
 //! An explanation has no effect: it reads no cache and keeps nothing.
 
-use std::cell::OnceCell;
-
 use bumpalo::Bump;
 use serde::Serialize;
 
@@ -11,14 +9,14 @@ use super::evaluate::{Evaluation, Watch, Which};
 use super::lives::Lives;
 use super::snapshot::Snapshot;
 use crate::condition::rego::Outcome;
-use crate::condition::{Cause, PostureView, Status, Truth};
+use crate::condition::{Cause, Status, Truth};
 use crate::error::quoted;
 use crate::limits::Limits;
 use crate::policy::compile::Policy;
 use crate::policy::rule::Condition;
 use crate::policy::schema::Slots;
 use crate::reason::Effect;
-use crate::request::{Request, RequestView};
+use crate::request::{Request, RequestView, Spelling};
 use crate::time::Now;
 use crate::value::View;
 
@@ -94,12 +92,12 @@ fn trace(
     request.check_names(limits).and_then(|()| request.check_values(limits)).map_err(|error| error.to_string())?;
     let active = snapshot.active.as_ref().ok_or("no bundle is active")?;
     let policy = &**active.bundle.policy();
-    super::bundle_gate(snapshot, active, now).map_err(|reason| reason.code().to_owned())?;
+    super::gates::bundle_gate(snapshot, active, now).map_err(|reason| reason.code().to_owned())?;
     let terms = request.terms().map_err(|error| error.to_string())?;
     let (number, action) = policy.action(request.action.name).ok_or("the pack declares no such action")?;
     let arena = Bump::new();
     let mut slots = Slots::new();
-    policy.schema.fill(&request, &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
+    policy.schema.fill(&request, &Spelling::of(&request), &arena, &mut slots).map_err(|misfit| misfit.to_string())?;
 
     let named = |number: &u16| {
         let spec = policy.signals.get(usize::from(*number))?;
@@ -118,19 +116,9 @@ fn trace(
         return Err(crate::reason::Reason::Quarantined.code().to_owned());
     }
     let standing = snapshot.in_force.of(&policy.postures.scopes, &slots);
-    let standing = standing.ok_or(super::SCOPE_TOO_LONG)?;
+    let standing = standing.ok_or(super::gates::SCOPE_TOO_LONG)?;
     let posture = policy.postures.spec(standing.posture).ok_or("the posture is not known")?;
-    let evaluation = Evaluation {
-        policy,
-        limits,
-        request: &request,
-        slots: &slots,
-        signals: &snapshot.signals,
-        posture: PostureView { name: &posture.name, rank: posture.rank },
-        now,
-        clock_ok: snapshot.clock_ok,
-        rego_input: OnceCell::new(),
-    };
+    let evaluation = Evaluation::of(snapshot, policy, limits, &request, &slots, posture, now);
     explanation.posture = Some(posture.name.to_string());
     explanation.posture_permits = super::postures::permits(&evaluation, number, standing.posture);
     let mut rules = Rules { evaluation: &evaluation, policy, traces: Vec::new() };

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::told::Told;
+use crate::faults::point;
 use crate::operation::{Claim, Nothing, Operation};
 use crate::state::epochs::FailoverError;
 use crate::state::events::EventKind;
@@ -25,8 +26,10 @@ impl Engine {
             return Err(FailoverError::NoInstance);
         }
         let epoch = told.epochs.take_over()?;
+        point("failover: claimed");
         self.events().push(now, EventKind::TookOver { epoch });
         told.approve_anew(now.wall, now);
+        point("failover: approvals ended");
         if let Some(posture) = told.failover_posture() {
             self.tighten_and_guard(&mut told, Some(posture), Cause::Failover, now);
         }
@@ -68,6 +71,7 @@ impl Engine {
         // Nobody can tell two engines without a name apart.
         let by_another = instance.is_empty() || instance != self.config.instance.as_str();
         if told.epochs.witness(epoch, by_another) {
+            point("failover: witnessed");
             self.events().push(now, EventKind::SplitBrain { epoch, instance: super::cut(instance) });
             let posture = told.failover_posture();
             self.tighten_and_guard(told, posture, Cause::SplitBrain, now);

@@ -3,6 +3,7 @@
 use super::approvals::flag_age;
 use super::told::Told;
 use super::{Engine, cut};
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::name::Name;
 use crate::operation::Operation;
@@ -100,6 +101,7 @@ impl Told {
     /// Sets a flag: its posture is entered with the next snapshot.
     pub(super) fn set_flag(&mut self, spec: &FlagSpec, age: Ttl, approved: Option<ProposalId>, at: Monotonic) {
         self.flags.set(spec.name, at, age);
+        point("flag: set");
         self.other_changes = self.other_changes.saturating_add(1);
         self.hold_flagged();
         self.happened.push((at, EventKind::FlagSet { flag: spec.name, owner: spec.owner.clone(), approved }));
@@ -113,6 +115,7 @@ impl Told {
         at: Monotonic,
     ) -> Result<(), FlagError> {
         self.flags.clear(&spec.name)?;
+        point("flag: cleared");
         self.other_changes = self.other_changes.saturating_add(1);
         self.hold_flagged();
         self.happened.push((at, EventKind::FlagCleared { flag: spec.name, approved }));

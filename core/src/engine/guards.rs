@@ -5,6 +5,7 @@
 
 use super::Engine;
 use super::told::Told;
+use crate::faults::point;
 use crate::operation::{Acquire, BreakerAt, FirstSeen, Operation, Report, Retry};
 use crate::resilience::breaker::CallOutcome;
 use crate::state::events::EventKind;
@@ -120,7 +121,9 @@ impl Engine {
         told.settle(now);
         let due = self.snapshot.load().due <= now.monotonic;
         let before = told.guards.standing(number, now.monotonic);
+        point("guard: begin");
         let done = act(&mut told, number, now);
+        point("guard: done");
         let changed = told.guards.standing(number, now.monotonic) != before;
         if changed || due || !told.transitions.is_empty() {
             self.publish(&mut told, now);

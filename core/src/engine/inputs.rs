@@ -6,13 +6,15 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use serde_json::{Value, json};
 
 use super::{Config, Engine};
 use crate::audit::chain::Head;
+use crate::concurrent::{ReentrantMutex, ReentrantMutexGuard};
 use crate::decision::Decision;
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::journal::ledger::{Batch, Ledger};
 use crate::limits::Limits;
@@ -120,9 +122,19 @@ fn without_secrets(setting: &Value, root: Option<&[u8]>) -> Option<Config> {
     })
 }
 
-/// An input that is under way, until it is dropped. It is nothing where the journal is off, and where the call is part of
+/// An input that is under way, until it is dropped. It writes nothing where the journal is off, and where the call is part of
 /// another one.
-pub(super) struct UnderWay<'e>(Option<(&'e Engine, ReentrantMutexGuard<'e, RefCell<Ledger>>)>);
+///
+/// Where a panic ends the call, it ends the engine's allowing (spec 1.4): what the call was to change may be half changed.
+/// It is made before the call takes a lock, so that no lock is held when it is dropped.
+pub(super) struct UnderWay<'e> {
+    engine: &'e Engine,
+    ledger: Option<ReentrantMutexGuard<'e, RefCell<Ledger>>>,
+    /// When the call came, where it brings a time.
+    now: Option<Now>,
+    /// Whether another panic was under way before: a host may call while it cleans up.
+    unwinding: bool,
+}
 
 impl UnderWay<'_> {
     /// What was decided.
@@ -147,7 +159,7 @@ impl UnderWay<'_> {
     }
 
     fn came_to(&self, name: &str, outcome: impl FnOnce() -> Value) {
-        if let Some((_, ledger)) = &self.0 {
+        if let Some(ledger) = &self.ledger {
             ledger.borrow_mut().came_to(name, outcome);
         }
     }
@@ -155,9 +167,20 @@ impl UnderWay<'_> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if let Some((engine, ledger)) = &self.0 {
-            engine.events().input = None;
+        if std::thread::panicking() && !self.unwinding {
+            self.engine.fail(self.now);
+        }
+        let Some(ledger) = &self.ledger else { return };
+        let end = || {
+            self.engine.events().input = None;
             ledger.borrow_mut().end();
+        };
+        // A second panic while the first one unwinds would end the process.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(end)) {
+            self.engine.fail(self.now);
+            if !std::thread::panicking() {
+                resume_unwind(panic);
+            }
         }
     }
 }
@@ -170,14 +193,18 @@ impl Engine {
 
     /// Likewise, of a call that brings no time.
     pub(super) fn input_at<'i>(&self, now: Option<Now>, input: impl FnOnce() -> Input<'i>) -> UnderWay<'_> {
-        let Some(inputs) = &self.inputs else { return UnderWay(None) };
+        let mut under_way = UnderWay { engine: self, ledger: None, now, unwinding: std::thread::panicking() };
+        point("input: begin");
+        let Some(inputs) = &self.inputs else { return under_way };
         let ledger = inputs.lock();
         if ledger.borrow().is_under_way() {
-            return UnderWay(None);
+            return under_way;
         }
+        let ledger = under_way.ledger.insert(ledger);
         let number = ledger.borrow_mut().begin(now, &input());
+        point("input: begun");
         self.events().input = number;
-        UnderWay(Some((self, ledger)))
+        under_way
     }
 
     /// Begins an operation that the host calls by its own name.

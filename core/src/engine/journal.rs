@@ -3,17 +3,17 @@
 //! One lock for both, so that the chain has decisions and events in the order in which they came about.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use serde_json::json;
 
 use super::Engine;
 use super::snapshot::{Active, Snapshot};
-use crate::audit::asked::Asked;
 use crate::audit::buffer::{Batch, Buffer};
 use crate::audit::chain::Head;
-use crate::audit::record::{DecisionEntry, Entry, Given};
+use crate::audit::draft::Draft;
+use crate::audit::record::Given;
 use crate::decision::Decision;
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::operation::{AcknowledgeAudit, Checkpoint, DrainAudit, Operation};
@@ -48,8 +48,10 @@ impl Journal {
     }
 
     pub(super) fn push(&mut self, at: Now, kind: EventKind) -> Event {
+        point("event: begin");
         let event = self.events.push(at, kind);
-        if self.recording && !self.buffer.push(Entry::Event(event.clone(), self.input)) {
+        point("event: told");
+        if self.recording && !self.buffer.push_event(&event, self.input) {
             self.full = true;
         }
         event
@@ -131,15 +133,21 @@ impl Engine {
         let mut outbox = self.outbox();
         // The entries leave the journal under its lock; they become text under the outbox's alone.
         let wanted = outbox.wants(max);
-        let entries = self.events().buffer.take(wanted);
-        outbox.drain(max, now, self.config.audit_key.as_ref(), entries)
+        let mut entries = self.events().buffer.take(wanted);
+        point("drain: taken");
+        let batch = outbox.drain(max, now, self.config.audit_key.as_ref(), &mut entries);
+        point("drain: linked");
+        self.events().buffer.reuse(entries);
+        batch
     }
 
     /// Confirms that every record up to `seq` is written: what it took is free again.
     pub fn acknowledge_audit(&self, seq: u64, now: Now) {
         let _input = self.operating(now, || Operation::AcknowledgeAudit(AcknowledgeAudit { seq }));
         let freed = self.outbox().acknowledge(seq);
+        point("acknowledge: freed");
         self.written(&freed.confirmed);
+        point("acknowledge: written");
         let mut journal = self.events();
         journal.buffer.give_back(&freed);
         let has_room_again = journal.full && journal.has_room();
@@ -158,8 +166,10 @@ impl Engine {
         let _input = self.operating(now, || Operation::Checkpoint(Checkpoint {}));
         let now = self.held(now);
         let mut outbox = self.outbox();
-        let entries = self.events().buffer.take(usize::MAX);
-        outbox.link_all(now, self.config.audit_key.as_ref(), entries);
+        let mut entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(now, self.config.audit_key.as_ref(), &mut entries);
+        self.events().buffer.reuse(entries);
+        point("checkpoint: linked");
         outbox.checkpoint(now)
     }
 
@@ -190,21 +200,23 @@ impl Engine {
         let policy = snapshot.active.as_ref()?.bundle.policy();
         policy.audit.as_ref()?;
         let (id, at) = (decision.id(), decision.at());
-        let asked = Some(Asked::of(request, &policy.schema));
-        let (decision, policy, given) = (decision.clone(), Arc::clone(policy), Given::Waits);
-        let mut entry = Box::new(DecisionEntry { decision, asked, policy, input: None, given });
+        let mut draft = Draft::default();
+        draft.fill(decision, Some((request, &policy.schema)), Given::Waits);
         let mut journal = self.events();
-        entry.input = journal.input;
-        if !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
+        if !journal.buffer.has_room(draft.weight()) {
             return None;
         }
-        journal.buffer.push(Entry::Decision(entry));
+        let input = journal.input;
+        point("wait: room");
+        journal.buffer.push(&draft, policy, input);
+        point("wait: recorded");
         drop(journal);
         // Linked at once, so that the host knows which record it has to write. Another thread may have handed it out and had
         // it confirmed by now: then any number will do.
         let mut outbox = self.outbox();
-        let entries = self.events().buffer.take(usize::MAX);
-        outbox.link_all(at, self.config.audit_key.as_ref(), entries);
+        let mut entries = self.events().buffer.take(usize::MAX);
+        outbox.link_all(at, self.config.audit_key.as_ref(), &mut entries);
+        self.events().buffer.reuse(entries);
         Some(outbox.awaited_by(id).unwrap_or_else(|| outbox.head().count))
     }
 
@@ -229,17 +241,19 @@ impl Engine {
         if !self.is_recorded(spec, action, decision) {
             return;
         }
-        let asked = request.map(|request| Asked::of(request, &policy.schema));
-        let policy = Arc::clone(policy);
-        let mut entry = Box::new(DecisionEntry { decision: decision.clone(), asked, policy, input: None, given });
+        let asked = request.map(|request| (request, &policy.schema));
+        let mut draft = Draft::default();
+        point("record: begin");
+        draft.fill(decision, asked, given);
+        point("record: drafted");
         let mut journal = self.events();
-        entry.input = journal.input;
-        let demanded = demands_record(action) && entry.decision.is_allow();
-        if demanded && !journal.buffer.has_room(Entry::bytes_of_decision(&entry)) {
-            entry.decision.refuse_for_audit();
+        let demanded = demands_record(action) && decision.is_allow();
+        if demanded && !journal.buffer.has_room(draft.weight()) {
             decision.refuse_for_audit();
+            draft.fill(decision, asked, given);
         }
-        if !journal.buffer.push(Entry::Decision(entry)) && !journal.full {
+        let input = journal.input;
+        if !journal.buffer.push(&draft, policy, input) && !journal.full {
             journal.full = true;
             drop(journal);
             self.advance(decision.at());

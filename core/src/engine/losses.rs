@@ -10,7 +10,6 @@ use super::told::Told;
 use crate::condition::Status;
 use crate::policy::compile::Policy;
 use crate::policy::signal::{BUILT_IN, Source};
-use crate::state::signals::Standing;
 use crate::telemetry::counts::Row;
 use crate::time::{Monotonic, Now};
 
@@ -42,18 +41,17 @@ pub(super) struct SignalChange {
 }
 
 impl Told {
-    /// The signals that have changed, but for the built-in ones; takes note of what all of them are now.
-    pub(super) fn changed(
-        &mut self,
-        policy: &Policy,
-        rows: &[Arc<Row>],
-        standings: &[Standing],
-        now: Now,
-    ) -> Vec<SignalChange> {
-        self.statuses.resize(standings.len(), Seen::default());
+    /// The signals that have changed since this was last asked, but for the built-in ones; takes note of what they are now.
+    pub(super) fn changed(&mut self, policy: &Policy, rows: &[Arc<Row>], now: Now) -> Vec<SignalChange> {
+        let looked_at = self.signals.take_moved();
+        let count = self.signals.views().len();
+        let all = self.statuses.len() != count;
+        self.statuses.resize(count, Seen::default());
+        let numbers: Vec<u16> =
+            if all { (0..u16::try_from(count).unwrap_or(u16::MAX)).collect() } else { looked_at.into_iter().collect() };
         let mut changed = Vec::new();
-        for (number, standing) in (0_u16..).zip(standings) {
-            let to = standing.view.status;
+        for number in numbers {
+            let to = self.signals.status(number);
             let Some(before) = self.statuses.get(usize::from(number)).copied().filter(|seen| seen.status != to) else {
                 continue;
             };
@@ -80,7 +78,7 @@ impl Told {
         let spec = policy.signals.get(usize::from(number));
         let loss = match spec.map(|spec| &spec.source) {
             Some(Source::Observed { ttl, .. } | Source::Heartbeat { ttl, .. }) => {
-                let held = self.held.get(usize::from(number)).copied().unwrap_or_default();
+                let held = self.signals.held(number);
                 let since = held.observed_at().unwrap_or(now).min(now);
                 // Silence ends what was known at a time of its own, whenever somebody looks; a report ends it now.
                 let silent = to == Status::Unknown && held.was_ok();

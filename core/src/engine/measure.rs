@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::Engine;
 use super::journal::Journal;
 use super::snapshot::Snapshot;
+use crate::concurrent::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::decision::{Decision, DecisionId};
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::operation::{
@@ -28,7 +29,6 @@ use crate::telemetry::sli::{DecisionLabel, Declared, Fact, LabelError, Slis, Tal
 use crate::time::{Monotonic, Now};
 
 /// What an engine measures.
-#[derive(Debug)]
 pub(super) struct Measures {
     pub(super) latency: Latency,
     /// What candidates and active bundles were found to differ in.
@@ -38,6 +38,13 @@ pub(super) struct Measures {
     /// When the counters are next to be added up, in milliseconds.
     due: AtomicU64,
     ledger: Mutex<Ledger>,
+}
+
+/// Without the counts, which are many, and decide nothing.
+impl std::fmt::Debug for Measures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Measures").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -71,6 +78,7 @@ impl Measures {
     /// Counts a decision that was made on that snapshot.
     pub(super) fn count(&self, snapshot: &Snapshot, decision: &Decision) {
         self.settle(decision.at().monotonic);
+        point("count: begin");
         let row = decision.action.and_then(|action| snapshot.row(action));
         row.unwrap_or(&self.others).count(decision);
     }
@@ -120,6 +128,7 @@ impl Measures {
 impl Ledger {
     /// Adds up what was counted so far, as of the minute in which it was decided; gives when that is due again.
     fn add_up(&mut self, now: u64) -> u64 {
+        point("add up: begin");
         let began = self.tally.begin(now);
         for (action, sums) in self.counts.sums() {
             if !self.taken.contains_key(action) {
@@ -179,7 +188,9 @@ impl Telling<'_> {
     /// Adds an event.
     pub(super) fn push(&mut self, at: Now, kind: EventKind) {
         let event = self.journal.push(at, kind);
+        point("event: recorded");
         self.measures.event(&event);
+        point("event: measured");
     }
 }
 

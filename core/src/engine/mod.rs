@@ -6,7 +6,9 @@
 
 mod activate;
 mod approvals;
+mod bytes;
 pub(crate) mod case;
+mod considered;
 mod contained;
 mod control;
 mod degraded;
@@ -14,13 +16,16 @@ mod evaluate;
 mod explain;
 mod failover;
 mod flags;
+mod gates;
 mod guards;
 mod inputs;
 mod journal;
 mod lives;
 mod losses;
 mod measure;
+mod met;
 mod metrics;
+mod naive;
 mod operate;
 mod overrides;
 mod overview;
@@ -37,12 +42,9 @@ mod told;
 mod trust;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use bumpalo::Bump;
 use foldhash::fast::FixedState;
 
 pub use explain::{Explanation, RuleTrace};
@@ -57,36 +59,31 @@ pub use rollout::Readers;
 
 use crate::audit::buffer::Outbox;
 use crate::audit::chain::Head;
-use crate::condition::{PostureView, Status};
+use crate::concurrent::{ArcSwap, Guard, Mutex, MutexGuard, PoisonError};
+use crate::condition::Status;
 use crate::decision::{Decision, DecisionId};
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::limits::Limits;
 use crate::name::Name;
-use crate::policy::action::ActionSpec;
 use crate::policy::bundle::{Bundle, Trust};
-use crate::policy::format::ActionAudit;
-use crate::policy::schema::Slots;
-use crate::reason::{Effect, Reason};
-use crate::request::{Request, RequestView, Terms};
+use crate::reason::Reason;
+use crate::request::{Checked, Request, RequestView, Spelling};
 pub use crate::state::admission::{ActivateError, LoadError};
-use crate::state::approvals::Close;
-use crate::state::cache::{Cache, Stamp};
-use crate::state::cache_key::Key;
+use crate::state::cache::Cache;
 use crate::state::clocks::{Anchor, HighWater};
 use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind};
-use crate::state::overrides::End;
-use crate::state::postures::{Standing, Transition};
+use crate::state::postures::Transition;
 use crate::state::signals::{Observation, Observed};
 use crate::time::{Monotonic, Now, Ttl};
-use evaluate::{Evaluation, Unwatched, Which};
+use gates::{Manner, bundle_gate};
 use inputs::Inputs;
 use journal::Journal;
-use lives::Lives;
 use losses::SignalChange;
 use measure::{Measures, Telling};
 use pending::Table;
-use snapshot::{Active, Need, Snapshot};
+use snapshot::Snapshot;
 use told::{Told, earlier};
 
 /// How an engine is set up. The defaults loosen nothing; but a production host sets [`Config::trust`].
@@ -171,10 +168,6 @@ pub struct Engine {
     high_water: HighWater,
     measures: Measures,
     hash: FixedState,
-    #[cfg(test)]
-    pub(crate) panic_in_decide: std::sync::atomic::AtomicBool,
-    #[cfg(test)]
-    pub(crate) panic_in_candidate: std::sync::atomic::AtomicBool,
 }
 
 impl Engine {
@@ -197,10 +190,6 @@ impl Engine {
             measures: Measures::new(limits),
             hash: FixedState::with_seed(u64::from_be_bytes(rest)),
             config,
-            #[cfg(test)]
-            panic_in_decide: std::sync::atomic::AtomicBool::new(false),
-            #[cfg(test)]
-            panic_in_candidate: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -214,17 +203,16 @@ impl Engine {
     pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
         let input = self.input(now, || Input::Observe(Cow::Borrowed(observation)));
         let reading = now.monotonic;
-        let now = self.held(now);
-        let mut told = self.told();
-        // What was due before comes before what is new: a late report hides no silence.
-        told.settle(now);
+        let (mut told, now, parted) = self.met(now);
+        point("observe: begin");
         let outcome = told.observe(observation, reading, now);
+        point("observe: taken");
         if outcome == Observed::Taken {
             self.publish(&mut told, now);
         } else {
             let signal = cut(&observation.signal);
             self.events().push(now, EventKind::ObservationIgnored { signal, outcome });
-            if !told.transitions.is_empty() {
+            if parted || !told.transitions.is_empty() {
                 self.publish(&mut told, now);
             }
         }
@@ -246,18 +234,7 @@ impl Engine {
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.
     fn follow(&self, raw: Now) -> (MutexGuard<'_, Told>, Now) {
-        let now = self.held(raw);
-        let mut told = self.told();
-        let parted = told.clock_ok && told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
-        if parted {
-            // Whatever wall time bounds has ended, before anything is done on the strength of it.
-            told.end_approvals(Close::Clock, End::Clock, now.monotonic);
-        }
-        told.settle(now);
-        if parted {
-            told.clock_ok = false;
-            self.events().push(now, EventKind::ClockFailed);
-        }
+        let (mut told, now, _) = self.met(raw);
         self.publish(&mut told, now);
         (told, now)
     }
@@ -265,10 +242,11 @@ impl Engine {
     /// Takes the two clocks as they stand now for right: the way out after they have parted.
     pub fn anchor_clocks(&self, now: Now) {
         let _input = self.input(now, || Input::AnchorClocks);
-        let held = self.held(now);
-        let mut told = self.told();
-        told.settle(held);
+        // What parted before is known to have: no answer and no override of that time outlives it.
+        let (mut told, held) = self.follow(now);
+        point("anchor: begin");
         told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        point("anchor: anchored");
         told.approvals.anchor(now.wall);
         told.clock_ok = true;
         self.events().push(held, EventKind::ClockAnchored);
@@ -319,11 +297,12 @@ impl Engine {
     /// Decides on attributes that the host holds; what the same request as JSON would be decided.
     #[must_use]
     pub fn decide_view(&self, request: &RequestView<'_>, now: Now) -> Decision {
-        let limits = &self.config.limits;
-        let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
-        self.contained(Some(request), now, |decision| match checked() {
-            Ok(()) => self.answer(request, now, decision),
-            Err(error) => self.refuse_as(&error, now, decision),
+        self.contained(Some(request), now, |decision| {
+            let spelling = Spelling::of(request);
+            match Checked::new(request, &spelling, &self.config.limits) {
+                Ok(request) => self.answer(&request, now, decision),
+                Err(error) => self.refuse_as(&error, now, decision),
+            }
         })
     }
 
@@ -331,26 +310,13 @@ impl Engine {
     #[must_use]
     pub(crate) fn decide_without_override(&self, request: &Request, now: Now) -> Decision {
         self.look(now);
-        let limits = &self.config.limits;
         let request = RequestView::from(request);
-        let checked = || request.check_names(limits).and_then(|()| request.check_values(limits));
-        self.contained(None, now, |decision| match checked() {
-            Ok(()) => {
+        let spelling = Spelling::of(&request);
+        self.contained(None, now, |decision| match Checked::new(&request, &spelling, &self.config.limits) {
+            Ok(request) => {
                 let (snapshot, now) = self.current(now);
                 self.gates(&snapshot, &request, now, Manner::UNOVERRIDDEN, decision);
                 pending::hold_back(&snapshot, decision);
-            }
-            Err(error) => self.refuse_as(&error, now, decision),
-        })
-    }
-
-    /// Decides on the bytes of an AuthZEN evaluation request.
-    #[must_use]
-    pub fn decide_json(&self, bytes: &[u8], now: Now) -> Decision {
-        self.contained(None, now, |decision| match Request::from_json(bytes, &self.config.limits) {
-            Ok(request) => {
-                let request = RequestView::from(&request);
-                self.contain(Some(&request), now, decision, |decision| self.answer(&request, now, decision));
             }
             Err(error) => self.refuse_as(&error, now, decision),
         })
@@ -364,22 +330,36 @@ impl Engine {
         explain::explain(&snapshot, request, now, &self.config.limits)
     }
 
-    /// The gates, the record, and the count.
-    fn answer(&self, request: &RequestView<'_>, now: Now, decision: &mut Decision) {
-        let input = self.asked(request, now);
+    /// The answer to a request, which is written down where the host keeps a journal of what it puts in.
+    fn answer(&self, request: &Checked<'_>, now: Now, decision: &mut Decision) {
+        let input = self.inputs.is_some().then(|| self.asked(request, now));
         let (snapshot, now) = self.current(now);
-        let decider = self.decide_by(&snapshot, request, now, decision);
+        self.reply_by(&snapshot, request, now, decision);
+        if let Some(input) = &input {
+            input.decided(decision);
+        }
+    }
+
+    /// The gates, the record, and the count, on that snapshot.
+    #[inline]
+    fn reply_by(&self, snapshot: &Snapshot, request: &Checked<'_>, now: Now, decision: &mut Decision) {
+        let decider = self.decide_by(snapshot, request, now, decision);
+        point("gate 10: decided");
         pending::hold_back(decider, decision);
-        self.record(decider, Some(request), decision);
+        if decider.has_audit() {
+            self.record(decider, Some(request), decision);
+        }
+        point("gate 10: recorded");
         self.measures.count(decider, decision);
-        input.decided(decision);
+        point("gate 10: counted");
     }
 
     /// Decides by the bundle whose it is to decide; gives the snapshot of that one.
+    #[inline]
     fn decide_by<'s>(
         &self,
         snapshot: &'s Snapshot,
-        request: &RequestView<'_>,
+        request: &Checked<'_>,
         now: Now,
         decision: &mut Decision,
     ) -> &'s Snapshot {
@@ -392,158 +372,11 @@ impl Engine {
         }
     }
 
-    /// The path of every decision. Each gate may only tighten what follows; gates 6 and 9 loosen only as a bundle declares.
-    fn gates(&self, snapshot: &Snapshot, request: &RequestView<'_>, now: Now, manner: Manner, decision: &mut Decision) {
-        decision.at = now;
-        decision.id = self.decision_id(request, now);
-        #[cfg(test)]
-        if self.panic_in_decide.swap(false, std::sync::atomic::Ordering::Relaxed) {
-            panic!("a panic that a test asked for");
-        }
-        #[cfg(test)]
-        if manner.arm == CANDIDATE && self.panic_in_candidate.swap(false, std::sync::atomic::Ordering::Relaxed) {
-            panic!("a panic that a test asked for");
-        }
-
-        // An engine that met a panic denies until a bundle is activated.
-        if !snapshot.engine_ok {
-            return;
-        }
-        let limits = &self.config.limits;
-        // Gate 1: a bundle is active, not revoked, and inside its validity.
-        let Some(active) = &snapshot.active else {
-            decision.deny(Reason::NoPolicy);
-            return;
-        };
-        let policy = &**active.bundle.policy();
-        decision.bundle = policy.name;
-        decision.revision = policy.revision;
-        decision.posture = posture_name(policy, snapshot.in_force.everywhere().posture);
-        if let Err(reason) = bundle_gate(snapshot, active, now) {
-            decision.deny(reason);
-            return;
-        }
-        // Gate 2: the request fits the schema; the action is declared; the revision is new enough.
-        let terms = match request.terms() {
-            Ok(terms) => terms,
-            Err(error) => return decision.deny(Reason::InvalidRequest).because(&error),
-        };
-        if terms.min_revision.is_some_and(|least| policy.revision < least) {
-            decision.deny(Reason::RevisionTooOld);
-            return;
-        }
-        let Some((number, action)) = policy.action(request.action.name) else {
-            decision.deny(Reason::UnknownAction);
-            return;
-        };
-        decision.action = Some(number);
-        let arena = Bump::new();
-        let mut slots = Slots::new();
-        if let Err(misfit) = policy.schema.fill(request, &arena, &mut slots) {
-            return decision.deny(Reason::InvalidRequest).because(&misfit);
-        }
-        let Some(need) = usize::try_from(number).ok().and_then(|number| snapshot.needs.get(number)) else {
-            return;
-        };
-        // Gate 3: where the action demands a record, there is room for one.
-        if !self.may_record(action) {
-            decision.deny(Reason::AuditUnavailable);
-            return;
-        }
-        let Some(standing) = snapshot.in_force.of(&policy.postures.scopes, &slots) else {
-            if snapshot.quarantines(request, &slots, limits, now) {
-                decision.deny(Reason::Quarantined);
-                return;
-            }
-            return decision.deny(Reason::LimitExceeded).because(&SCOPE_TOO_LONG);
-        };
-        let Some(posture) = policy.postures.spec(standing.posture) else {
-            return;
-        };
-        let evaluation = Evaluation {
-            policy,
-            limits,
-            request,
-            slots: &slots,
-            signals: &snapshot.signals,
-            posture: PostureView { name: &posture.name, rank: posture.rank },
-            now,
-            clock_ok: snapshot.clock_ok,
-            rego_input: OnceCell::new(),
-        };
-        let question = Question { snapshot, number, action, need, standing, terms, manner };
-        self.judge(&question, &evaluation, decision);
-        // Gate 9: an override that covers a deny.
-        if manner.overrides && !decision.is_allow() {
-            self.override_deny(snapshot, &evaluation, action, manner.uses_up(action), decision);
-        }
-    }
-
-    /// Gates 4 to 8, and what of the answer is kept.
-    fn judge(&self, question: &Question<'_>, evaluation: &Evaluation<'_>, decision: &mut Decision) {
-        let Question { snapshot, number, action, need, standing, terms, manner } = *question;
-        let Evaluation { policy, slots, request, now, .. } = *evaluation;
-        // Gate 4: neither the subject nor the resource nor a scope is quarantined.
-        if snapshot.quarantines(request, slots, &self.config.limits, now) {
-            decision.deny(Reason::Quarantined);
-            return;
-        }
-        // Gate 5: the strictest posture of the request's scopes permits it.
-        decision.posture = posture_name(policy, standing.posture);
-        if standing.posture > 0 && !postures::permits(evaluation, number, standing.posture) {
-            decision.deny(Reason::Posture);
-            return;
-        }
-        let stamp = Stamp { posture: standing, quarantine: snapshot.quarantine.changes(), ..need.stamp };
-
-        let cacheable = manner.keeps && (action.allow_ttl.is_some() || action.deny_ttl.is_some());
-        let mut key = Key::default();
-        if cacheable {
-            key.fill(number | manner.arm, &action.reads, slots, request);
-        }
-        let key = cacheable.then(|| key.bytes());
-        let kept = key.and_then(|key| self.cache.find(key));
-        let kept = kept.filter(|answer| !snapshot.quarantine.revoked(&request.subject, answer.decided_at));
-        // Gate 6: every signal that the action requires is ok, or the action's declared way out.
-        if let Some(degraded) = &need.degraded {
-            let (verdict, particulars) = degraded::verdict(evaluation, action, stamp, kept.as_ref());
-            decision.degraded = Some(Arc::clone(degraded));
-            decision.particulars = particulars;
-            return decision.settle(verdict, policy, action);
-        }
-        // Gate 7: an earlier answer whose facts all still hold.
-        if let Some(answer) = kept.filter(|answer| answer.stamp == stamp && now.monotonic < answer.expires_at) {
-            decision.cached = true;
-            decision.expires_at = answer.expires_at.min(lives::request_end(snapshot, terms, now));
-            decision.particulars = answer.particulars;
-            return decision.settle(answer.verdict, policy, action);
-        }
-        let row = snapshot.row(number).filter(|_| key.is_some());
-        if let Some(row) = row {
-            row.miss();
-        }
-        // Gate 8: the rules.
-        let counted = evaluation.count(action, Which::All, false, &mut Unwatched);
-        let verdict = counted.tally.verdict();
-        decision.particulars = evaluation.particulars(&counted, verdict);
-        decision.degraded = evaluation.missed_signal(&counted);
-        // Gate 10: what may be kept, and for how long. What an override makes of it is not.
-        if let Some(key) = key.filter(|key| key.len() <= self.config.limits.cache_key_bytes_max) {
-            let lives = Lives::of(snapshot, need, &counted, terms, now);
-            decision.expires_at = lives.answer_expires_at(verdict, action);
-            if let Some(row) = row.filter(|_| verdict.reason().effect() == Effect::Allow) {
-                row.keep(decision.expires_at);
-            }
-            if let Some(answer) = lives.answer(verdict, decision, action, stamp) {
-                self.cache.keep(key, answer);
-            }
-        }
-        decision.settle(verdict, policy, action);
-    }
-
     /// The snapshot that holds at `now`, and the time as it is held: a new one where something is due, or where the clocks
     /// have just parted.
-    fn current(&self, now: Now) -> (arc_swap::Guard<Arc<Snapshot>>, Now) {
+    #[inline]
+    fn current(&self, now: Now) -> (Guard<Arc<Snapshot>>, Now) {
+        point("snapshot: load");
         let snapshot = self.snapshot.load();
         let parted = snapshot.clock_ok && snapshot.anchor.is_some_and(|anchor| !anchor.agrees(now));
         let held = self.held(now);
@@ -551,12 +384,22 @@ impl Engine {
             return (snapshot, held);
         }
         drop(snapshot);
+        self.caught_up(now)
+    }
+
+    /// The snapshot after all that is due was done.
+    #[cold]
+    fn caught_up(&self, now: Now) -> (Guard<Arc<Snapshot>>, Now) {
         self.advance(now);
         // Another thread may have come later in the meantime: what it met as due is due here too.
         (self.snapshot.load(), self.held(now))
     }
 
     fn publish(&self, told: &mut Told, now: Now) {
+        point("publish: begin");
+        if !told.engine_ok && self.snapshot.load().engine_ok {
+            self.events().push(now, EventKind::EngineFailed);
+        }
         told.audit_ok = !self.events().is_full();
         self.follow_rollout(told, None, now);
         let (snapshot, changed) = told.snapshot(now);
@@ -569,8 +412,10 @@ impl Engine {
                 }
             }
         }
+        point("publish: made");
         let snapshot = Arc::new(snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
+        point("publish: shown");
         self.tell_validity(told, &snapshot, now);
         self.tell_transitions(told, now);
     }
@@ -591,6 +436,7 @@ impl Engine {
         for (at, selector) in std::mem::take(&mut told.quarantines_ended) {
             self.events().push(earlier(now, at), EventKind::QuarantineEnded { selector });
         }
+        point("tell: quarantines told");
         let transitions = std::mem::take(&mut told.transitions);
         let mut happened = std::mem::take(&mut told.happened);
         if let Some(active) = &told.active {
@@ -613,10 +459,10 @@ impl Engine {
         Now { monotonic: self.high_water.hold(now.monotonic), wall: now.wall }
     }
 
-    fn decision_id(&self, request: &RequestView<'_>, now: Now) -> DecisionId {
-        let (subject, resource) = (&request.subject, &request.resource);
-        let who = (subject.party_type, subject.id, resource.party_type, resource.id, request.action.name);
-        self.id_of(now, self.hash.hash_one(who))
+    fn decision_id(&self, request: &Checked<'_>, now: Now) -> DecisionId {
+        let mut hasher = self.hash.build_hasher();
+        request.spelling().digest(request, &mut hasher);
+        self.id_of(now, hasher.finish())
     }
 
     /// 48 bits of wall milliseconds and 80 bits of digest, as a ULID has them.
@@ -631,6 +477,8 @@ impl Engine {
     /// The writers' lock. A writer that panicked left a state that the next activation starts anew from.
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(|poisoned: PoisonError<MutexGuard<'_, Told>>| {
+            // Once for each panic: what an activation has mended stays so.
+            self.told.clear_poison();
             let mut told = poisoned.into_inner();
             told.engine_ok = false;
             told
@@ -646,70 +494,6 @@ impl Engine {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// What a decision is about, resolved: the snapshot that it sees, the action, its signals, and the posture in force.
-#[derive(Clone, Copy)]
-struct Question<'q> {
-    snapshot: &'q Snapshot,
-    number: u32,
-    action: &'q ActionSpec,
-    need: &'q Need,
-    standing: Standing,
-    terms: Terms,
-    manner: Manner,
-}
-
-/// How a decision is gone about.
-#[derive(Clone, Copy)]
-struct Manner {
-    /// Whether an override may get past a deny, and is used up by it.
-    overrides: bool,
-    /// Whether the allow has waited for its record, and is given out now.
-    confirmed: bool,
-    /// Whether earlier answers are used, and this one is kept.
-    keeps: bool,
-    /// What parts the answers of a candidate from those of the active bundle, in the keys of the cache.
-    arm: u32,
-}
-
-/// The highest bit of an action's number, which none has: see [`Limits::actions_max`].
-const CANDIDATE: u32 = 1 << 31;
-
-impl Manner {
-    /// By the active bundle, as hosts ask.
-    const ANSWER: Self = Self { overrides: true, confirmed: false, keeps: true, arm: 0 };
-    /// The same, where the allow has waited for its record.
-    const CONFIRMED: Self = Self { confirmed: true, ..Self::ANSWER };
-    /// The same without overrides: nobody acts on it, and it must use none up.
-    const UNOVERRIDDEN: Self = Self { overrides: false, ..Self::ANSWER };
-    /// By a candidate that is only compared: without a trace.
-    const SHADOW: Self = Self { keeps: false, ..Self::CANDIDATE };
-    /// By a candidate on whose side the request is. What an override covers is never its.
-    const CANDIDATE: Self = Self { overrides: false, arm: CANDIDATE, ..Self::ANSWER };
-
-    /// Whether an override that counts is used up: what only waits to be given out uses none.
-    fn uses_up(self, action: &ActionSpec) -> bool {
-        self.confirmed || action.audit != Some(ActionAudit::Confirmed)
-    }
-}
-
-/// Gate 1. A clock that is not to be trusted ends what wall time bounds, and starts nothing.
-fn bundle_gate(snapshot: &Snapshot, active: &Active, now: Now) -> Result<(), Reason> {
-    if active.revoked {
-        return Err(Reason::NoPolicy);
-    }
-    let policy = active.bundle.policy();
-    if policy.valid_until.is_some_and(|until| !snapshot.clock_ok || until <= now.wall) {
-        return Err(Reason::PolicyExpired);
-    }
-    if policy.valid_from.is_some_and(|from| !snapshot.clock_ok || now.wall < from) {
-        return Err(Reason::PolicyNotYetValid);
-    }
-    Ok(())
-}
-
-/// The detail of a request that names a longer scope than there can be.
-const SCOPE_TOO_LONG: &str = "a scope is named by at most 256 bytes";
 
 fn posture_name(policy: &crate::policy::compile::Policy, number: u16) -> Name {
     policy.postures.spec(number).map(|spec| spec.name).unwrap_or_default()

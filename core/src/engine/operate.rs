@@ -42,7 +42,7 @@ impl Engine {
             Operation::LeavePosture(at) => self.leave_posture(&at.posture, at.scope.as_deref(), now)?,
             Operation::AcknowledgePosture(at) => self.acknowledge_posture(&at.posture, at.scope.as_deref(), now)?,
             Operation::Quarantine(Quarantine { what, reason, for_, absolute }) => {
-                let until = for_.map(|span| now.monotonic.after(span));
+                let until = for_.map(|span| self.high_water.would_hold(now.monotonic).after(span));
                 let reason = reason.as_deref().unwrap_or_default();
                 let terms = QuarantineTerms { reason, until, absolute: *absolute };
                 let everything = self.quarantine(&what.selector(), &terms, now)? == Selector::Everything;

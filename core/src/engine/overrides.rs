@@ -6,6 +6,7 @@ use super::Engine;
 use super::evaluate::{Evaluation, Unwatched, Which};
 use super::snapshot::Snapshot;
 use crate::decision::{Decision, Particulars};
+use crate::faults::point;
 use crate::policy::action::ActionSpec;
 use crate::state::events::EventKind;
 use crate::state::overrides::Grant;
@@ -63,11 +64,13 @@ impl Engine {
         if snapshot.quarantines_absolutely(request, evaluation.slots, evaluation.limits, now) {
             return;
         }
+        point("gate 9: covered");
         let counted = evaluation.count(action, Which::Absolute, false, &mut Unwatched);
         let Some(verdict) = counted.tally.verdict_override() else { return };
         let take = |grant: &Arc<Grant>| if uses { grant.take_use() } else { grant.uses_left().checked_sub(1) };
         let used = snapshot.overrides.iter().filter(covers).find_map(|grant| Some((grant.id, take(grant)?)));
         let Some((id, uses_left)) = used else { return };
+        point("gate 9: used");
         let overrode = decision.reason();
         let review = policy.approvers.overrides.as_ref().and_then(|spec| spec.review.clone());
         decision.particulars = Particulars { obligations: review, messages: None };
@@ -76,10 +79,12 @@ impl Engine {
         decision.detail = None;
         decision.override_id = Some(id.to_string().into());
         decision.settle(verdict, policy, action);
+        point("gate 9: settled");
         if !uses {
             return;
         }
         self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
+        point("gate 9: told");
         if uses_left == 0 {
             self.publish(&mut self.told(), now);
         }

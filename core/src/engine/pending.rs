@@ -6,18 +6,20 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
-use std::sync::{MutexGuard, PoisonError};
 
+use super::Engine;
+use super::gates::Manner;
 use super::snapshot::Snapshot;
-use super::{Engine, Manner};
 use crate::audit::record::Given;
 use crate::combine::Verdict;
+use crate::concurrent::{MutexGuard, PoisonError};
 use crate::decision::{Decision, DecisionId, Pending};
+use crate::faults::point;
 use crate::limits::Limits;
 use crate::operation::{ConfirmDecision, DecidePending, Operation};
 use crate::policy::format::ActionAudit;
 use crate::reason::Reason;
-use crate::request::{Request, RequestView};
+use crate::request::{Checked, Request, RequestView, Spelling};
 use crate::state::events::EventKind;
 use crate::time::{Monotonic, Now, Ttl};
 
@@ -108,12 +110,15 @@ impl Table {
         }
         self.bytes = bytes;
         self.ends.push_back((waiting.until, id));
+        point("pending: end kept");
         self.waiting.insert(id, waiting);
+        point("pending: kept");
         true
     }
 
     fn remove(&mut self, id: DecisionId) -> Option<Waiting> {
         let waiting = self.waiting.remove(&id)?;
+        point("pending: taken");
         self.bytes = self.bytes.saturating_sub(waiting.bytes);
         while self.ends.pop_front_if(|(_, id)| !self.waiting.contains_key(id)).is_some() {}
         Some(waiting)
@@ -149,16 +154,22 @@ impl Engine {
     /// The host then drains the records, writes them, acknowledges them, and asks with [`Engine::confirm`].
     #[must_use]
     pub fn decide_pending(&self, request: &Request, now: Now) -> Pending {
+        let mut pending = None;
+        let denied = self.contained(None, now, |_| pending = Some(self.ask_to_wait(request, now)));
+        pending.unwrap_or_else(|| Pending::settled(denied))
+    }
+
+    fn ask_to_wait(&self, request: &Request, now: Now) -> Pending {
         let operation = || Operation::DecidePending(DecidePending { request: request.to_json() });
         let input = self.operating(now, operation);
-        let (view, limits) = (RequestView::from(request), &self.config.limits);
+        let view = RequestView::from(request);
+        let spelling = Spelling::of(&view);
         let mut waits = None;
-        let decision = self.contained(Some(&view), now, |decision| {
-            match view.check_names(limits).and_then(|()| view.check_values(limits)) {
-                Ok(()) => waits = self.first_answer(request, &view, now, decision),
+        let decision =
+            self.contained(Some(&view), now, |decision| match Checked::new(&view, &spelling, &self.config.limits) {
+                Ok(view) => waits = self.first_answer(request, &view, now, decision),
                 Err(error) => self.refuse_as(&error, now, decision),
-            }
-        });
+            });
         // What panicked on the way has nothing to wait for.
         let waits = waits.filter(|_| decision.reason() == Reason::AuditPending);
         let (id, seq) = waits.map_or((None, 0), |(id, seq)| (Some(id), seq));
@@ -183,6 +194,10 @@ impl Engine {
     /// the first call.
     #[must_use]
     pub fn confirm(&self, id: DecisionId, now: Now) -> Decision {
+        self.contained(None, now, |decision| *decision = self.confirm_in_order(id, now))
+    }
+
+    fn confirm_in_order(&self, id: DecisionId, now: Now) -> Decision {
         let operation = || Operation::ConfirmDecision(ConfirmDecision { pending: id.to_string() });
         let input = self.operating(now, operation);
         let answer = Pending::settled(self.confirmed(id, now));
@@ -198,9 +213,10 @@ impl Engine {
             Found::NotWritten => return self.not_given(NOT_WRITTEN, now),
             Found::Unknown => return self.not_given(UNKNOWN, now),
         };
+        point("confirm: taken");
         let view = RequestView::from(&waiting.request);
         let decision = self.contained(Some(&view), now, |decision| {
-            self.second_answer(&view, id, &waiting.recorded, now, decision);
+            self.second_answer(&Checked::before(&view, &Spelling::of(&view)), id, &waiting.recorded, now, decision);
         });
         if !decision.is_allow() {
             let why = decision.reason().code();
@@ -213,7 +229,7 @@ impl Engine {
     fn first_answer(
         &self,
         request: &Request,
-        view: &RequestView<'_>,
+        view: &Checked<'_>,
         now: Now,
         decision: &mut Decision,
     ) -> Option<(DecisionId, u64)> {
@@ -237,9 +253,10 @@ impl Engine {
         &self,
         snapshot: &Snapshot,
         request: &Request,
-        view: &RequestView<'_>,
+        view: &Checked<'_>,
         decision: &mut Decision,
     ) -> Option<(DecisionId, u64)> {
+        point("wait: begin");
         let mut table = self.pending();
         decision.id = self.id_of(decision.at(), self.hash.hash_one((decision.id.0, table.begin())));
         let id = decision.id();
@@ -262,7 +279,7 @@ impl Engine {
 
     fn second_answer(
         &self,
-        view: &RequestView<'_>,
+        view: &Checked<'_>,
         id: DecisionId,
         recorded: &Decision,
         now: Now,
@@ -271,6 +288,7 @@ impl Engine {
         let (snapshot, now) = self.current(now);
         let is_other = |decision: &Decision| decision.is_allow() && !decision.says_the_same_as(recorded);
         let decider = self.decide_by(&snapshot, view, now, decision);
+        point("confirm: decided");
         if decision.override_id().is_some() && !is_other(decision) {
             // Only what is given out uses the override up.
             *decision = Decision::new(Verdict::deny(Reason::InternalError), now);

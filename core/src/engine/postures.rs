@@ -8,6 +8,7 @@ use super::Engine;
 use super::evaluate::Evaluation;
 use super::told::Told;
 use crate::condition::Truth;
+use crate::faults::point;
 use crate::limits::SCOPE_BYTES_MAX;
 use crate::name::Name;
 use crate::operation::{Operation, PostureAt};
@@ -87,11 +88,13 @@ impl Engine {
         let mut told = self.told();
         // What was due before comes before what the operator does.
         self.publish(&mut told, now);
+        point("posture: begin");
         let done = told
             .named(posture, scope)
             .and_then(|(policy, number)| act(&mut told, &policy, scope.map(Into::into), number, now));
         match done {
             Ok(event) => {
+                point("posture: done");
                 self.publish(&mut told, now);
                 if let Some(event) = event {
                     self.events().push(now, event);

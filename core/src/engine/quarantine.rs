@@ -1,6 +1,7 @@
 //! Quarantine and revocation at the engine: what operators begin, lift and void (spec 1.4, gate 4).
 
 use super::Engine;
+use crate::faults::point;
 use crate::limits::SCOPE_BYTES_MAX;
 use crate::operation::{Operation, Quarantine, Revoke};
 use crate::state::events::EventKind;
@@ -32,16 +33,17 @@ impl Engine {
         now: Now,
     ) -> Result<Selector<'s>, QuarantineError> {
         let _input = self.operating(now, || {
-            let for_ = terms.until.map(|until| Ttl::from_nanos(until.nanos_since(now.monotonic)));
+            let for_ =
+                terms.until.map(|until| Ttl::from_nanos(until.nanos_since(self.high_water.would_hold(now.monotonic))));
             let reason = (!terms.reason.is_empty()).then(|| terms.reason.to_owned());
             Operation::Quarantine(Quarantine { what: (*selector).into(), reason, for_, absolute: terms.absolute })
         });
-        let now = self.held(now);
+        // What ends now makes room.
+        let (mut told, now) = self.follow(now);
         let until = terms.until.map(Monotonic::rounded_up);
         if until.is_some_and(|until| until <= now.monotonic) {
             return Err(QuarantineError::Ended);
         }
-        let mut told = self.told();
         if let Selector::Scope(scope) = selector {
             let active = told.active.as_ref().ok_or(QuarantineError::UnknownScope)?;
             let (kind, value) = scope.split_once(':').ok_or(QuarantineError::UnknownScope)?;
@@ -50,15 +52,15 @@ impl Engine {
                 return Err(QuarantineError::UnknownScope);
             }
         }
-        // What ends now makes room.
-        self.publish(&mut told, now);
         if let Selector::When(condition) = selector {
             let unusable = |message: &str| QuarantineError::Condition { message: message.chars().take(200).collect() };
             let active = told.active.as_ref().ok_or_else(|| unusable("no bundle is active"))?;
             let compiled = told.quarantines.compiled(active.bundle.policy(), Some(condition), &self.config.limits);
             compiled.map_err(|error| unusable(&error.message))?;
         }
+        point("quarantine: begin");
         let begun = told.quarantines.begin(selector, until, terms.absolute);
+        point("quarantine: begun");
         self.publish(&mut told, now);
         let reason = terms.reason.chars().take(200).collect::<String>().into();
         self.events().push(now, EventKind::Quarantined { selector: begun.to_string().into(), reason });
@@ -71,10 +73,9 @@ impl Engine {
     /// [`QuarantineError::NotQuarantined`].
     pub fn lift_quarantine(&self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
         let _input = self.operating(now, || Operation::LiftQuarantine((*selector).into()));
-        let now = self.held(now);
-        let mut told = self.told();
-        self.publish(&mut told, now);
+        let (mut told, now) = self.follow(now);
         told.quarantines.lift(selector)?;
+        point("quarantine: lifted");
         self.publish(&mut told, now);
         self.events().push(now, EventKind::QuarantineLifted { selector: selector.to_string().into() });
         Ok(())
@@ -88,9 +89,13 @@ impl Engine {
             let before = (before != now.monotonic).then(|| Ttl::from_nanos(before.as_nanos()));
             Operation::Revoke(Revoke { type_name, id, before })
         });
-        let now = self.held(now);
-        let mut told = self.told();
-        told.quarantines.revoke(subject_type, subject_id, before.rounded_up());
+        let reading = now.monotonic;
+        let (mut told, now) = self.follow(now);
+        // Until now is until the time that counts as now, where the clock went back.
+        let before = if before == reading { now.monotonic } else { before.rounded_up() };
+        point("revoke: begin");
+        told.quarantines.revoke(subject_type, subject_id, before, now.monotonic);
+        point("revoke: revoked");
         self.publish(&mut told, now);
         let selector = Selector::Subject(subject_type, subject_id).to_string().into();
         self.events().push(now, EventKind::Revoked { selector });

@@ -28,10 +28,10 @@ impl Engine {
     /// Likewise, by the reason and what exactly was wrong.
     pub(super) fn refuse_because(&self, reason: Reason, error: &dyn Display, now: Now, decision: &mut Decision) {
         let input = self.input(now, || Input::Refuse(reason == Reason::LimitExceeded, error.to_string()));
-        let now = self.held(now);
+        // It says which posture is in force: what is due by now is done, as for any other request.
+        let (snapshot, now) = self.current(now);
         decision.at = now;
         decision.deny(reason).because(error);
-        let snapshot = self.snapshot.load();
         if let Some(active) = &snapshot.active {
             decision.bundle = active.bundle.policy().name;
             decision.revision = active.bundle.revision();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::told::Told;
 use super::{Config, Engine};
 use crate::audit::chain::Head;
+use crate::faults::point;
 use crate::name::{self, Name};
 use crate::operation::{Nothing, Operation, RestoreState};
 use crate::policy::approver::Fingerprint;
@@ -25,7 +26,6 @@ use crate::state::overrides::End;
 use crate::state::postures::Cause;
 use crate::state::proposal::ProposalId;
 use crate::state::quarantine::Selector;
-use crate::state::signals::Held;
 use crate::state::totp::Tries;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
@@ -80,26 +80,31 @@ impl Engine {
             Operation::RestoreState(RestoreState { state, least_sequence })
         });
         let head = written(self.outbox().head());
+        // What was due before comes before what is restored.
+        let (mut told, now) = self.follow(now);
+        told.half_carried = true;
+        point("restore: begin");
         let read = match &self.config.state_key {
             Some(key) => State::open(bytes, key, &self.config.limits),
             None => Err(StateError::NoKey),
         };
-        // What was due before comes before what is restored.
-        let (mut told, now) = self.follow(now);
         // Also where the state is gone: what this engine exports is newer than all that its host has seen.
         told.begin_above(least_sequence.unwrap_or(0));
-        let (mut rival, mut missing) = (None, None);
+        let (mut rival, mut missing, mut adrift) = (None, None, false);
         told.approve_anew(now.wall, now);
+        point("restore: approvals ended");
         let done = read.and_then(|state| {
             told.admits_state(&state, least_sequence)?;
             rival = self.rival(&state);
             // Another engine has a chain of its own.
             let ours = state.instance == self.config.instance.as_str();
+            adrift = state.at.elapsed(now, told.clock_ok, self.config.clock_skew_max).is_none();
             missing = Some(state.audit.count).filter(|_| ours && !state.audit.is_held(&head));
             told.join(&state, &self.config, now)
         });
-        if told.clock_ok && done.as_ref().is_ok_and(|restored| restored.elapsed.is_none()) {
-            // A restart does not cure a clock that failed, or that says that it is earlier than it was.
+        if told.clock_ok && adrift {
+            // A restart does not cure a clock that failed, or that says that it is earlier than it was; nor does a state that
+            // does not fit the bundle.
             told.clock_ok = false;
             self.events().push(now, EventKind::ClockFailed);
         }
@@ -130,6 +135,8 @@ impl Engine {
         if let Some((epoch, instance)) = rival {
             self.witness(&mut told, epoch, &instance, now);
         }
+        point("restore: joined");
+        told.half_carried = false;
         self.publish(&mut told, now);
         done
     }
@@ -248,11 +255,14 @@ impl Told {
         for revoked in &state.revocations {
             self.quarantines.join_revocation(revoked, at);
         }
+        point("restore: quarantines joined");
         self.join_recovering(state, &policy);
         let fits = self.join_postures(state, &policy.postures, elapsed, at);
         let known = |posture: &&String| policy.postures.number(posture).is_some_and(|number| number > 0);
+        point("restore: postures joined");
         let fits = self.join_flags(state, &policy, elapsed, at) && fits;
         let fits = self.feeds.join(&state.control) && fits;
+        point("restore: feeds joined");
         self.join_approvals(state, now);
         let guarded = state.failover.postures.iter().filter(known).filter_map(|posture| name::name(posture));
         self.epochs.join(state.failover.epoch, state.failover.highest, guarded);
@@ -360,17 +370,16 @@ impl Told {
 
     /// The signals that failed and have not recovered, in order of their names.
     fn recovering(&self, policy: &Policy) -> Vec<String> {
-        let held = policy.signals.iter().zip(&self.held).filter(|(_, held)| held.is_recovering());
+        let held = policy.signals.iter().zip(self.signals.all_held()).filter(|(_, held)| held.is_recovering());
         let mut names: Vec<String> = held.map(|(spec, _)| spec.name.as_str().to_owned()).collect();
         names.sort();
         names
     }
 
     fn join_recovering(&mut self, state: &State, policy: &Policy) {
-        self.held.resize(policy.signals.len(), Held::default());
         for name in &state.recovering {
-            let number = policy.signal(name).map(usize::from);
-            if let Some(held) = number.and_then(|number| self.held.get_mut(number)) {
+            let number = policy.signal(name);
+            if let Some(held) = number.and_then(|number| self.signals.held_mut(number, policy.signals.len())) {
                 held.failed_elsewhere();
                 self.other_changes = self.other_changes.saturating_add(1);
             }
@@ -391,7 +400,7 @@ impl Told {
         }
         for entering in &state.entering {
             match postures.number(&entering.posture).filter(|number| *number > 0) {
-                Some(number) => self.postures.join_entering(number, entering.in_ms, elapsed, at),
+                Some(number) => self.postures.join_entering(postures, number, entering.in_ms, elapsed, at),
                 None => fits = false,
             }
         }

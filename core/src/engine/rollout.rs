@@ -10,18 +10,20 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::gates::Manner;
 use super::snapshot::{Active, Snapshot, in_validity};
 use super::told::Told;
-use super::{Engine, Manner, case};
+use super::{Engine, case};
 use crate::combine::Verdict;
 use crate::decision::Decision;
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::name;
 use crate::operation::{Nothing, Operation, RollBack};
 use crate::policy::bundle::{Bundle, BundleId, Trust};
 use crate::policy::rollout::{Share, SideBy};
 use crate::reason::Reason;
-use crate::request::RequestView;
+use crate::request::{Checked, RequestView};
 use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
 use crate::state::events::{ApprovedBy, EventKind};
@@ -163,7 +165,9 @@ impl Engine {
         let (name, revision, id) = (name::name(bundle.name()).unwrap_or_default(), bundle.revision(), bundle.id());
         let sides = Sides::new(self.config.key, &bundle);
         let active = Active { bundle, activation: told.activations, revoked: false, rows };
+        point("stage: begin");
         told.staged = Some(Box::new(Staged { active, rollout, sides }));
+        point("stage: staged");
         self.events().push(now, EventKind::RolloutStaged { bundle: name, revision, id });
         self.publish(&mut told, now);
         Ok(())
@@ -245,12 +249,13 @@ impl Engine {
         &self,
         snapshot: &'s Snapshot,
         candidate: &'s Candidate,
-        request: &RequestView<'_>,
+        request: &Checked<'_>,
         now: Now,
         decision: &mut Decision,
     ) -> &'s Snapshot {
         self.gates(snapshot, request, now, Manner::ANSWER, decision);
         let before = &*decision;
+        point("rollout: decided");
         // What an override covers is an emergency: it is the active bundle's, whose people approved it.
         if !is_comparable(before.reason()) || snapshot.overrides.iter().any(|grant| grant.covers(request, now)) {
             return snapshot;
@@ -330,6 +335,7 @@ impl Engine {
         let (bundle, revision) = name_of(&staged.active);
         if staged.rollout.next(now.monotonic).is_some() {
             let share = staged.rollout.share();
+            point("rollout: moved");
             self.events().push(now, EventKind::RolloutAdvanced { bundle, revision, share });
             return Ok(());
         }
@@ -347,6 +353,7 @@ impl Engine {
             return Err(error.into());
         }
         told.staged = None;
+        point("rollout: completed");
         told.close_promotions(now);
         self.events().push(now, EventKind::RolloutCompleted { bundle, revision });
         self.install(told, candidate, now);
@@ -366,6 +373,7 @@ impl Engine {
     /// Ends the rollout with the active bundle as it was; whether there was one.
     pub(super) fn end_rollout(&self, told: &mut Told, ending: Ending, now: Now) -> bool {
         let Some(staged) = told.staged.take() else { return false };
+        point("rollout: ended");
         let (bundle, revision) = name_of(&staged.active);
         told.close_promotions(now);
         self.events().push(now, EventKind::RolloutEnded { bundle, revision, ending });

@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::Bundle;
 use crate::policy::compile::{Policy, Seen};
-use crate::request::RequestView;
+use crate::request::{Portions, RequestView};
 use crate::state::cache::Stamp;
 use crate::state::clocks::Anchor;
 use crate::state::overrides::Grant;
@@ -50,7 +50,34 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// What decisions see of an engine that failed so that nothing else can be said of it: it denies, now and later.
+    pub(super) fn failed(active: Option<Active>, quarantine: Quarantine) -> Self {
+        Self {
+            active,
+            candidate: None,
+            signals: Vec::new(),
+            needs: Vec::new(),
+            in_force: Arc::default(),
+            quarantine,
+            overrides: Arc::default(),
+            anchor: None,
+            clock_ok: false,
+            engine_ok: false,
+            due: Monotonic::NEVER,
+        }
+    }
+
+    /// What of a request has to be kept to decide it by this; nothing where that is all of it, since another bundle or an
+    /// operator's condition reads it too.
+    pub(super) fn portions(&self) -> Option<&Arc<Portions>> {
+        if self.candidate.is_some() || self.quarantine.conditions().is_some() {
+            return None;
+        }
+        self.active.as_ref()?.bundle.policy().portions.as_ref()
+    }
+
     /// Gate 4: whether the request is quarantined, by what it names or by a condition that selects it.
+    #[inline]
     pub(super) fn quarantines(
         &self,
         request: &RequestView<'_>,
@@ -58,6 +85,9 @@ impl Snapshot {
         limits: &Limits,
         now: Now,
     ) -> bool {
+        if self.quarantine.is_empty() {
+            return self.active.is_none();
+        }
         let seen = Seen { signals: &self.signals, now, clock_ok: self.clock_ok, steps_max: limits.steps_max };
         self.active.as_ref().is_none_or(|active| {
             self.quarantine.holds(request, &active.bundle.policy().postures, slots)
@@ -81,6 +111,12 @@ impl Snapshot {
         })
     }
 
+    /// Whether the bundle declares what is recorded.
+    #[inline]
+    pub(super) fn has_audit(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.bundle.policy().audit.is_some())
+    }
+
     /// What is counted of the decisions on the action of that number.
     pub(super) fn row(&self, action: u32) -> Option<&Row> {
         self.active.as_ref()?.rows.get(usize::try_from(action).ok()?).map(|row| &**row)
@@ -102,4 +138,9 @@ pub(super) struct Need {
 /// Whether the policy may decide at this wall time.
 pub(super) fn in_validity(policy: &Policy, now: Now) -> bool {
     policy.valid_from.is_none_or(|from| from <= now.wall) && policy.valid_until.is_none_or(|until| now.wall < until)
+}
+
+/// Whether no wall time bounds it, so that a clock which is not to be trusted ends nothing of it.
+pub(super) const fn is_unbounded(policy: &Policy) -> bool {
+    policy.valid_from.is_none() && policy.valid_until.is_none()
 }

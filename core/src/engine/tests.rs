@@ -1,11 +1,13 @@
 //! Tests that need to reach inside the engine, or that no drill can say.
 
+mod panics;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
 use super::*;
+use crate::faults;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
 use crate::request::RequestError;
@@ -70,7 +72,7 @@ fn without_a_bundle_everything_is_denied() {
 fn a_panic_is_a_deny_until_a_bundle_is_activated() {
     let engine = engine();
     assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
-    engine.panic_in_decide.store(true, Ordering::Relaxed);
+    faults::arm_next("gate 1: begin");
     assert_eq!(reason(&engine, "read", 1), Reason::InternalError);
     assert_eq!(reason(&engine, "read", 2), Reason::InternalError, "also what was cached");
     assert_eq!(engine.signal("engine"), Some(Status::Failed));
@@ -83,6 +85,17 @@ fn a_panic_is_a_deny_until_a_bundle_is_activated() {
 }
 
 #[test]
+fn a_panic_is_of_its_own_engine_alone() {
+    let (engine, other) = (engine(), engine());
+    faults::arm_next("gate 1: begin");
+    assert_eq!(reason(&engine, "read", 1), Reason::InternalError);
+    assert_eq!((reason(&other, "read", 1), other.signal("engine")), (Reason::AllowedByRule, Some(Status::Ok)));
+    // Nor does a bundle that the other one activates mend this one.
+    other.activate(bundle(|document| document["revision"] = json!(100)), at(2)).unwrap();
+    assert_eq!(reason(&engine, "read", 3), Reason::InternalError);
+}
+
+#[test]
 fn a_panic_leaves_its_record() {
     let engine = Engine::new(Config::default());
     engine.activate(bundle(|document| document["audit"] = json!({"level": "denies"})), at(0)).unwrap();
@@ -90,7 +103,7 @@ fn a_panic_leaves_its_record() {
     let ways: [&dyn Fn() -> Decision; 2] =
         [&|| engine.decide_json(&request("read", "staff"), at(1)), &|| engine.decide(&asked, at(2))];
     for decide in ways {
-        engine.panic_in_decide.store(true, Ordering::Relaxed);
+        faults::arm_next("gate 1: begin");
         let decision = decide();
         assert_eq!(decision.reason(), Reason::InternalError);
         let last: Value = serde_json::from_str(engine.drain_audit(100, at(3)).lines.last().unwrap()).unwrap();
@@ -119,16 +132,16 @@ fn a_panic_of_a_candidate_is_its_own_and_stops_its_rollout() {
             engine.advance(at(1_500));
         }
         codes(&engine);
-        engine.panic_in_candidate.store(true, Ordering::Relaxed);
+        faults::arm_next("candidate");
         let decision = engine.decide_json(&request("read", "staff"), at(millis - 100));
         assert_eq!((decision.reason(), decision.revision()), (Reason::AllowedByRule, 3));
         assert_eq!(codes(&engine), ["rollout_stopped"]);
         assert_eq!(engine.signal("engine"), Some(Status::Ok));
         assert_eq!(engine.overview(at(millis))["rollout"]["stopped"], "candidate_failed");
         // It is not asked again, and nothing but the way back is left.
-        engine.panic_in_candidate.store(true, Ordering::Relaxed);
+        faults::arm_next("candidate");
         assert_eq!(reason(&engine, "read", 60_000), Reason::AllowedByRule);
-        assert!(engine.panic_in_candidate.load(Ordering::Relaxed));
+        assert_eq!(faults::disarm(), None);
         assert_eq!(engine.promote(at(60_000)).unwrap_err().code(), "rollout_stopped");
         engine.roll_back(at(60_000)).unwrap();
     }
@@ -138,7 +151,7 @@ fn a_panic_of_a_candidate_is_its_own_and_stops_its_rollout() {
 fn after_a_panic_signals_have_to_be_observed_anew() {
     let engine = engine();
     engine.observe(&Observation::ok("idp"), at(0));
-    engine.panic_in_decide.store(true, Ordering::Relaxed);
+    faults::arm_next("gate 1: begin");
     assert_eq!(reason(&engine, "write", 1), Reason::InternalError);
     engine.activate(bundle(|_| {}), at(2)).unwrap();
     assert_eq!(engine.signal("idp"), Some(Status::Unknown));
@@ -154,6 +167,11 @@ fn a_lock_that_a_panic_poisoned_still_denies_and_mends() {
     assert!(poisoned.is_err());
     engine.observe(&Observation::ok("idp"), at(1));
     assert_eq!(reason(&engine, "read", 2), Reason::InternalError);
+    engine.activate(bundle(|_| {}), at(3)).unwrap();
+    assert_eq!(reason(&engine, "read", 4), Reason::AllowedByRule);
+    // And stays mended, whoever writes next.
+    engine.observe(&Observation::ok("idp"), at(5));
+    assert_eq!(reason(&engine, "write", 6), Reason::AllowedByRule);
 }
 
 #[test]
@@ -183,7 +201,8 @@ fn activating_a_bundle_voids_what_was_cached() {
     assert_eq!(reason(&engine, "read", 0), Reason::AllowedByRule);
     let narrower = bundle(|document| {
         document["revision"] = 4.into();
-        document["rules"] = json!([]);
+        // It reads what the other one read, so that the question has the same key.
+        document["rules"][0]["subject"]["groups"] = "guests".into();
     });
     engine.activate(narrower, at(1)).unwrap();
     assert_eq!(reason(&engine, "read", 2), Reason::NoMatchingRule);

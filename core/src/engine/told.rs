@@ -8,9 +8,10 @@ use bumpalo::Bump;
 use super::ActivateError;
 use super::losses::{Seen, SignalChange};
 use super::rollout::{Candidate, Staged};
-use super::snapshot::{Active, Need, Snapshot, in_validity};
+use super::snapshot::{Active, Need, Snapshot, in_validity, is_unbounded};
 use crate::condition::{Scope, SignalView, Status, Truth};
 use crate::error::Code;
+use crate::faults::point;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::bundle::{Bundle, BundleId, Trust};
@@ -29,7 +30,8 @@ use crate::state::overrides::{End, Overrides};
 use crate::state::postures::{PostureMachine, Standing as PostureStanding, Transition};
 use crate::state::quarantine::Quarantines;
 use crate::state::rollout::Stop;
-use crate::state::signals::{BuiltIn, Held, Observation, Observed, Standing, standings};
+use crate::state::signals::{BuiltIn, Held, Observation, Observed};
+use crate::state::standings::Signals;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
 /// What the engine was told, behind the one lock of the writers.
@@ -53,11 +55,14 @@ pub(super) struct Told {
     pub(super) trust: Trust,
     /// The newest trust root that was held before a restart. While an older one is held, nothing is allowed.
     pub(super) known_root: Option<HeldRoot>,
-    pub(super) held: Vec<Held>,
+    pub(super) signals: Signals,
     pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
     pub(super) engine_ok: bool,
+    /// Whether an activation or a restore has begun and not ended: where a panic has cut it short, nobody knows what of the
+    /// postures was carried over.
+    pub(super) half_carried: bool,
     /// Whether every record has found room.
     pub(super) audit_ok: bool,
     pub(super) activations: u64,
@@ -89,6 +94,8 @@ pub(super) struct Told {
     pub(super) transitions: Vec<Transition>,
     /// Until when postures have been followed.
     settled: Option<Monotonic>,
+    /// Up to which change of the postures it was looked whether a proposal to leave one is moot.
+    pub(super) leaves_looked_at: Option<u64>,
     pub(super) limits: Limits,
 }
 
@@ -104,11 +111,12 @@ impl Told {
             highest: None,
             trust,
             known_root: None,
-            held: Vec::new(),
+            signals: Signals::default(),
             guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
             engine_ok: true,
+            half_carried: false,
             audit_ok: true,
             activations: 0,
             revision: 0,
@@ -128,6 +136,7 @@ impl Told {
             happened: Vec::new(),
             transitions: Vec::new(),
             settled: None,
+            leaves_looked_at: None,
             limits: limits.clone(),
         }
     }
@@ -139,16 +148,22 @@ impl Told {
         };
         active.revoked |= self.root_behind().is_some();
         let policy = Arc::clone(active.bundle.policy());
+        point("snapshot: begin");
         self.settle(now);
+        point("snapshot: settled");
         self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
+        point("snapshot: quarantines ended");
         self.expire_approvals(now);
+        point("snapshot: approvals ended");
         self.quarantines.refresh(&policy, &self.limits);
-        let standings = self.standings(&policy, now);
-        let changed = self.changed(&policy, &active.rows, &standings, now);
-        let needs = self.needs(&policy, active.activation, &standings);
-        let candidate = self.candidate(&standings);
-        let signals = standings.iter().map(|standing| standing.view).collect();
-        let due = standings.iter().filter_map(|standing| standing.until).map(just_after).min();
+        self.look(&policy, now);
+        point("snapshot: looked");
+        let changed = self.changed(&policy, &active.rows, now);
+        point("snapshot: changes taken");
+        let needs = self.needs(&policy, active.activation);
+        let candidate = self.candidate();
+        let signals = self.signals.views().to_vec();
+        let due = self.signals.holds_until().map(just_after);
         let due = due.unwrap_or(Monotonic::NEVER).min(next_validity_boundary(&policy, now));
         let due = due.min(self.postures.due(&policy.postures).unwrap_or(Monotonic::NEVER));
         let due = due.min(self.quarantines.due().unwrap_or(Monotonic::NEVER));
@@ -171,13 +186,13 @@ impl Told {
     }
 
     /// By action: how it stands with the signals that it requires, and those that its rules read.
-    fn needs(&self, policy: &Policy, activation: u64, standings: &[Standing]) -> Vec<Need> {
+    fn needs(&self, policy: &Policy, activation: u64) -> Vec<Need> {
         policy
             .actions
             .iter()
             .map(|action| {
-                let (required_until, required) = self.rests_on(&action.requires, standings);
-                let (read_until, read) = self.rests_on(&action.reads.signals, standings);
+                let (required_until, required) = self.rests_on(&action.requires);
+                let (read_until, read) = self.rests_on(&action.reads.signals);
                 // Every cached decision rests on the clock, in which its life is measured.
                 let clock = self.changes(CLOCK);
                 let posture = PostureStanding::default();
@@ -186,7 +201,7 @@ impl Told {
                 let degraded: Vec<Name> = action
                     .requires
                     .iter()
-                    .filter(|number| status(standings, **number) != Status::Ok)
+                    .filter(|number| self.signals.status(**number) != Status::Ok)
                     .filter_map(|number| Some(policy.signals.get(usize::from(*number))?.name))
                     .collect();
                 let degraded = if degraded.is_empty() { None } else { Some(sorted(degraded).into()) };
@@ -196,7 +211,7 @@ impl Told {
     }
 
     /// What decisions see of the rollout. A candidate that met a panic is not asked again.
-    fn candidate(&self, standings: &[Standing]) -> Option<Box<Candidate>> {
+    fn candidate(&self) -> Option<Box<Candidate>> {
         let staged = self.staged.as_ref().filter(|_| self.root_behind().is_none())?;
         if staged.rollout.stopped() == Some(Stop::CandidateFailed) {
             return None;
@@ -205,8 +220,8 @@ impl Told {
         let own = &staged.active;
         let snapshot = Snapshot {
             active: Some(own.clone()),
-            signals: standings.iter().map(|standing| standing.view).collect(),
-            needs: self.needs(own.bundle.policy(), own.activation, standings),
+            signals: self.signals.views().to_vec(),
+            needs: self.needs(own.bundle.policy(), own.activation),
             ..self.empty()
         };
         Some(Box::new(Candidate::new(staged, snapshot)))
@@ -234,13 +249,14 @@ impl Told {
         }
     }
 
-    fn standings(&self, policy: &Policy, now: Now) -> Vec<Standing> {
+    /// Looks at what every signal is.
+    fn look(&mut self, policy: &Policy, now: Now) {
         let revoked = self.active.as_ref().is_some_and(|active| active.revoked);
         let allowed = !revoked && self.root_behind().is_none();
         let bundle = allowed && self.clock_ok_for(policy) && in_validity(policy, now);
         let epoch = self.epochs.is_single();
         let built_in = BuiltIn { clock: self.clock_ok, engine: self.engine_ok, bundle, epoch, audit: self.audit_ok };
-        standings(&policy.signals, &self.held, &self.guards, &self.feeds, built_in, now.monotonic)
+        self.signals.look(&policy.signals, &self.guards, &self.feeds, built_in, now.monotonic);
     }
 
     /// Follows the postures until now: every instant at which time alone has changed something since they were last
@@ -255,15 +271,16 @@ impl Told {
         let trusted = self.clock_ok && self.anchor.is_some_and(|anchor| anchor.agrees(now));
         let mut last = self.settled.unwrap_or(now.monotonic);
         loop {
-            let before = self.standings(policy, earlier(now, last));
-            let expires = before.iter().filter_map(|standing| standing.until).map(just_after);
+            self.look(policy, earlier(now, last));
+            let expires = self.signals.holds_until().map(just_after).into_iter();
             let leave = self.approved_leave_due(policy, last);
             let next = expires.chain(self.postures.due(&policy.postures)).chain(leave).min();
             let at = next.filter(|next| last < *next && *next < now.monotonic).unwrap_or(now.monotonic);
-            let standings = self.standings(policy, earlier(now, at));
-            let views: Vec<SignalView> = standings.iter().map(|standing| standing.view).collect();
-            let truths: Vec<_> = self.entry_truths(policy, &views, at);
+            self.look(policy, earlier(now, at));
+            let truths: Vec<_> = self.entry_truths(policy, self.signals.views(), at);
+            point("settle: asked");
             self.postures.step(&policy.postures, &truths, at, &mut self.transitions);
+            point("settle: stepped");
             if trusted {
                 self.leave_all_approved(policy, earlier(now, at));
             }
@@ -289,8 +306,9 @@ impl Told {
         if active.bundle.name() != bundle.name() {
             return Err(ActivateError::OtherName);
         }
-        let decides = !active.revoked && in_validity(active.bundle.policy(), now);
-        if !in_validity(bundle.policy(), now) && decides {
+        let trusted = self.trusts(reading);
+        let is_in = |policy: &Policy| (trusted || is_unbounded(policy)) && in_validity(policy, now);
+        if !active.revoked && is_in(active.bundle.policy()) && !is_in(bundle.policy()) {
             return Err(ActivateError::OutsideValidity);
         }
         Ok(())
@@ -352,11 +370,13 @@ impl Told {
         let before = self.active.as_ref().map(|active| &active.bundle.policy().postures);
         self.postures.carry(before, &bundle.policy().postures);
         self.settled = None;
+        self.leaves_looked_at = None;
     }
 
     /// Takes approvals over to the bundle that is about to be active: of another document no proposal stays, and no override
     /// that it would not have granted. What an engine granted that then met a panic ends.
-    pub(super) fn carry_approvals(&mut self, bundle: &Bundle, started_anew: bool, at: Monotonic) {
+    pub(super) fn carry_approvals(&mut self, bundle: &Bundle, started_anew: bool, now: Now) {
+        let at = now.monotonic;
         if started_anew {
             self.end_approvals(Close::Bundle, End::Bundle, at);
         } else if self.active.as_ref().is_some_and(|active| active.bundle.id() != bundle.id()) {
@@ -389,9 +409,9 @@ impl Told {
 
     /// Whether every signal that has to be ok to leave the posture is: those that it names, and where a failover entered
     /// it, those that the failover names and `epoch`.
-    pub(super) fn checks_ok(&self, policy: &Policy, scope: Option<&str>, posture: u16, now: Now) -> bool {
-        let standings = self.standings(policy, now);
-        let ok = |number: &u16| status(&standings, *number) == Status::Ok;
+    pub(super) fn checks_ok(&mut self, policy: &Policy, scope: Option<&str>, posture: u16, now: Now) -> bool {
+        self.look(policy, now);
+        let ok = |number: &u16| self.signals.status(*number) == Status::Ok;
         let Some(spec) = policy.postures.spec(posture) else { return false };
         let guarded = scope.is_none() && self.epochs.guards(&spec.name);
         let of_failover = policy.failover.iter().flat_map(|failover| &failover.checks).chain([&EPOCH]);
@@ -407,7 +427,7 @@ impl Told {
 
     /// A clock that is not to be trusted ends whatever wall time bounds (spec 1.2).
     fn clock_ok_for(&self, policy: &Policy) -> bool {
-        self.clock_ok || (policy.valid_from.is_none() && policy.valid_until.is_none())
+        self.clock_ok || is_unbounded(policy)
     }
 
     fn changes(&self, number: u16) -> u64 {
@@ -416,8 +436,8 @@ impl Told {
 
     /// Until when these signals are known to be what they are, and the sum of their changes so far: each only grows,
     /// so an equal sum means that none has changed.
-    fn rests_on(&self, numbers: &[u16], standings: &[Standing]) -> (Monotonic, u64) {
-        let until = |number: &u16| standings.get(usize::from(*number)).and_then(|standing| standing.until);
+    fn rests_on(&self, numbers: &[u16]) -> (Monotonic, u64) {
+        let until = |number: &u16| self.signals.standing(*number).until;
         let until = numbers.iter().filter_map(until).map(just_after).min().unwrap_or(Monotonic::NEVER);
         let changes = numbers.iter().fold(0_u64, |sum, number| sum.wrapping_add(self.changes(*number)));
         (until, changes)
@@ -435,11 +455,7 @@ impl Told {
         // Rounded down, while `now` is rounded up: an observation looks older than it is, never younger.
         let here = if reading.rounded_up() < now.monotonic { now.monotonic } else { reading };
         let observed_at = observation.observed_at.unwrap_or(here).rounded_down();
-        let at = usize::from(number);
-        if self.held.len() <= at {
-            self.held.resize(policy.signals.len(), Held::default());
-        }
-        let Some(held) = self.held.get_mut(at) else { return Observed::UnknownSignal };
+        let Some(held) = self.signals.held_mut(number, policy.signals.len()) else { return Observed::UnknownSignal };
         let recovering = held.is_recovering();
         let observed = held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover);
         if held.is_recovering() != recovering {
@@ -483,10 +499,6 @@ pub(super) fn earlier(now: Now, at: Monotonic) -> Now {
 /// The first whole millisecond after `until`.
 fn just_after(until: Monotonic) -> Monotonic {
     until.after(Ttl::from_millis(1))
-}
-
-fn status(standings: &[Standing], number: u16) -> Status {
-    standings.get(usize::from(number)).map_or(Status::Unknown, |standing| standing.view.status)
 }
 
 fn sorted(mut names: Vec<Name>) -> Vec<Name> {

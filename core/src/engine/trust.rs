@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Engine;
 use super::told::Told;
 use crate::error::{BundleError, Code, Diagnostic};
+use crate::faults::point;
 use crate::journal::input::Input;
 use crate::name;
 use crate::policy::bundle::{Bundle, Trust};
@@ -72,11 +73,14 @@ impl Engine {
             && (root.revokes(&active.bundle) || refuses(&active.bundle))
         {
             active.revoked = true;
+            point("trust: revoked");
             let bundle = name::name(active.bundle.name()).unwrap_or_default();
             let revision = active.bundle.revision();
             self.events().push(now, EventKind::BundleRevoked { bundle, revision });
         }
+        point("trust: followed");
         told.unhear(&root);
+        point("trust: unheard");
         told.trust = Trust::keys(root);
         told.other_changes = told.other_changes.saturating_add(1);
         self.publish(&mut told, now);

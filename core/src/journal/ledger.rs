@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Documents;
 use super::input::Input;
 use super::line::{self, clocks};
+use crate::faults::point;
 use crate::time::Now;
 
 /// The inputs that the host has not confirmed.
@@ -117,6 +118,7 @@ impl Ledger {
         } else {
             members.clear();
         }
+        point("ledger: admitted");
         self.under_way = Some(UnderWay { number, members });
         number
     }
@@ -137,6 +139,7 @@ impl Ledger {
     /// Ends the input that is under way.
     pub fn end(&mut self) {
         let Some(UnderWay { number: Some(number), members }) = self.under_way.take() else { return };
+        point("ledger: end");
         self.keep(number, members);
     }
 

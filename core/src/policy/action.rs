@@ -27,6 +27,9 @@ pub struct ActionSpec {
     pub audit: Option<ActionAudit>,
     /// The parts of the index that hold the rules for it.
     pub roots: Box<[u32]>,
+    /// The rules for it, ascending by number: for the matcher without an index, and empty where that is not built in
+    /// (feature `naive-matcher`).
+    pub rules: Box<[u32]>,
     /// What the rules for it may read.
     pub reads: ActionReads,
 }

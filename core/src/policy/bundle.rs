@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::compile::{Policy, compile};
@@ -16,7 +17,7 @@ use crate::name::Name;
 use crate::time::Wall;
 
 /// A policy that is ready to decide, with the bytes that it came from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bundle {
     policy: Arc<Policy>,
     bytes: Arc<[u8]>,
@@ -64,6 +65,17 @@ impl fmt::Display for BundleId {
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// What it is called, and its digest, which says all of it.
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bundle")
+            .field("name", &self.policy.name)
+            .field("revision", &self.policy.revision)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for BundleId {
@@ -138,7 +150,7 @@ impl Bundle {
         within(bytes, limits)?;
         let help = "build the bundle again with `fallgate build`";
         let document = whole(bytes).map_err(|error| error.with_help(help))?;
-        let bundle = Self::build(&document, provenance, limits)?;
+        let bundle = Self::build(document, bytes, provenance, limits)?;
         if *bundle.bytes != *bytes {
             let message = "the bytes are not the canonical form of their document (a key twice, space, order, numbers)";
             let help = "build the bundle with `fallgate build`";
@@ -158,13 +170,26 @@ impl Bundle {
         // What its bytes say is compiled, else `1.0` would be a double here and, read from the bytes, an int.
         let canonical = canonical(document)?;
         within(&canonical, limits)?;
-        Self::build(&whole(&canonical)?, provenance, limits)
+        Self::build(whole(&canonical)?, &canonical, provenance, limits)
     }
 
-    fn build(document: &serde_json::Value, provenance: Provenance, limits: &Limits) -> Result<Self, BundleError> {
-        refuse_lists(document, &PACK_MAPS)?;
-        let pack: Pack = serde_path_to_error::deserialize(document).map_err(|error| misfit(&error, document))?;
-        let bytes = canonical(document)?;
+    /// Builds a bundle from a document, which was read from `source`.
+    fn build(
+        document: serde_json::Value,
+        source: &[u8],
+        provenance: Provenance,
+        limits: &Limits,
+    ) -> Result<Self, BundleError> {
+        refuse_lists(&document, &PACK_MAPS)?;
+        let bytes = canonical(&document)?;
+        // The document goes into the pack, text by text. Only where it does not fit is it looked at where.
+        let pack = match Pack::deserialize(document) {
+            Ok(pack) => pack,
+            Err(_) => {
+                let document = whole(source)?;
+                serde_path_to_error::deserialize(&document).map_err(|error| misfit(&error, &document))?
+            }
+        };
         within(&bytes, limits)?;
         let policy = compile(&pack, limits)?;
         let id = BundleId::of(&bytes);
@@ -251,9 +276,28 @@ pub(super) fn is_bare(bytes: &[u8]) -> bool {
     document.is_ok_and(|document| document.is_object() && parts.iter().all(|part| document.get(part).is_none()))
 }
 
+/// The canonical form of a document (RFC 8785). One that is plain has the form that it is written in anyhow.
 fn canonical(document: &serde_json::Value) -> Result<Vec<u8>, Diagnostic> {
-    serde_json_canonicalizer::to_vec(document)
-        .map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))
+    let bytes =
+        if is_plain(document) { serde_json::to_vec(document) } else { serde_json_canonicalizer::to_vec(document) };
+    bytes.map_err(|_| Diagnostic::new(Code::Syntax, "", "the document has no canonical form"))
+}
+
+/// Whether every number is a whole one that a double holds, and every map has names of ASCII alone, in their order: so that
+/// nothing is left of RFC 8785 but to leave out white space and to escape as JSON demands.
+fn is_plain(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.keys().zip(members.keys().skip(1)).all(|(before, name)| before < name)
+                && members.iter().all(|(name, value)| name.is_ascii() && is_plain(value))
+        }
+        serde_json::Value::Array(items) => items.iter().all(is_plain),
+        serde_json::Value::Number(number) => {
+            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            size.is_some_and(|size| size <= EXACT_MAX)
+        }
+        _ => true,
+    }
 }
 
 /// The whole numbers up to here, and their negatives, each have a double of their own: 2^53 - 1 (RFC 8785, appendix D).
@@ -354,7 +398,7 @@ const PACK_MAPS: [&str; 42] = [
 pub(crate) fn refuse_lists(document: &serde_json::Value, patterns: &[&str]) -> Result<(), Diagnostic> {
     let found = patterns.iter().find_map(|pattern| {
         let steps: Vec<&str> = pattern.split('/').filter(|step| !step.is_empty()).collect();
-        list_at(document, &steps, String::new())
+        list_at(document, &steps)
     });
     match found {
         None => Ok(()),
@@ -365,15 +409,16 @@ pub(crate) fn refuse_lists(document: &serde_json::Value, patterns: &[&str]) -> R
     }
 }
 
-fn list_at(value: &serde_json::Value, steps: &[&str], pointer: String) -> Option<String> {
+/// Where the first such list is. The way there is written on the way back: most of what is looked at is none.
+fn list_at(value: &serde_json::Value, steps: &[&str]) -> Option<String> {
     let Some((step, rest)) = steps.split_first() else {
-        return value.is_array().then_some(pointer);
+        return value.is_array().then(String::new);
     };
-    let below = |name: &str, value| list_at(value, rest, format!("{pointer}/{}", escape(name)));
+    let below = |name: &str, value| list_at(value, rest).map(|below| format!("/{}{below}", escape(name)));
     match (*step, value) {
         ("*", serde_json::Value::Object(members)) => members.iter().find_map(|(name, value)| below(name, value)),
         ("*", serde_json::Value::Array(items)) => {
-            items.iter().enumerate().find_map(|(at, value)| below(&at.to_string(), value))
+            items.iter().enumerate().find_map(|(at, value)| list_at(value, rest).map(|below| format!("/{at}{below}")))
         }
         (name, value) => value.get(name).and_then(|value| below(name, value)),
     }
@@ -414,6 +459,12 @@ pub(crate) fn misfit(
         let message = format!("the field {} stands twice", quoted(field));
         return Diagnostic::new(Code::DuplicateKey, pointer, message).with_help("keep one of them");
     }
+    // A word of the input stands in it as it came: with the ends of its lines, and as long as it is.
+    let variant = text.strip_prefix("unknown variant `").and_then(|rest| rest.rsplit_once("`, expected "));
+    let text = match variant {
+        Some((variant, expected)) => format!("unknown variant {}, expected {expected}", quoted(variant)),
+        None => text.replace(char::is_control, " "),
+    };
     let mut message: String = text.chars().take(200).collect();
     if message.starts_with("data did not match any variant") {
         "this has none of the forms that it can have".clone_into(&mut message);
@@ -431,4 +482,31 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
             Segment::Unknown => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{canonical, is_plain};
+
+    #[test]
+    fn what_is_plain_is_written_as_the_canonical_form_has_it() {
+        let letters: String = (0..=0x2FF).filter_map(char::from_u32).chain(['\u{2028}', '\u{FFFD}', '😀']).collect();
+        let plain =
+            json!({ "a": [letters, true, null, -7, 9_007_199_254_740_991_u64], "b": { "": {}, "Z": [[]], "z": "é" } });
+        assert!(is_plain(&plain));
+        assert_eq!(canonical(&plain).unwrap(), serde_json_canonicalizer::to_vec(&plain).unwrap());
+        assert!(canonical(&plain).unwrap().starts_with(br#"{"a":["\u0000\u0001"#));
+    }
+
+    #[test]
+    fn what_the_canonical_form_writes_in_another_way_is_not_plain() {
+        // 1e21 and 1.0 have other digits there; U+FFFD sorts behind U+1F600 by UTF-16, and before it by UTF-8.
+        for other in [json!(1.0), json!([1e21]), json!(9_007_199_254_740_992_u64), json!({ "😀": 1, "\u{FFFD}": 2 })]
+        {
+            assert!(!is_plain(&other), "{other}");
+        }
+        assert_eq!(canonical(&json!({ "\u{FFFD}": 2, "😀": 1.0 })).unwrap(), "{\"😀\":1,\"\u{FFFD}\":2}".as_bytes());
+    }
 }

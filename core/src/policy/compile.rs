@@ -9,7 +9,9 @@ mod candidates;
 mod failover;
 mod guards;
 mod loss;
+mod portions;
 mod postures;
+mod rego;
 mod rollout;
 mod rules;
 mod selector;
@@ -17,7 +19,10 @@ mod signals;
 mod slo;
 mod typing;
 
-use hashbrown::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 pub use selector::{Conditions, Seen};
 
@@ -29,9 +34,10 @@ use super::candidate::Candidates;
 use super::failover::FailoverSpec;
 use super::format::{self, Pack};
 use super::index::Index;
+use super::named::Named;
 use super::posture::Postures;
 use super::rollout::RolloutSpec;
-use super::rule::Rule;
+use super::rule::{Rule, Test};
 use super::schema::Schema;
 use super::signal::SignalSpec;
 use super::slo::Objective;
@@ -41,8 +47,9 @@ use crate::condition::{Entity, Reads};
 use crate::error::{BundleError, Code, Diagnostic, quoted};
 use crate::limits::{Limits, NAME_BYTES_MAX};
 use crate::name::{self, Name};
+use crate::request::Portions;
 use crate::time::Wall;
-use crate::value::Value;
+use crate::value::{Ends, Value};
 use postures::Vocabulary;
 
 type ByName = HashMap<Box<str>, u16, foldhash::fast::FixedState>;
@@ -80,6 +87,8 @@ pub struct Policy {
     pub index: Vec<Index>,
     /// The Rego modules, if there are any.
     pub modules: Option<Modules>,
+    /// What of a request has to be kept for its decisions; nothing where that is all of it, as Rego sees it.
+    pub portions: Option<Arc<Portions>>,
     /// What a search may find.
     pub candidates: Candidates,
     /// What its decisions are held to.
@@ -91,7 +100,7 @@ pub struct Policy {
     /// What is allowed, but should be looked at.
     pub warnings: Vec<Diagnostic>,
     signal_numbers: ByName,
-    action_numbers: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    action_numbers: Named<u32>,
 }
 
 /// Which attributes a host has to bring.
@@ -107,7 +116,13 @@ impl Policy {
     /// The declared action of that name.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<(u32, &ActionSpec)> {
-        let number = *self.action_numbers.get(name)?;
+        self.action_spelt(name, Ends::of(name))
+    }
+
+    /// The declared action of that name, whose ends are known.
+    #[inline]
+    pub(crate) fn action_spelt(&self, name: &str, ends: Ends) -> Option<(u32, &ActionSpec)> {
+        let number = *self.action_numbers.find(name, ends)?;
         Some((number, self.actions.get(usize::try_from(number).ok()?)?))
     }
 
@@ -144,7 +159,7 @@ impl Policy {
 /// # Errors
 /// Every mistake found, in the order of the document's parts.
 pub fn compile(pack: &Pack, limits: &Limits) -> Result<Policy, BundleError> {
-    let mut compiler = Compiler { limits, found: Vec::new(), warnings: Vec::new() };
+    let mut compiler = Compiler { limits, found: Vec::new(), warnings: Vec::new(), tests: HashSet::default() };
     let policy = compiler.policy(pack);
     match policy {
         Some(policy) if compiler.found.is_empty() => Ok(policy),
@@ -156,6 +171,8 @@ struct Compiler<'l> {
     limits: &'l Limits,
     found: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// What match parts demand: many rules demand the same, and share it.
+    tests: HashSet<Arc<Test>, foldhash::fast::FixedState>,
 }
 
 /// What a rule's name for actions stands for.
@@ -215,10 +232,11 @@ impl Compiler<'_> {
         let indexed = self.actions(pack, drafts, &signal_numbers);
         let rollout = self.rollout(pack, &approvers.groups, &mut schema, &indexed.actions);
         self.limit("/rules", "attributes read by rules", schema.slots().len(), self.limits.slots_max);
-        let mut action_numbers = HashMap::default();
-        for (action, number) in indexed.actions.iter().zip(0..) {
-            action_numbers.insert(action.name.as_str().into(), number);
-        }
+        let action_numbers =
+            indexed.actions.iter().zip(0..).map(|(action, number)| (action.name.as_str().into(), number));
+        let action_numbers = action_numbers.collect();
+        let audited = audit.is_some();
+        let portions = portions::portions(&schema, &indexed.rules, &postures, &indexed.actions, audited);
         Some(Policy {
             name,
             revision: pack.revision,
@@ -234,6 +252,7 @@ impl Compiler<'_> {
             approvers,
             rules: indexed.rules,
             index: indexed.roots,
+            portions: modules.is_none().then(|| portions.into()),
             modules,
             candidates,
             objectives: self.objectives(pack),
@@ -252,7 +271,7 @@ impl Compiler<'_> {
     }
 
     /// A name of letters, digits, `-`, `_`, `.` and the characters in `also`.
-    fn name(&mut self, pointer: &str, text: &str, also: &str) -> Option<Name> {
+    fn name(&mut self, pointer: impl fmt::Display, text: &str, also: &str) -> Option<Name> {
         let well_formed = !text.is_empty()
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || also.contains(c));
         match name::name(text).filter(|_| well_formed) {
@@ -260,7 +279,7 @@ impl Compiler<'_> {
             None => {
                 let also: String = also.chars().map(|c| format!(", `{c}`")).collect();
                 let help = format!("use letters, digits, `-`, `_`, `.`{also}; at most {NAME_BYTES_MAX} bytes");
-                self.fault(Code::InvalidName, pointer, format!("{} is not a name", quoted(text)), help);
+                self.fault(Code::InvalidName, pointer.to_string(), format!("{} is not a name", quoted(text)), help);
                 None
             }
         }

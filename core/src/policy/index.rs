@@ -4,15 +4,14 @@
 //! attribute: by value (a hash look-up for each value that the request has), or by prefix (one binary search, then up a
 //! chain of ever shorter prefixes). Each node branches on the attribute that leaves the fewest rules to look at.
 
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
+mod table;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::rule::{Clause, Condition, Rule, Scalar, ScalarView, Test, any_scalar};
+use self::table::Table;
+use super::rule::{Clause, Condition, Rule, Scalar, ScalarView, Test};
 use crate::reason::Effect;
-use crate::value::View;
+use crate::value::{Value, View};
 
 /// How many attributes in a row the tree branches on.
 const DEPTH_MAX: usize = 6;
@@ -22,9 +21,6 @@ const ALIKE_MIN: usize = 16;
 
 /// Up to how many rules are told apart by their prefixes one by one: their texts stand side by side.
 const SCAN_MAX: usize = 8;
-
-/// Bytes of a text that stands in the table itself.
-const SHORT_BYTES: usize = 28;
 
 /// How many clauses of a rule the tree can vouch for.
 const CLAUSES_MAX: u32 = 32;
@@ -78,7 +74,9 @@ pub enum Left {
         /// Where it ends.
         end: u32,
     },
-    /// Clauses or a condition: the rule itself says.
+    /// The condition.
+    Condition,
+    /// Clauses, and perhaps a condition: the rule itself says.
     Rule,
 }
 
@@ -103,19 +101,12 @@ struct Node {
 #[derive(Debug)]
 struct Branch {
     slot: u16,
-    /// By value: where the rules that name it are. A fixed hash is safe: requests look up here and never insert.
-    by_value: HashTable<(Key, Link)>,
+    /// By value: where the rules that name it are.
+    by_value: Table,
     /// By prefix, in byte order.
     by_prefix: Box<[Prefixed]>,
     /// The texts of the prefixes, one behind the other.
     prefixes: Box<str>,
-}
-
-/// A value that rules name; a short text stands in the table itself, where comparing it follows no pointer.
-#[derive(Debug)]
-enum Key {
-    Short(arrayvec::ArrayString<SHORT_BYTES>),
-    Other(Scalar),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -135,13 +126,17 @@ impl Index {
         let mut index =
             Self { root, nodes: Vec::new(), branches: Vec::new(), candidates: Vec::new(), texts: String::new() };
         index.root = index.link(rules, numbers, &mut Vec::new());
+        index.nodes.shrink_to_fit();
+        index.branches.shrink_to_fit();
+        index.candidates.shrink_to_fit();
+        index.texts.shrink_to_fit();
         index
     }
 
-    /// A text that a candidate refers to.
+    /// The bytes of a text that a candidate refers to.
     #[must_use]
-    pub fn text(&self, start: u32, end: u32) -> &str {
-        self.texts.get(start as usize..end as usize).unwrap_or_default()
+    pub fn text(&self, start: u32, end: u32) -> &[u8] {
+        self.texts.as_bytes().get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Calls `visit` with each rule that can match; with some of them more than once.
@@ -152,8 +147,8 @@ impl Index {
     fn follow<'a>(&self, link: Link, slots: &[Option<View<'a>>], visit: &mut impl FnMut(&Candidate)) {
         match link {
             Link::Leaf { first, count } => {
-                let (first, count) = (first as usize, count as usize);
-                self.candidates.iter().skip(first).take(count).for_each(visit);
+                let end = first.saturating_add(count) as usize;
+                self.candidates.get(first as usize..end).unwrap_or_default().iter().for_each(visit);
             }
             Link::Branch(branch) => self.look_up(branch, slots, visit),
             Link::Node(node) => {
@@ -171,17 +166,53 @@ impl Index {
         // An attribute that is absent here belongs to types that none of the branch's rules admits: a clause leads the
         // index only where it is always present.
         let Some(Some(view)) = slots.get(usize::from(branch.slot)) else { return };
-        any_scalar(*view, |scalar| {
-            if let Some(link) = branch.valued(scalar) {
-                self.follow(link, slots, visit);
+        match *view {
+            View::Str(text) => self.look_up_text(branch, text, slots, visit),
+            View::List(items) => {
+                for item in items {
+                    match item {
+                        Value::String(text) => self.look_up_text(branch, text, slots, visit),
+                        other => self.look_up_other(branch, View::from(other), slots, visit),
+                    }
+                }
             }
-            if let ScalarView::Str(text) = scalar
-                && !branch.by_prefix.is_empty()
-            {
-                branch.prefixed(text, |link| self.follow(link, slots, visit));
+            View::Items(items) => {
+                for item in items {
+                    match *item {
+                        View::Str(text) => self.look_up_text(branch, text, slots, visit),
+                        other => self.look_up_other(branch, other, slots, visit),
+                    }
+                }
             }
-            false
-        });
+            other => self.look_up_other(branch, other, slots, visit),
+        }
+    }
+
+    fn look_up_text<'a>(
+        &self,
+        branch: &Branch,
+        text: &'a str,
+        slots: &[Option<View<'a>>],
+        visit: &mut impl FnMut(&Candidate),
+    ) {
+        if let Some(link) = branch.by_value.find(ScalarView::Str(text)) {
+            self.follow(link, slots, visit);
+        }
+        if !branch.by_prefix.is_empty() {
+            branch.prefixed(text, |link| self.follow(link, slots, visit));
+        }
+    }
+
+    fn look_up_other<'a>(
+        &self,
+        branch: &Branch,
+        value: View<'a>,
+        slots: &[Option<View<'a>>],
+        visit: &mut impl FnMut(&Candidate),
+    ) {
+        if let Some(link) = ScalarView::of(value).and_then(|scalar| branch.by_value.find(scalar)) {
+            self.follow(link, slots, visit);
+        }
     }
 
     /// Makes the tree of these rules, which the attributes in `used` have led to.
@@ -220,12 +251,9 @@ impl Index {
     }
 
     fn branch(&mut self, rules: &[Rule], slot: u16, groups: Groups, used: &mut Vec<u16>) -> Branch {
-        let mut by_value = HashTable::with_capacity(groups.by_value.len());
-        for (scalar, numbers) in groups.by_value {
-            let link = self.link(rules, numbers, used);
-            let key = Key::of(scalar);
-            by_value.insert_unique(hash_of(key.view()), (key, link), |(key, _)| hash_of(key.view()));
-        }
+        let by_value =
+            groups.by_value.into_iter().map(|(scalar, numbers)| (scalar, self.link(rules, numbers, used))).collect();
+        let by_value = Table::new(by_value);
         let mut by_prefix: Vec<Prefixed> = Vec::with_capacity(groups.by_prefix.len());
         let mut prefixes = String::new();
         for (prefix, numbers) in groups.by_prefix {
@@ -249,7 +277,8 @@ fn candidate(rules: &[Rule], number: u32, used: &[u16], texts: &mut String) -> O
     let mut verified = 0;
     let mut open = Vec::new();
     for (bit, clause) in (0_u32..).zip(&rule.clauses) {
-        let holds = used.contains(&clause.slot) && clause.always_present && bit < CLAUSES_MAX;
+        let known = clause.always_true || (used.contains(&clause.slot) && clause.always_present);
+        let holds = known && bit < CLAUSES_MAX;
         if holds {
             verified |= 1_u32.checked_shl(bit).unwrap_or(0);
         } else {
@@ -258,54 +287,22 @@ fn candidate(rules: &[Rule], number: u32, used: &[u16], texts: &mut String) -> O
     }
     let left = match (open.as_slice(), &rule.condition) {
         ([], Condition::Always) => Left::Nothing,
-        ([Clause { slot, test: Test::Prefix(prefix), always_present: true }], Condition::Always) => {
-            let start = self::number(texts.len());
-            texts.push_str(prefix);
-            Left::Prefix { slot: *slot, start, end: self::number(texts.len()) }
-        }
+        ([], _) => Left::Condition,
+        ([Clause { slot, test, always_present: true, .. }], Condition::Always) => match &**test {
+            Test::Prefix(prefix) => {
+                let start = self::number(texts.len());
+                texts.push_str(prefix);
+                Left::Prefix { slot: *slot, start, end: self::number(texts.len()) }
+            }
+            Test::OneOf(_) => Left::Rule,
+        },
         _ => Left::Rule,
     };
     let Rule { effect, minimal, absolute, .. } = *rule;
     Some(Candidate { number, verified, effect, minimal, absolute, obliges: rule.obligations.is_some(), left })
 }
 
-impl Key {
-    fn of(scalar: Scalar) -> Self {
-        match &scalar {
-            Scalar::Str(text) => {
-                arrayvec::ArrayString::from(text).map_or_else(|_| Self::Other(scalar.clone()), Self::Short)
-            }
-            _ => Self::Other(scalar),
-        }
-    }
-
-    fn view(&self) -> ScalarView<'_> {
-        match self {
-            Self::Short(text) => ScalarView::Str(text),
-            Self::Other(scalar) => scalar.view(),
-        }
-    }
-}
-
-/// A text is hashed as its bytes alone: that it is a text, and where it ends, is what the comparison sees.
-fn hash_of(scalar: ScalarView<'_>) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    match scalar {
-        ScalarView::Str(text) => hasher.write(text.as_bytes()),
-        ScalarView::Int(number) => hasher.write_i64(number),
-        ScalarView::Bool(value) => hasher.write_u8(u8::from(value)),
-    }
-    hasher.finish()
-}
-
 impl Branch {
-    fn valued(&self, scalar: ScalarView<'_>) -> Option<Link> {
-        if self.by_value.is_empty() {
-            return None;
-        }
-        self.by_value.find(hash_of(scalar), |(key, _)| key.view() == scalar).map(|(_, link)| *link)
-    }
-
     fn prefixed(&self, text: &str, mut each: impl FnMut(Link)) {
         let mut at = longest_prefix(&self.by_prefix, &self.prefixes, text);
         while let Some(entry) = at.and_then(|at| self.by_prefix.get(at as usize)) {
@@ -347,7 +344,7 @@ fn group(rules: &[Rule], numbers: &[u32], slot: u16) -> (Groups, Vec<u32>) {
     let mut groups = Groups::default();
     let mut rest = Vec::new();
     for number in numbers {
-        match leading_clause(rules, *number, slot).map(|clause| &clause.test) {
+        match leading_clause(rules, *number, slot).map(|clause| &*clause.test) {
             None => rest.push(*number),
             Some(Test::OneOf(scalars)) => {
                 for scalar in scalars {
@@ -366,20 +363,24 @@ fn group(rules: &[Rule], numbers: &[u32], slot: u16) -> (Groups, Vec<u32>) {
 /// The rule's clause on `slot`, if it may lead the index.
 fn leading_clause(rules: &[Rule], number: u32, slot: u16) -> Option<&Clause> {
     let rule = rules.get(usize::try_from(number).ok()?)?;
-    rule.clauses.iter().find(|clause| clause.slot == slot && clause.always_present)
+    rule.clauses.iter().find(|clause| clause.slot == slot && clause.leads())
 }
 
 /// The attribute to branch on: the one that leaves the fewest rules to look at, if it halves them at least; or one of
 /// which many rules all demand the same, so that one look-up stands for all of them.
 fn best_slot(rules: &[Rule], numbers: &[u32], used: &[u16], branched: &[u16]) -> Option<u16> {
     let mut sizes: BTreeMap<u16, BTreeMap<&Demand<'_>, usize>> = BTreeMap::new();
+    let mut lists: BTreeSet<u16> = BTreeSet::new();
     let keys: Vec<(u16, Demand<'_>)> = numbers
         .iter()
         .filter_map(|number| rules.get(usize::try_from(*number).ok()?))
         .flat_map(|rule| rule.clauses.iter())
-        .filter(|clause| clause.always_present && !used.contains(&clause.slot) && !branched.contains(&clause.slot))
+        .filter(|clause| clause.leads() && !used.contains(&clause.slot) && !branched.contains(&clause.slot))
         .flat_map(|clause| {
-            let tests: Vec<Demand<'_>> = match &clause.test {
+            if clause.of_list {
+                lists.insert(clause.slot);
+            }
+            let tests: Vec<Demand<'_>> = match &*clause.test {
                 Test::OneOf(scalars) => scalars.iter().map(Demand::Value).collect(),
                 Test::Prefix(prefix) => vec![Demand::Prefix(prefix)],
             };
@@ -407,8 +408,14 @@ fn best_slot(rules: &[Rule], numbers: &[u32], used: &[u16], branched: &[u16]) ->
             let expected = squares.checked_div(indexed).unwrap_or(0);
             (total.saturating_sub(indexed).saturating_add(expected), *slot)
         };
-        let candidates = sizes.iter().filter(|(_, groups)| of_kind(groups)).map(left);
-        candidates.min().filter(|(left, _)| left.saturating_mul(2) <= total).map(|(_, slot)| slot)
+        let halving = |(left, _): &(usize, u16)| left.saturating_mul(2) <= total;
+        let candidates = sizes.iter().filter(|(_, groups)| of_kind(groups)).map(left).filter(halving);
+        // A list brings several values, and each a group of its own.
+        let cost = |(left, slot): &(usize, u16)| {
+            let of_list = lists.contains(slot);
+            (if of_list { left.saturating_mul(2) } else { *left }, of_list, *slot)
+        };
+        candidates.min_by_key(cost).map(|(_, slot)| slot)
     };
     if total <= SCAN_MAX {
         return best(false);

@@ -14,6 +14,7 @@ pub mod failover;
 pub mod format;
 pub mod guard;
 pub mod index;
+mod named;
 pub mod posture;
 pub mod rollout;
 pub mod rule;

@@ -47,15 +47,19 @@ pub enum Condition {
 pub struct Clause {
     /// The slot of the attribute.
     pub slot: u16,
-    /// What it must be.
-    pub test: Test,
+    /// What it must be. Rules that demand the same share it.
+    pub test: Arc<Test>,
     /// Whether a valid request that the rule's type clauses admit always has the attribute. Only such a clause may lead
     /// the index: an absent attribute makes a rule indeterminate, and the index must not make it false.
     pub always_present: bool,
+    /// Whether it holds for every valid request, as a clause that admits every declared type does.
+    pub always_true: bool,
+    /// Whether the attribute is a list, of which one item must be it.
+    pub of_list: bool,
 }
 
 /// What an attribute must be; where it is a list, one of its items must.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// One of these.
     OneOf(Box<[Scalar]>),
@@ -141,6 +145,11 @@ impl Rule {
 }
 
 impl Clause {
+    /// Whether the index may branch on it: it is always there, and rules something out.
+    pub(super) const fn leads(&self) -> bool {
+        self.always_present && !self.always_true
+    }
+
     fn truth(&self, slots: &[Option<View<'_>>]) -> Truth {
         let Some(Some(view)) = slots.get(usize::from(self.slot)) else {
             return Truth::Indeterminate(Cause::Missing);

@@ -6,17 +6,16 @@
 
 use std::fmt;
 
-use bumpalo::Bump;
-use hashbrown::HashMap;
-
+mod fill;
+mod portions;
 mod typed;
 
 pub(super) use typed::typed;
 
+use super::named::Named;
 use crate::condition::{Absence, Attribute, Entity};
 use crate::error::{nearest, quoted};
-use crate::request::{Attributes, RequestView};
-use crate::value::{Value, View};
+use crate::value::{Ends, Value, View};
 use crate::value_type::ValueType;
 
 /// A slot per attribute that some rule reads; nothing where the request lacks it.
@@ -39,7 +38,7 @@ pub struct Schema {
 pub(super) struct Types {
     /// Whether a type that is not declared is refused.
     pub(super) closed: bool,
-    pub(super) by_name: HashMap<Box<str>, Fields, foldhash::fast::FixedState>,
+    pub(super) by_name: Named<Fields>,
 }
 
 /// The attributes of one type, in byte order of their names.
@@ -49,10 +48,19 @@ pub(super) struct Fields(pub(super) Vec<FieldSpec>);
 /// One declared attribute.
 #[derive(Clone, Debug)]
 pub(super) struct FieldSpec {
-    pub(super) name: Box<str>,
-    pub(super) value_type: ValueType,
-    pub(super) presence: Presence,
-    pub(super) slot: Option<u16>,
+    name: Box<str>,
+    /// The ends of the name, by which it is compared.
+    ends: Ends,
+    value_type: ValueType,
+    presence: Presence,
+    slot: Option<u16>,
+}
+
+impl FieldSpec {
+    /// An attribute that no rule reads yet.
+    pub(super) fn new(name: &str, value_type: ValueType, presence: Presence) -> Self {
+        Self { name: name.into(), ends: Ends::of(name), value_type, presence, slot: None }
+    }
 }
 
 /// What it means that an attribute is absent.
@@ -126,7 +134,41 @@ impl Schema {
             _ => return false,
         };
         let below = below.unwrap_or_default();
-        name.is_some_and(|name| types.by_name.values().any(|fields| fields.says_optional(name, below)))
+        name.is_some_and(|name| types.iter().any(|(_, fields)| fields.says_optional(name, below)))
+    }
+
+    /// The part of a path of Rego's input that nothing here declares, and what may have been meant; nothing where it is
+    /// declared, or where the schema leaves open what a request has there.
+    pub(super) fn undeclared<'p>(&self, path: &'p [String]) -> Option<(&'p [String], Option<String>)> {
+        let step = |at: usize| path.get(at).map(String::as_str);
+        let until = |length: usize| path.get(..length).unwrap_or(path);
+        let root = step(0)?;
+        let Some(entity) = Entity::ALL.into_iter().find(|entity| entity.name() == root) else {
+            let meant = nearest(root, Entity::ALL.map(Entity::name));
+            return Some((until(1), meant.map(|meant| format!("input.{meant}"))));
+        };
+        let (name, length, is_open) = match (entity, step(1)?) {
+            (Entity::Context, name) => (name, 2, self.context.0.is_empty()),
+            (Entity::Subject, "properties") => (step(2)?, 3, !self.subject.closed),
+            (Entity::Resource, "properties") => (step(2)?, 3, !self.resource.closed),
+            (Entity::Action, "properties") => (step(2)?, 3, self.action.iter().next().is_none()),
+            (_, name) => (name, 2, own_names(entity).contains(&name)),
+        };
+        let is_attribute = length == 3 || entity == Entity::Context;
+        if is_open || (is_attribute && self.names(entity).any(|declared| declared == name)) {
+            return None;
+        }
+        let meant = self.suggestion(entity, name).map(|meant| match own_names(entity).contains(&meant.as_str()) {
+            true => format!("input.{root}.{meant}"),
+            false if entity == Entity::Context => format!("input.context.{meant}"),
+            false => format!("input.{root}.properties.{meant}"),
+        });
+        Some((until(length), meant))
+    }
+
+    /// The names of all attributes that are declared for an entity, in any of its types.
+    fn names(&self, entity: Entity) -> impl Iterator<Item = &str> {
+        self.field_sets(entity).flat_map(|(_, fields)| fields.0.iter().map(|spec| &*spec.name))
     }
 
     /// The attribute's declared types and presence, over those types of its entity that `matched` admits (all, for
@@ -227,13 +269,7 @@ impl Schema {
     }
 
     fn suggestion(&self, entity: Entity, name: &str) -> Option<String> {
-        let declared = self.field_sets(entity).flat_map(|(_, fields)| fields.0.iter().map(|spec| &*spec.name));
-        let own: &[&str] = match entity {
-            Entity::Subject | Entity::Resource => &["id", "type"],
-            Entity::Action => &["name"],
-            Entity::Context => &[],
-        };
-        nearest(name, declared.chain(own.iter().copied()))
+        nearest(name, self.names(entity).chain(own_names(entity).iter().copied()))
     }
 
     /// Whether the schema declares this type for the entity, or leaves its types open.
@@ -243,10 +279,10 @@ impl Schema {
             Entity::Resource => &self.resource,
             Entity::Action | Entity::Context => return Ok(()),
         };
-        if !types.closed || types.by_name.contains_key(type_name) {
+        if !types.closed || types.by_name.get(type_name).is_some() {
             Ok(())
         } else {
-            Err(nearest(type_name, types.by_name.keys().map(|name| &**name)))
+            Err(nearest(type_name, types.iter().map(|(name, _)| name)))
         }
     }
 
@@ -306,40 +342,6 @@ impl Schema {
             Entity::Context => Some(&self.context),
         }
     }
-
-    /// Checks the request and puts what rules read into `slots`; `arena` takes what has to be converted inside lists.
-    ///
-    /// The slots are the caller's, since they are too large to be handed back by value.
-    ///
-    /// # Errors
-    /// The first [`Misfit`], in the order subject, action, resource, context.
-    pub fn fill<'a>(
-        &'a self,
-        request: &RequestView<'a>,
-        arena: &'a Bump,
-        slots: &mut Slots<'a>,
-    ) -> Result<(), Misfit<'a>> {
-        slots.clear();
-        slots.resize(self.slots.len(), None);
-        let mut put = |slot: Option<u16>, text: &'a str| {
-            if let Some(place) = slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
-                *place = Some(View::Str(text));
-            }
-        };
-        put(self.own.subject_type, request.subject.party_type);
-        put(self.own.subject_id, request.subject.id);
-        put(self.own.action_name, request.action.name);
-        put(self.own.resource_type, request.resource.party_type);
-        put(self.own.resource_id, request.resource.id);
-
-        let subject = self.subject.fields(request.subject.party_type);
-        fill_entity(Entity::Subject, subject, request.subject.properties, arena, slots)?;
-        let action = self.action.fields(request.action.name);
-        fill_entity(Entity::Action, action, request.action.properties, arena, slots)?;
-        let resource = self.resource.fields(request.resource.party_type);
-        fill_entity(Entity::Resource, resource, request.resource.properties, arena, slots)?;
-        fill_entity(Entity::Context, Ok(Some(&self.context)), request.context, arena, slots)
-    }
 }
 
 /// What is known of an attribute over several types of its entity.
@@ -391,16 +393,16 @@ fn next_slot(slots: &mut Vec<(Entity, Box<str>)>, entity: Entity, name: &str) ->
 
 impl Types {
     fn iter(&self) -> impl Iterator<Item = (&str, &Fields)> {
-        self.by_name.iter().map(|(name, fields)| (&**name, fields))
+        self.by_name.iter()
     }
+}
 
-    /// The attributes of a type: none for one that need not be declared, an error for one that must.
-    fn fields<'a>(&'a self, type_name: &'a str) -> Result<Option<&'a Fields>, &'a str> {
-        match self.by_name.get(type_name) {
-            Some(fields) => Ok(Some(fields)),
-            None if self.closed => Err(type_name),
-            None => Ok(None),
-        }
+/// What every entity of this kind has by itself.
+const fn own_names(entity: Entity) -> &'static [&'static str] {
+    match entity {
+        Entity::Subject | Entity::Resource => &["id", "type"],
+        Entity::Action => &["name"],
+        Entity::Context => &[],
     }
 }
 
@@ -436,40 +438,4 @@ impl Fields {
             spec.slot = Some(slot);
         }
     }
-}
-
-/// Walks the declared attributes and the given properties together: both are in byte order of their names.
-fn fill_entity<'a>(
-    entity: Entity,
-    fields: Result<Option<&'a Fields>, &'a str>,
-    properties: Attributes<'a>,
-    arena: &'a Bump,
-    slots: &mut Slots<'a>,
-) -> Result<(), Misfit<'a>> {
-    let fields = match fields {
-        Ok(Some(fields)) => fields,
-        Ok(None) => return Ok(()),
-        Err(type_name) => return Err(Misfit { entity, kind: MisfitKind::UnknownType(type_name) }),
-    };
-    let mut at = 0_usize;
-    for spec in &fields.0 {
-        let value = properties.next_named(&mut at, &spec.name);
-        let value = match (value, &spec.presence) {
-            (Some(value), _) => Some(value),
-            (None, Presence::Default(value)) => Some(View::from(value)),
-            (None, Presence::Optional) => None,
-            (None, Presence::Required) => return Err(Misfit { entity, kind: MisfitKind::Missing(&spec.name) }),
-        };
-        let view = match value {
-            Some(value) => {
-                let wrong = || Misfit { entity, kind: MisfitKind::WrongType(&spec.name, &spec.value_type) };
-                Some(typed(value, &spec.value_type, arena).ok_or_else(wrong)?)
-            }
-            None => None,
-        };
-        if let Some(place) = spec.slot.and_then(|slot| slots.get_mut(usize::from(slot))) {
-            *place = view;
-        }
-    }
-    Ok(())
 }

@@ -3,12 +3,13 @@
 //! A proposal enters the table only with proof of who proposes it, so that strangers cannot fill it; it stays there until
 //! it expires, whatever became of it, so that none is ever taken twice. A full table refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::postures::PostureError;
-use super::proposal::{LIFE_MAX, Proposal, ProposalId};
+use super::proposal::{Change, LIFE_MAX, Proposal, ProposalId};
 use super::statement::{Purpose, is_signed};
 use super::totp::{CodeBook, CodeError, Tries};
+use crate::faults::point;
 use crate::name::Name;
 use crate::policy::approver::{Fingerprint, Member, Quorum, Verifier};
 use crate::policy::compile::Policy;
@@ -248,6 +249,11 @@ impl Pending {
         self.approvals(policy) >= usize::try_from(self.quorum.need).unwrap_or(usize::MAX)
     }
 
+    /// Whether it is about leaving a posture, which may have to wait for more than approvals.
+    fn leaves(&self) -> bool {
+        matches!(self.proposal.document.operation, Change::LeavePosture(_))
+    }
+
     /// Whether it is still open.
     #[must_use]
     pub fn is_open(&self, now: Now) -> bool {
@@ -259,8 +265,12 @@ impl Pending {
 #[derive(Clone, Debug)]
 pub struct Approvals {
     pending: BTreeMap<ProposalId, Pending>,
+    /// What is asked of those that wait at every turn, so that nobody has to look at all of them.
+    orders: Orders,
     /// Those that are over, and until when each could be proposed again.
     over: BTreeMap<ProposalId, Wall>,
+    /// The same, by when.
+    over_until: BTreeSet<(Wall, ProposalId)>,
     /// The latest end of any that was forgotten: none that ends so early is taken, whatever the wall clock says.
     forgotten: Option<Wall>,
     /// Since when this remembers what was proposed: of what was issued before, nobody knows whether it was done.
@@ -268,6 +278,53 @@ pub struct Approvals {
     codes: CodeBook,
     refusals: Refusals,
     proposals_max: usize,
+}
+
+/// The proposals that wait, in the orders in which they are looked for.
+#[derive(Clone, Debug, Default)]
+struct Orders {
+    /// By their ends on either clock.
+    ends: BTreeSet<(Monotonic, ProposalId)>,
+    wall_ends: BTreeSet<(Wall, ProposalId)>,
+    /// How many each approver has proposed.
+    by: BTreeMap<Box<str>, usize>,
+    /// Those about leaving a posture.
+    leaving: BTreeSet<ProposalId>,
+    /// Of these, those that have as many approvals as they take, whoever gave them.
+    approved: BTreeSet<ProposalId>,
+}
+
+impl Orders {
+    fn add(&mut self, pending: &Pending) {
+        let Proposal { id, document, expires_at, .. } = &pending.proposal;
+        self.ends.insert((pending.expires_at, *id));
+        self.wall_ends.insert((*expires_at, *id));
+        let count = self.by.entry(document.by.as_str().into()).or_default();
+        *count = count.saturating_add(1);
+        if pending.leaves() {
+            self.leaving.insert(*id);
+        }
+    }
+
+    fn remove(&mut self, pending: &Pending) {
+        let Proposal { id, document, expires_at, .. } = &pending.proposal;
+        self.ends.remove(&(pending.expires_at, *id));
+        self.wall_ends.remove(&(*expires_at, *id));
+        if let Some(count) = self.by.get_mut(document.by.as_str()) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by.remove(document.by.as_str());
+            }
+        }
+        self.leaving.remove(id);
+        self.approved.remove(id);
+    }
+
+    /// Those whose end has come on either clock, by id.
+    fn ended(&self, now: Now) -> BTreeSet<ProposalId> {
+        let ended = self.ends.iter().take_while(|(end, _)| *end <= now.monotonic).map(|(_, id)| *id);
+        ended.chain(self.wall_ends.iter().take_while(|(end, _)| *end <= now.wall).map(|(_, id)| *id)).collect()
+    }
 }
 
 /// Refusals, told one by one until there are too many of them.
@@ -284,7 +341,9 @@ impl Approvals {
     pub fn new(proposals_max: usize, secrets_max: usize) -> Self {
         Self {
             pending: BTreeMap::new(),
+            orders: Orders::default(),
             over: BTreeMap::new(),
+            over_until: BTreeSet::new(),
             forgotten: None,
             began: None,
             codes: CodeBook::new(secrets_max),
@@ -335,8 +394,8 @@ impl Approvals {
         codes: impl IntoIterator<Item = (Fingerprint, Tries)>,
     ) {
         for (id, until) in over {
-            self.pending.remove(&id);
-            self.over.insert(id, until);
+            self.take(id);
+            self.remember(id, until);
         }
         self.forgotten = self.forgotten.max(forgotten);
         for (of, tries) in codes {
@@ -347,6 +406,17 @@ impl Approvals {
     /// Those that wait, by id.
     pub fn pending(&self) -> impl Iterator<Item = &Pending> {
         self.pending.values()
+    }
+
+    /// Those about leaving a posture, by id.
+    pub fn leaving(&self) -> impl Iterator<Item = &Pending> {
+        self.orders.leaving.iter().filter_map(|id| self.pending.get(id))
+    }
+
+    /// Of these, those that have as many approvals as they take. Whether all who gave them still may is for the policy to
+    /// say: [`Pending::is_approved`].
+    pub fn leaving_approved(&self) -> impl Iterator<Item = &Pending> {
+        self.orders.approved.iter().filter_map(|id| self.pending.get(id))
     }
 
     /// The one of that id, where it waits and is open.
@@ -390,11 +460,9 @@ impl Approvals {
         if known || self.forgotten.is_some_and(|until| proposal.expires_at <= until) {
             return Err(ApprovalError::AlreadyProposed);
         }
-        let by_the_same = |pending: &&Pending| pending.proposal.document.by == proposal.document.by;
+        let by_the_same = self.orders.by.get(proposal.document.by.as_str()).copied().unwrap_or(0);
         let share = self.proposals_max.div_ceil(4);
-        if self.pending.len().saturating_add(self.over.len()) >= self.proposals_max
-            || self.pending.values().filter(by_the_same).count() >= share
-        {
+        if self.pending.len().saturating_add(self.over.len()) >= self.proposals_max || by_the_same >= share {
             return Err(ApprovalError::NoRoom);
         }
         Ok(())
@@ -429,6 +497,10 @@ impl Approvals {
         let span = proposal.expires_at.as_nanos().saturating_sub(now.wall.as_nanos());
         let expires_at = now.monotonic.after(Ttl::from_nanos(u64::try_from(span).unwrap_or(0))).rounded_down();
         let pending = Pending { quorum, expires_at, entered_at, approved: BTreeMap::new(), proposal };
+        // What is admitted is not there yet.
+        self.take(pending.proposal.id);
+        self.orders.add(&pending);
+        point("approvals: ordered");
         self.pending.insert(pending.proposal.id, pending);
     }
 
@@ -436,14 +508,19 @@ impl Approvals {
     pub fn approve(&mut self, id: ProposalId, member: &Member) {
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.approved.insert(member.name, member.verifier.fingerprint());
+            let enough = pending.approved.len() >= usize::try_from(pending.quorum.need).unwrap_or(usize::MAX);
+            if enough && pending.leaves() {
+                self.orders.approved.insert(id);
+            }
         }
     }
 
     /// Closes a proposal: it waits no more, and is never taken again.
     pub fn close(&mut self, id: ProposalId) -> Option<Pending> {
-        let pending = self.pending.remove(&id)?;
-        self.over.insert(id, pending.proposal.expires_at);
-        Some(pending)
+        // First that it is never taken again, and only then that it waits no more.
+        self.remember(id, self.pending.get(&id)?.proposal.expires_at);
+        point("approvals: remembered");
+        self.take(id)
     }
 
     /// Closes all that wait; which.
@@ -457,27 +534,35 @@ impl Approvals {
 
     /// Closes those that have expired, which and when; forgets those that are over and could be proposed no more.
     pub fn expire(&mut self, now: Now) -> Vec<(Monotonic, ProposalId)> {
-        let expired = self.pending.values().filter(|pending| !pending.is_open(now));
-        let expired: Vec<_> =
-            expired.map(|pending| (pending.expires_at.min(now.monotonic), pending.proposal.id)).collect();
-        for (_, id) in &expired {
-            self.close(*id);
+        let mut expired = Vec::new();
+        for id in self.orders.ended(now) {
+            expired.extend(self.close(id).map(|pending| (pending.expires_at.min(now.monotonic), id)));
         }
-        let forgotten = &mut self.forgotten;
-        self.over.retain(|_, until| {
-            let stays = now.wall < *until;
-            if !stays {
-                *forgotten = (*forgotten).max(Some(*until));
-            }
-            stays
-        });
+        while let Some((until, id)) = self.over_until.first().copied().filter(|(until, _)| *until <= now.wall) {
+            self.over_until.remove(&(until, id));
+            self.over.remove(&id);
+            self.forgotten = self.forgotten.max(Some(until));
+        }
         expired
+    }
+
+    fn take(&mut self, id: ProposalId) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        self.orders.remove(&pending);
+        Some(pending)
+    }
+
+    fn remember(&mut self, id: ProposalId, until: Wall) {
+        if let Some(before) = self.over.insert(id, until) {
+            self.over_until.remove(&(before, id));
+        }
+        self.over_until.insert((until, id));
     }
 
     /// When time alone next closes one.
     #[must_use]
     pub fn due(&self) -> Option<Monotonic> {
-        self.pending.values().map(|pending| pending.expires_at).min()
+        self.orders.ends.first().map(|(end, _)| *end)
     }
 
     /// Whether a refusal is told as an event, and how many were not told since the last one that was.
@@ -492,5 +577,172 @@ impl Approvals {
         }
         refusals.told = refusals.told.saturating_add(1);
         Some(std::mem::take(&mut refusals.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const QUORUM: Quorum = Quorum { need: 1, group: 0 };
+
+    fn at(seconds: i64) -> Now {
+        Now::new(Monotonic::from_millis(seconds.unsigned_abs() * 1_000), Wall::from_millis(seconds * 1_000))
+    }
+
+    /// A proposal of this approver, from then until then.
+    fn proposal(by: &str, from: i64, until: i64) -> Proposal {
+        let at = |seconds| Wall::from_millis(seconds * 1_000).to_string();
+        let document = json!({
+            "fallgate": "proposal/1", "bundle": "shop", "operation": {"leave_posture": {"posture": "shut"}}, "by": by,
+            "reason": "a test", "issued_at": at(from), "expires_at": at(until), "nonce": format!("{from} {until}"),
+        });
+        Proposal::read(&document).unwrap()
+    }
+
+    fn table(proposals_max: usize) -> Approvals {
+        Approvals::new(proposals_max, 8)
+    }
+
+    fn code(result: Result<(), ApprovalError>) -> &'static str {
+        result.map_or_else(|error| error.code(), |()| "admitted")
+    }
+
+    #[test]
+    fn a_proposal_is_over_at_its_end_on_either_clock() {
+        let mut table = table(8);
+        let asked = proposal("ann", 10, 20);
+        table.propose(asked.clone(), QUORUM, None, at(10));
+        let pending = table.pending().next().unwrap();
+        assert_eq!(pending.expires_at, Monotonic::from_millis(20_000));
+        let end = at(20);
+        let before = Now::new(Monotonic::from_nanos(19_999_999_999), Wall::from_nanos(19_999_999_999));
+        assert!(pending.is_open(before));
+        assert!(!pending.is_open(Now { monotonic: end.monotonic, ..before }));
+        assert!(!pending.is_open(Now { wall: end.wall, ..before }));
+        assert!(table.waiting(asked.id, before).is_ok());
+        assert_eq!(table.waiting(asked.id, end).unwrap_err(), ApprovalError::ProposalExpired);
+        assert_eq!(table.due(), Some(Monotonic::from_millis(20_000)));
+        assert!(table.clone().expire(before).is_empty());
+        // The wall clock alone ends it too, and then it ended now.
+        let leapt = Now { wall: end.wall, ..at(11) };
+        assert_eq!(table.clone().expire(leapt), [(Monotonic::from_millis(11_000), asked.id)]);
+        assert_eq!(table.expire(at(30)), [(Monotonic::from_millis(20_000), asked.id)]);
+        assert_eq!((table.pending().count(), table.due()), (0, None));
+    }
+
+    #[test]
+    fn a_proposal_is_admitted_within_its_time() {
+        let now = at(10);
+        let admits = |proposal: &Proposal| code(table(8).admits(proposal, now));
+        assert_eq!(admits(&proposal("ann", 10, 11)), "admitted");
+        assert_eq!(admits(&proposal("ann", 11, 12)), "not_yet_issued");
+        assert_eq!(admits(&proposal("ann", 9, 10)), "proposal_expired");
+        assert_eq!(admits(&proposal("ann", 10, 86_410)), "admitted");
+        assert_eq!(admits(&proposal("ann", 9, 86_410)), "open_too_long");
+        // What was issued before the engine began is of a time of which it knows nothing.
+        let mut began = table(8);
+        began.begin(at(10).wall);
+        began.begin(at(50).wall);
+        assert_eq!(began.began(), Some(at(10).wall), "it began once");
+        assert_eq!(code(began.admits(&proposal("ann", 10, 60), now)), "admitted");
+        assert_eq!(code(began.admits(&proposal("ann", 9, 60), now)), "issued_before_start");
+        began.begin_anew(at(5).wall);
+        assert_eq!(began.began(), Some(at(10).wall), "and never earlier by beginning anew");
+        began.begin_anew(at(12).wall);
+        assert_eq!(code(began.admits(&proposal("ann", 11, 60), at(12))), "issued_before_start");
+        began.anchor(at(13).wall);
+        assert_eq!(began.began(), Some(at(12).wall));
+        began.anchor(at(7).wall);
+        assert_eq!(began.began(), Some(at(7).wall));
+    }
+
+    #[test]
+    fn nothing_is_admitted_twice() {
+        let mut table = table(8);
+        let (first, second) = (proposal("ann", 10, 20), proposal("ann", 10, 21));
+        table.propose(first.clone(), QUORUM, None, at(10));
+        assert_eq!(code(table.admits(&first, at(11))), "already_proposed");
+        assert_eq!(code(table.admits(&second, at(11))), "admitted");
+        assert!(table.close(first.id).is_some());
+        assert!(table.close(first.id).is_none());
+        assert_eq!(code(table.admits(&first, at(11))), "already_proposed", "over, and not forgotten");
+        assert_eq!(table.over().map(|(id, until)| (*id, *until)).collect::<Vec<_>>(), [(first.id, at(20).wall)]);
+        table.expire(Now { wall: at(19).wall, ..at(11) });
+        assert_eq!((table.over().count(), table.forgotten()), (1, None));
+        // At its end it is forgotten, and from then on whatever ends so early is refused, however the wall clock stands.
+        table.expire(at(20));
+        assert_eq!((table.over().count(), table.forgotten()), (0, Some(at(20).wall)));
+        assert_eq!(code(table.admits(&first, at(11))), "already_proposed");
+        assert_eq!(code(table.admits(&second, at(11))), "admitted");
+    }
+
+    #[test]
+    fn what_another_engine_has_remembered_is_known() {
+        let mut table = table(8);
+        let (first, second, third) = (proposal("ann", 10, 20), proposal("ann", 10, 30), proposal("ann", 10, 40));
+        table.propose(first.clone(), QUORUM, None, at(10));
+        table.join([(first.id, at(20).wall), (second.id, at(30).wall)], Some(at(5).wall), []);
+        table.join([(second.id, at(32).wall)], Some(at(4).wall), []);
+        assert_eq!(table.pending().count(), 0, "what is over there is over here");
+        assert_eq!(code(table.admits(&second, at(10))), "already_proposed");
+        assert_eq!(code(table.admits(&third, at(10))), "admitted");
+        assert_eq!(table.forgotten(), Some(at(5).wall));
+        assert_eq!(table.over().map(|(_, until)| *until).max(), Some(at(32).wall));
+        table.expire(at(31));
+        assert_eq!(table.over().count(), 1, "by when it was remembered last");
+        table.expire(at(32));
+        assert_eq!((table.over().count(), table.forgotten()), (0, Some(at(32).wall)));
+    }
+
+    #[test]
+    fn a_table_has_room_for_all_and_for_each_a_quarter() {
+        let mut table = table(6);
+        let mut taken = 0;
+        let mut take = |table: &mut Approvals, by: &str| {
+            taken += 1;
+            let asked = proposal(by, 10, 20 + taken);
+            let admitted = table.admits(&asked, at(10)).map(|()| table.propose(asked.clone(), QUORUM, None, at(10)));
+            admitted.map(|()| asked.id).map_err(|error| error.code())
+        };
+        // A quarter of six, rounded up, is two.
+        let first = take(&mut table, "ann").unwrap();
+        assert!(take(&mut table, "ann").is_ok());
+        assert_eq!(take(&mut table, "ann"), Err("no_room"));
+        table.close(first);
+        assert!(take(&mut table, "ann").is_ok(), "one of hers is over");
+        assert_eq!(take(&mut table, "ann"), Err("no_room"), "and no more than one");
+        // Two are there, and one that is over.
+        assert!(take(&mut table, "bob").is_ok() && take(&mut table, "bob").is_ok());
+        assert!(take(&mut table, "eve").is_ok());
+        assert_eq!(take(&mut table, "eve"), Err("no_room"), "six in all");
+        assert_eq!(table.close_all().len(), 5);
+        assert_eq!(take(&mut table, "eve"), Err("no_room"), "what is over takes its room");
+        assert_eq!((table.pending().count(), table.leaving().count()), (0, 0));
+    }
+
+    #[test]
+    fn only_what_is_about_leaving_a_posture_waits_for_it() {
+        let mut table = table(8);
+        let leave = proposal("ann", 10, 20);
+        let mut other = leave.document.clone();
+        other.operation = Change::ClearFlag(crate::state::proposal::ClearFlag { flag: "f".to_owned() });
+        let other = Proposal::read(&serde_json::to_value(other).unwrap()).unwrap();
+        table.propose(leave.clone(), QUORUM, None, at(10));
+        table.propose(other, QUORUM, None, at(10));
+        assert_eq!(table.leaving().map(|pending| pending.proposal.id).collect::<Vec<_>>(), [leave.id]);
+        assert_eq!((table.pending().count(), table.leaving_approved().count()), (2, 0));
+    }
+
+    #[test]
+    fn refusals_are_told_until_there_are_too_many() {
+        let mut table = table(8);
+        let mut told = |seconds| table.tells_refusal(at(seconds).monotonic);
+        assert_eq!((0..16).map(|_| told(100)).collect::<Vec<_>>(), [Some(0); 16]);
+        assert_eq!((told(100), told(159)), (None, None));
+        assert_eq!(told(160), Some(2), "a minute later, with those that were not told");
+        assert_eq!(told(160), Some(0));
     }
 }

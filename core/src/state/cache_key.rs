@@ -221,6 +221,29 @@ mod tests {
         }
     }
 
+    /// Texts of the very bytes that the encoding is made of, in every arrangement of a small size.
+    #[test]
+    fn no_text_can_stand_for_the_tag_or_the_length_of_another() {
+        let signs = ["\0", "\u{1}", "\u{7}", "\u{9}", "a"];
+        let mut texts = vec![String::new()];
+        for length in 0..2 {
+            let longer: Vec<String> = texts.iter().filter(|text| text.chars().count() == length).cloned().collect();
+            texts.extend(longer.iter().flat_map(|text| signs.map(|sign| format!("{text}{sign}"))));
+        }
+        let one = |text: &String| Value::String(text.as_str().into());
+        let pairs = texts.iter().flat_map(|first| texts.iter().map(move |second| vec![one(first), one(second)]));
+        let lists: Vec<Vec<Value>> = texts.iter().map(|text| vec![one(text)]).chain(pairs).collect();
+        let nested = lists.iter().map(|list| Value::List(vec![Value::List(list.clone())]));
+        let all = texts.iter().map(one).chain(lists.iter().cloned().map(Value::List)).chain(nested);
+        let mut keys = std::collections::BTreeSet::new();
+        for value in all {
+            let mut key = Key::default();
+            view(View::from(&value), &mut key);
+            assert!(keys.insert(key.bytes().to_vec()), "{value:?} has the key of another");
+        }
+        assert!(keys.len() > 1_900, "{}", keys.len());
+    }
+
     #[test]
     fn a_key_is_the_same_bytes_however_long_it_is() {
         let mut expected = Vec::new();
@@ -230,5 +253,126 @@ mod tests {
             expected.extend_from_slice(&number.to_be_bytes());
             assert_eq!(key.bytes(), expected);
         }
+    }
+
+    /// Whatever else the request says: each part of it that a policy may read parts two keys.
+    #[test]
+    fn what_a_policy_may_read_is_in_the_key() {
+        use crate::limits::Limits;
+        use crate::request::Request;
+        let asked = serde_json::json!({
+            "subject": { "type": "user", "id": "ann", "properties": { "a": 1 } },
+            "action": { "name": "read", "properties": { "a": 1 } },
+            "resource": { "type": "order", "id": "o-1", "properties": { "a": 1 } },
+            "context": { "a": 1 },
+        });
+        let key_for = |action: u32, document: &serde_json::Value| {
+            let request = Request::from_json(document.to_string().as_bytes(), &Limits::DEFAULT).unwrap();
+            let mut key = Key::default();
+            let reads = ActionReads { whole_request: true, ..ActionReads::default() };
+            key.fill(action, &reads, &[], &RequestView::from(&request));
+            key.bytes().to_vec()
+        };
+        let own = key_for(1, &asked);
+        assert_eq!(key_for(1, &asked.clone()), own);
+        let mut keys = std::collections::BTreeSet::from([own]);
+        assert!(keys.insert(key_for(2, &asked)), "the action is not in the key");
+        let parts = [
+            "/subject/type",
+            "/subject/id",
+            "/subject/properties/a",
+            "/action/properties/a",
+            "/resource/type",
+            "/resource/id",
+            "/resource/properties/a",
+            "/context/a",
+        ];
+        for part in parts {
+            let mut other = asked.clone();
+            *other.pointer_mut(part).unwrap() = "x".into();
+            assert!(keys.insert(key_for(1, &other)), "{part} is not in the key");
+        }
+    }
+
+    /// Where rules read some attributes only: these in their order, and which of them is not there.
+    #[test]
+    fn the_slots_that_rules_read_are_in_the_key() {
+        let request = RequestView {
+            subject: PartyView { party_type: "user", id: "ann", properties: Attributes::NONE },
+            action: crate::request::ActionView { name: "read", properties: Attributes::NONE },
+            resource: PartyView { party_type: "order", id: "o-1", properties: Attributes::NONE },
+            context: Attributes::NONE,
+        };
+        let key = |read: &[u16], slots: &[Option<View<'_>>]| {
+            let mut key = Key::default();
+            key.fill(1, &ActionReads { slots: read.into(), ..ActionReads::default() }, slots, &request);
+            key.bytes().to_vec()
+        };
+        let (one, two) = (Some(View::Int(1)), Some(View::Int(2)));
+        // By hand: the action's number in four bytes, then each value with its tag.
+        let int = |number: u8| [4, 0, 0, 0, 0, 0, 0, 0, number];
+        assert_eq!(key(&[0, 2], &[one, one, two]), [&[0, 0, 0, 1], &int(1)[..], &int(2)[..]].concat());
+        assert_eq!(key(&[0, 1], &[one, None]), [&[0, 0, 0, 1], &int(1)[..], &[0]].concat());
+        assert_eq!(key(&[0, 1], &[one]), key(&[0, 1], &[one, None]));
+        assert_ne!(key(&[0, 1], &[None, one]), key(&[0, 1], &[one, None]));
+    }
+
+    fn key_of_view(value: View<'_>) -> Vec<u8> {
+        let mut key = Key::default();
+        view(value, &mut key);
+        key.bytes().to_vec()
+    }
+
+    #[test]
+    fn each_kind_of_value_has_keys_of_its_own() {
+        use crate::value::{Cidr, SignedDuration, Timestamp};
+        let at = |nanos| View::Timestamp(Timestamp::from_nanosecond(nanos).unwrap());
+        let ip = |text: &str| View::Ip(text.parse().unwrap());
+        let cidr = |text| View::Cidr(Cidr::parse(text).unwrap());
+        let entries = [(View::Int(1), View::Int(2))];
+        let values = [
+            View::Null,
+            View::Bool(false),
+            View::Bool(true),
+            View::Int(1),
+            View::Int(-1),
+            View::UInt(1),
+            View::UInt(u64::MAX),
+            View::Double(1.0),
+            View::Double(0.0),
+            View::Double(-0.0),
+            View::Str("int"),
+            View::Bytes(b"int"),
+            View::Type("int"),
+            View::Type("uint"),
+            at(1),
+            at(2),
+            View::Duration(SignedDuration::from_nanos(1)),
+            View::Duration(SignedDuration::from_nanos(2)),
+            ip("10.0.0.1"),
+            ip("10.0.0.2"),
+            ip("::a00:1"),
+            cidr("10.0.0.0/8"),
+            cidr("10.0.0.0/9"),
+            cidr("11.0.0.0/8"),
+            cidr("2001:db8::/32"),
+            View::Entries(&entries),
+            View::Entries(&[]),
+            View::Items(&[]),
+        ];
+        let keys: std::collections::BTreeSet<_> = values.iter().map(|value| key_of_view(*value)).collect();
+        assert_eq!(keys.len(), values.len());
+    }
+
+    /// Else the same question of two hosts, or by two ways, would be two.
+    #[test]
+    fn equal_values_have_one_key_whoever_holds_them() {
+        let document = serde_json::json!({ "b": [1, "x", [true]], "a": null });
+        let value = Value::from(&document);
+        let inner = [View::Bool(true)];
+        let items = [View::Int(1), View::Str("x"), View::Items(&inner)];
+        let mut fields = [("b", View::Items(&items)), ("a", View::Null)];
+        let fields = crate::value::Fields::new(&mut fields).unwrap();
+        assert_eq!(key_of_view(View::Fields(fields)), key_of_view(View::from(&value)));
     }
 }

@@ -1,7 +1,6 @@
 //! The two clocks, distrusted (spec 1.2).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::concurrent::{AtomicU64, Ordering};
 use crate::time::{Monotonic, Now, Ttl};
 
 /// The highest monotonic time seen. Time that goes back is held here.
@@ -26,6 +25,11 @@ impl HighWater {
             self.went_back.fetch_add(1, Ordering::Relaxed);
         }
         seen
+    }
+
+    /// The time that would count for a reading which is not taken yet.
+    pub fn would_hold(&self, reading: Monotonic) -> Monotonic {
+        reading.rounded_up().max(self.latest())
     }
 
     /// The time that counts for now, without another reading.
@@ -76,6 +80,10 @@ mod tests {
         assert_eq!(high.hold(Monotonic::from_millis(1)), Monotonic::from_millis(5));
         assert_eq!(high.hold(Monotonic::ZERO), Monotonic::from_millis(5));
         assert_eq!(high.went_back(), 2);
+        assert_eq!(high.latest(), Monotonic::from_millis(5));
+        assert_eq!(high.would_hold(Monotonic::from_nanos(5_000_001)), Monotonic::from_millis(6));
+        assert_eq!(high.would_hold(Monotonic::ZERO), Monotonic::from_millis(5));
+        assert_eq!((high.latest(), high.went_back()), (Monotonic::from_millis(5), 2), "which was not taken");
         assert_eq!(high.hold(Monotonic::NEVER), Monotonic::NEVER);
     }
 

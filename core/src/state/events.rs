@@ -48,6 +48,8 @@ pub enum EventKind {
         bundle: Name,
         /// Its revision.
         revision: u64,
+        /// Its digest.
+        id: BundleId,
     },
     /// A bundle was refused; the active one stayed.
     BundleRefused {

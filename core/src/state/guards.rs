@@ -13,11 +13,12 @@
 use std::collections::BTreeMap;
 
 use crate::condition::{SignalView, Status};
+use crate::faults::point;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::policy::compile::Policy;
 use crate::policy::guard::GuardSpec;
-use crate::policy::signal::Source;
+use crate::policy::signal::{SignalSpec, Source};
 use crate::resilience::backoff::{Backoff, Failure, NoRetry, Tries};
 use crate::resilience::breaker::{Breaker, BreakerState, CallOutcome, CallPermit, CallRefused};
 use crate::resilience::bulkhead::{Bulkhead, Place};
@@ -236,6 +237,14 @@ pub struct Guards {
     last: u64,
     permits_max: usize,
     seed: u64,
+}
+
+/// What becomes of a signal's guard with another policy.
+enum Carried {
+    /// It starts anew, or is none.
+    Anew(Option<Guard>),
+    /// It stays what it is, under the number that it had.
+    Kept(usize, Option<Ttl>),
 }
 
 #[derive(Debug)]
@@ -476,36 +485,40 @@ impl Guards {
     /// Takes over to another policy: a guard that is declared as before keeps its state, unless all start `anew`. One that an
     /// operator forced open stays so in any case: a bundle lets go of nothing that an operator holds.
     pub fn carry(&mut self, before: Option<&Policy>, after: &Policy, anew: bool) {
-        let mut held = std::mem::take(&mut self.guards);
-        for (number, spec) in after.signals.iter().enumerate() {
-            let Source::Guard { spec: wanted, ttl } = &spec.source else {
-                self.guards.push(None);
-                continue;
-            };
+        let carried = |(number, spec): (usize, &SignalSpec)| {
+            let Source::Guard { spec: wanted, ttl } = &spec.source else { return Carried::Anew(None) };
             let known = before.and_then(|before| {
                 let number = usize::from(before.signal(&spec.name)?);
-                Some((before.signals.get(number)?, held.get_mut(number)?.take()?))
+                Some((before.signals.get(number)?, number, self.guards.get(number)?.as_ref()?))
             });
+            if let Some((was, number, _)) = known
+                && declares(&was.source, wanted)
+            {
+                return Carried::Kept(number, *ttl);
+            }
             let seed = self.seed ^ u64::try_from(number).unwrap_or(u64::MAX);
-            let fresh = || {
-                let counts = GuardCounts::default();
-                Some(Guard { machine: Machine::new(wanted, seed)?, ttl: *ttl, heard_at: None, counts })
-            };
-            let guard = match known {
-                Some((was, guard)) if !anew && declares(&was.source, wanted) => Some(Guard { ttl: *ttl, ..guard }),
-                Some((_, guard)) => fresh().map(|mut fresh| {
-                    if let Machine::Breaker { breaker: old, .. } = &guard.machine
-                        && let Machine::Breaker { breaker, .. } = &mut fresh.machine
-                        && old.state(Monotonic::ZERO) == BreakerState::ForcedOpen
-                    {
-                        breaker.force_open();
-                    }
-                    fresh
-                }),
-                None => fresh(),
-            };
-            self.guards.push(guard);
-        }
+            let counts = GuardCounts::default();
+            let machine = Machine::new(wanted, seed);
+            let mut fresh = machine.map(|machine| Guard { machine, ttl: *ttl, heard_at: None, counts });
+            if let Some((_, _, Guard { machine: Machine::Breaker { breaker: old, .. }, .. })) = known
+                && let Some(Guard { machine: Machine::Breaker { breaker, .. }, .. }) = &mut fresh
+                && old.state(Monotonic::ZERO) == BreakerState::ForcedOpen
+            {
+                breaker.force_open();
+            }
+            Carried::Anew(fresh)
+        };
+        let carried: Vec<Carried> = after.signals.iter().enumerate().map(carried).collect();
+        point("guards: chosen");
+        // All at once: what an operator forced open is never in neither of the two.
+        let mut held = std::mem::take(&mut self.guards);
+        self.guards.extend(carried.into_iter().map(|carried| match carried {
+            Carried::Anew(guard) => guard,
+            Carried::Kept(number, ttl) => held.get_mut(number)?.take().map(|guard| {
+                let heard_at = guard.heard_at.filter(|_| !anew);
+                Guard { ttl, heard_at, ..guard }
+            }),
+        }));
     }
 
     fn guard(&mut self, number: u16) -> Result<&mut Guard, GuardError> {

@@ -18,5 +18,6 @@ pub mod quarantine;
 pub mod rollout;
 pub mod severity;
 pub mod signals;
+pub mod standings;
 pub mod statement;
 pub mod totp;

@@ -5,10 +5,10 @@
 //! many overrides it is made of.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::approvals::ApprovalError;
 use super::proposal::{GrantOverride, ProposalId};
+use crate::concurrent::{AtomicU32, Ordering};
 use crate::error::quoted;
 use crate::name::Name;
 use crate::policy::approver::{Fingerprint, OverrideSpec};
@@ -391,5 +391,190 @@ impl Overrides {
 
     fn reckon(&mut self) {
         self.in_force = self.active.iter().map(|(_, grant)| Arc::clone(grant)).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::approver::Quorum;
+
+    fn at(seconds: u64) -> Now {
+        let wall = i64::try_from(seconds).unwrap() * 1_000;
+        Now::new(Monotonic::from_millis(seconds * 1_000), Wall::from_millis(wall))
+    }
+
+    fn scope(subjects: &[&str], actions: &[&str], resources: &[&str]) -> Result<Scope, String> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let (subjects, actions, resources) = (texts(subjects), texts(actions), texts(resources));
+        Scope::of(&GrantOverride { subjects, actions, resources, for_: Ttl::ZERO, uses: 1 })
+    }
+
+    /// An hour at the most, three uses at the most.
+    const SPEC: OverrideSpec = OverrideSpec {
+        quorum: Quorum { need: 1, group: 0 },
+        max_window: Ttl::from_secs(3_600),
+        max_uses: 3,
+        review: None,
+    };
+
+    fn granting(number: u8, seconds: u64, uses: u32) -> Granting {
+        let scope = scope(&["user:ann"], &["pay"], &["order:*"]).unwrap();
+        Granting { id: ProposalId([number; 32]), scope, window: Ttl::from_secs(seconds), uses, approvers: Vec::new() }
+    }
+
+    #[test]
+    fn a_scope_names_few_and_never_all() {
+        let many: Vec<String> = (0..65).map(|number| format!("user:u{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(scope(&many[..64], &["a"], &["doc:*"]).is_ok());
+        assert!(scope(&many, &["a"], &["doc:*"]).is_err());
+        for (subject, action, resource) in [
+            ("user:*", "a", "doc:*"),
+            (":ann", "a", "doc:*"),
+            ("user:", "a", "doc:*"),
+            ("us*r:ann", "a", "doc:*"),
+            ("ann", "a", "doc:*"),
+            ("user:ann", "*", "doc:*"),
+            ("user:ann", "a", "*:x"),
+            ("user:ann", "a", "doc:"),
+        ] {
+            assert!(scope(&[subject], &[action], &[resource]).is_err(), "{subject} {action} {resource}");
+        }
+        let one = scope(&["user:b", "user:a"], &["y", "x*"], &["doc:2", "doc:*"]);
+        assert_eq!(one, scope(&["user:a", "user:b"], &["x*", "y"], &["doc:*", "doc:2"]), "in whatever order");
+        let one = one.unwrap();
+        assert_eq!(one.subjects().collect::<Vec<_>>(), [("user", "a"), ("user", "b")]);
+        assert!(one.has_subject("user", "a") && !one.has_subject("user", "c") && !one.has_subject("robot", "a"));
+    }
+
+    #[test]
+    fn a_request_is_covered_where_subject_action_and_resource_are() {
+        use crate::request::{ActionView, Attributes, PartyView};
+        let party =
+            |party_type: &'static str, id: &'static str| PartyView { party_type, id, properties: Attributes::NONE };
+        let covers = |scope: &Scope, subject, action: &'static str, resource| {
+            let action = ActionView { name: action, properties: Attributes::NONE };
+            scope.covers(&RequestView { subject, action, resource, context: Attributes::NONE })
+        };
+        let (ann, one) = (party("user", "ann"), party("order", "1"));
+        let narrow = scope(&["user:ann"], &["pay"], &["order:1"]).unwrap();
+        assert!(covers(&narrow, ann, "pay", one));
+        assert!(!covers(&narrow, party("user", "bob"), "pay", one));
+        assert!(!covers(&narrow, party("robot", "ann"), "pay", one));
+        assert!(!covers(&narrow, ann, "payout", one));
+        assert!(!covers(&narrow, ann, "pay", party("order", "2")));
+        assert!(!covers(&narrow, ann, "pay", party("book", "1")));
+        let wide = scope(&["user:ann"], &["pay*"], &["order:*", "book:7"]).unwrap();
+        assert!(covers(&wide, ann, "payout", party("order", "2")) && covers(&wide, ann, "pay", party("book", "7")));
+        assert!(!covers(&wide, ann, "sell", one));
+        assert!(!covers(&wide, ann, "pay", party("book", "8")) && !covers(&wide, ann, "pay", party("shelf", "7")));
+    }
+
+    #[test]
+    fn an_action_that_is_not_declared_is_named() {
+        let document = serde_json::json!({
+            "fallgate": 1, "name": "test", "revision": 1, "schema": {"subject": {"user": {}}, "resource": {"doc": {}}},
+            "actions": {"pay": {}, "sell": {}}, "rules": [{"id": "all", "effect": "allow"}],
+        });
+        let trust = crate::policy::trust::Trust::unsigned_for_development();
+        let bundle =
+            crate::policy::bundle::Bundle::from_document(&document, &trust, &crate::limits::Limits::DEFAULT).unwrap();
+        let unknown = |actions: &[&str]| {
+            let scope = scope(&["user:ann"], actions, &["doc:*"]).unwrap();
+            scope.unknown_action(bundle.policy()).map(str::to_owned)
+        };
+        assert_eq!(unknown(&["pay", "se*"]), None);
+        assert_eq!(unknown(&["pay", "sel"]).as_deref(), Some("sel"));
+        assert_eq!(unknown(&["pay", "buy*"]).as_deref(), Some("buy"));
+    }
+
+    #[test]
+    fn scopes_overlap_where_both_cover_a_request() {
+        let overlaps = |one: [&str; 3], two: [&str; 3]| {
+            let [one, two] =
+                [one, two].map(|[subject, action, resource]| scope(&[subject], &[action], &[resource]).unwrap());
+            assert_eq!(one.overlaps(&two), two.overlaps(&one));
+            one.overlaps(&two)
+        };
+        let one = ["user:ann", "pay", "order:1"];
+        assert!(overlaps(one, one));
+        assert!(overlaps(one, ["user:ann", "pa*", "order:*"]));
+        assert!(overlaps(["user:ann", "p*", "order:*"], ["user:ann", "pay*", "order:*"]));
+        for other in [
+            ["user:bob", "pay", "order:1"],
+            ["robot:ann", "pay", "order:1"],
+            ["user:ann", "payout", "order:1"],
+            ["user:ann", "pays*", "order:1"],
+            ["user:ann", "pay", "order:2"],
+            ["user:ann", "pay", "book:1"],
+            ["user:ann", "pay", "book:*"],
+        ] {
+            assert!(!overlaps(one, other), "{other:?}");
+        }
+        assert!(!overlaps(["user:ann", "a*", "order:*"], ["user:ann", "b*", "order:*"]));
+    }
+
+    #[test]
+    fn an_override_is_granted_within_what_the_pack_admits() {
+        let mut overrides = Overrides::new(8);
+        let grant = overrides.grant(granting(1, 7_200, 9), &SPEC, at(100)).unwrap();
+        assert_eq!(
+            (grant.from, grant.until, grant.until_wall),
+            (at(100).monotonic, at(3_700).monotonic, at(3_700).wall)
+        );
+        assert_eq!((grant.uses, grant.uses_left()), (3, 3));
+        assert_eq!(overrides.due(), Some(at(3_700).monotonic));
+        assert_eq!(overrides.in_force().len(), 1);
+        assert_eq!(
+            [grant.take_use(), grant.take_use(), grant.take_use(), grant.take_use()],
+            [Some(2), Some(1), Some(0), None]
+        );
+        assert_eq!(overrides.expire(at(200)), [(at(200).monotonic, grant.id, End::Uses)]);
+        assert_eq!((overrides.in_force().len(), overrides.due()), (0, None));
+    }
+
+    #[test]
+    fn an_override_holds_to_its_end_on_either_clock() {
+        let granted = |overrides: &mut Overrides| overrides.grant(granting(1, 10, 1), &SPEC, at(100)).unwrap();
+        let mut overrides = Overrides::new(8);
+        let grant = granted(&mut overrides);
+        let before = Now::new(Monotonic::from_nanos(109_999_999_999), Wall::from_nanos(109_999_999_999));
+        assert!(grant.holds(before));
+        assert!(!grant.holds(Now { monotonic: at(110).monotonic, ..before }));
+        assert!(!grant.holds(Now { wall: at(110).wall, ..before }));
+        assert!(overrides.expire(before).is_empty());
+        // Where the host comes late it has ended in time; where the wall clock ends it, now.
+        let mut other = Overrides::new(8);
+        granted(&mut other);
+        assert_eq!(other.expire(Now { wall: at(110).wall, ..at(105) })[0].0, at(105).monotonic);
+        assert_eq!(overrides.expire(at(120)), [(at(110).monotonic, grant.id, End::Window)]);
+        assert_eq!(grant.uses_left(), 0, "whoever still sees it gets nothing");
+    }
+
+    #[test]
+    fn what_is_past_counts_for_as_long_as_a_window_may_last() {
+        let mut overrides = Overrides::new(2);
+        let first = overrides.grant(granting(1, 3_600, 1), &SPEC, at(0)).unwrap().id;
+        assert_eq!(overrides.revoke(ProposalId([9; 32]), at(1).monotonic), Err(ApprovalError::UnknownOverride));
+        assert_eq!(overrides.revoke(first, at(1_000).monotonic), Ok(()));
+        // Covered since 0: until 3,600, whoever asks again.
+        let second = overrides.grant(granting(2, 3_600, 1), &SPEC, at(2_000)).unwrap();
+        assert_eq!(second.until, at(3_600).monotonic);
+        assert_eq!(overrides.grant(granting(3, 1, 1), &SPEC, at(2_001)).unwrap_err(), ApprovalError::NoRoom);
+        let ended = overrides.end_all(at(3_000).monotonic, End::Clock);
+        assert_eq!(ended, [(at(3_000).monotonic, second.id, End::Clock)]);
+        // The one that was revoked at 1,000 is forgotten at 4,600, to the second; the other one still counts.
+        assert_eq!(overrides.grant(granting(4, 1, 1), &SPEC, at(4_599)).unwrap_err(), ApprovalError::NoRoom);
+        assert_eq!(overrides.grant(granting(4, 1, 1), &SPEC, at(4_600)).unwrap_err(), ApprovalError::CoveredTooLong);
+        assert_eq!(overrides.grant(granting(4, 1, 1), &SPEC, at(6_599)).unwrap_err(), ApprovalError::CoveredTooLong);
+        let fresh = overrides.grant(granting(4, 3_600, 1), &SPEC, at(6_600)).unwrap();
+        assert_eq!(fresh.until, at(10_200).monotonic);
+    }
+
+    #[test]
+    fn each_end_has_its_code() {
+        let ends = [End::Window, End::Uses, End::Revoked, End::Anew, End::Clock, End::Bundle];
+        assert_eq!(ends.map(End::code), ["window", "uses", "revoked", "anew", "clock", "bundle"]);
     }
 }

@@ -5,16 +5,18 @@
 //! a signal: these only enter. An operator leaves, and only where the pack's conditions hold.
 
 mod exported;
+mod in_force;
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use crate::condition::Truth;
+use crate::faults::point;
 use crate::name::Name;
-use crate::policy::posture::{Place, Postures, ScopeSpec};
+use crate::policy::posture::Postures;
 use crate::time::{Monotonic, Ttl};
-use crate::value::View;
+pub use in_force::{InForce, Standing};
 
 /// Where a posture is in force: everywhere, or in one scope, named like `tenant:acme`.
 pub type Scope = Option<Box<str>>;
@@ -141,6 +143,8 @@ struct Entry {
     dwell: Ttl,
     /// When the next posture follows; nothing once somebody acknowledged, or it did follow.
     escalates_at: Option<Monotonic>,
+    /// By how much that is overdue: the next posture would have been entered so long ago.
+    late: Ttl,
 }
 
 /// One posture of one instance.
@@ -170,6 +174,8 @@ struct Watch {
     holds_since: Option<Monotonic>,
     /// When a state that was restored says that it has held for long enough, if it goes on to hold.
     enters_by: Option<Monotonic>,
+    /// How long ago that was: what follows an entry is charged with it.
+    late: Ttl,
     false_since: Option<Monotonic>,
     indeterminate: bool,
 }
@@ -192,92 +198,6 @@ pub struct PostureMachine {
     escalates_at: Option<Monotonic>,
     scopes_max: usize,
     in_force: Arc<InForce>,
-}
-
-/// What is in force, as one decision sees it.
-#[derive(Debug, Default)]
-pub struct InForce {
-    everywhere: Standing,
-    scopes: HashMap<Box<str>, Standing, foldhash::fast::FixedState>,
-    /// By kind of scope: the strictest of them all, for a request of which nobody knows where it falls.
-    strictest: Vec<Standing>,
-    forgotten: u64,
-}
-
-/// The posture of an instance, and the number of its last change: what a cached decision rests on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The posture's number.
-    pub posture: u16,
-    /// The number of the last change among those that this posture may hang on.
-    pub changed: u64,
-}
-
-impl Standing {
-    fn join(self, other: Self) -> Self {
-        Self { posture: self.posture.max(other.posture), changed: self.changed.max(other.changed) }
-    }
-}
-
-impl InForce {
-    /// The strictest posture of the scopes that the request behind these slots falls in; nothing where one of them is
-    /// longer than a scope can be.
-    #[must_use]
-    pub fn of(&self, scopes: &[ScopeSpec], slots: &[Option<View<'_>>]) -> Option<Standing> {
-        let mut standing = self.everywhere;
-        standing.changed = standing.changed.max(self.forgotten);
-        for (number, spec) in scopes.iter().enumerate() {
-            let of_scope = match spec.place(slots) {
-                Place::TooLong => return None,
-                Place::Unknown => self.strictest.get(number).copied(),
-                Place::Of(_) if self.scopes.is_empty() => None,
-                Place::Of(value) => with_key(spec.name.as_str(), value, |key| self.scopes.get(key).copied()),
-            };
-            standing = standing.join(of_scope.unwrap_or_default());
-        }
-        Some(standing)
-    }
-
-    /// What is in force everywhere.
-    #[must_use]
-    pub const fn everywhere(&self) -> Standing {
-        self.everywhere
-    }
-
-    /// The scopes with a posture of their own, and its number.
-    pub fn scopes(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.scopes
-            .iter()
-            .filter(|(_, standing)| standing.posture > 0)
-            .map(|(scope, standing)| (&**scope, standing.posture))
-    }
-
-    /// The strictest posture of the scopes of that kind, by the kind's number.
-    #[must_use]
-    pub fn strictest_of(&self, kind: u16) -> Standing {
-        self.strictest.get(usize::from(kind)).copied().unwrap_or_default()
-    }
-
-    /// How many scopes of that kind are under that posture of their own.
-    #[must_use]
-    pub fn count(&self, kind: &str, posture: u16) -> usize {
-        let of_kind = |scope: &str| scope.split_once(':').is_some_and(|(name, _)| name == kind);
-        self.scopes.iter().filter(|(scope, standing)| standing.posture == posture && of_kind(scope)).count()
-    }
-
-    /// What is in force in the scope of that name, the whole system's posture included.
-    #[must_use]
-    pub fn in_scope(&self, scope: &str) -> Standing {
-        self.everywhere.join(self.scopes.get(scope).copied().unwrap_or_default())
-    }
-}
-
-/// Calls `with` with `name:value`, without an allocation for what a scope can be called.
-fn with_key<T>(name: &str, value: &str, with: impl FnOnce(&str) -> T) -> T {
-    let mut key =
-        arrayvec::ArrayString::<{ crate::limits::NAME_BYTES_MAX + 1 + crate::limits::SCOPE_BYTES_MAX }>::new();
-    let fits = [name, ":", value].into_iter().all(|part| key.try_push_str(part).is_ok());
-    if fits { with(&key) } else { with(&format!("{name}:{value}")) }
 }
 
 impl PostureMachine {
@@ -327,6 +247,7 @@ impl PostureMachine {
             numbers.iter().map(|old| old.and_then(|old| layers.get(old).copied()).unwrap_or_default()).collect()
         };
         self.everywhere.layers = layers(&self.everywhere.layers);
+        point("postures: everywhere carried");
         for instance in self.scopes.values_mut() {
             instance.layers = layers(&instance.layers);
         }
@@ -376,8 +297,9 @@ impl PostureMachine {
             self.escalate(postures, due, at, out);
             self.escalates_at = self.next_escalation();
         }
-        if out.len() > before {
-            self.reckon(postures);
+        let changed: Vec<Scope> = out.iter().skip(before).map(|transition| transition.scope.clone()).collect();
+        if !changed.is_empty() {
+            self.reckon_in(postures, &changed);
         }
     }
 
@@ -398,8 +320,8 @@ impl PostureMachine {
         let cause = if place.is_ok() { Cause::Operator } else { Cause::NoRoom };
         let scope = place.unwrap_or_default();
         if self.instance(scope.as_deref()).is_none_or(|instance| !instance.is_entered(number)) {
-            self.enter_in(postures, scope, number, cause, at, out);
-            self.reckon(postures);
+            self.enter_in(postures, scope.clone(), number, cause, at, out);
+            self.reckon_in(postures, &[scope]);
         }
     }
 
@@ -414,7 +336,7 @@ impl PostureMachine {
     ) {
         if !self.everywhere.is_entered(number) {
             self.enter_in(postures, None, number, cause, at, out);
-            self.reckon(postures);
+            self.reckon_in(postures, &[None]);
         }
     }
 
@@ -479,12 +401,13 @@ impl PostureMachine {
             return Err(PostureError::CheckNotOk);
         }
         layer.entry = None;
+        point("postures: left");
         layer.backs_off_until = spec.leave.back_off.map(|(within, _)| at.after(within));
         let changed = instance.posture() != posture;
         self.note_change(scope.as_deref(), changed);
         self.turns = self.turns.saturating_add(1);
-        out.push(Transition { at, posture: number, scope, entered: None, since: at });
-        self.reckon(postures);
+        out.push(Transition { at, posture: number, scope: scope.clone(), entered: None, since: at });
+        self.reckon_in(postures, &[scope]);
         Ok(())
     }
 
@@ -498,6 +421,7 @@ impl PostureMachine {
         for (number, watch) in (1_u16..).zip(&self.watches) {
             state.push(("holds".into(), number, ago(watch.holds_since)));
             state.push(("by".into(), number, until(watch.enters_by)));
+            state.push(("late".into(), number, watch.late.as_nanos()));
             state.push(("false".into(), number, ago(watch.false_since)));
         }
         let scopes = self.scopes.iter().map(|(scope, instance)| (&**scope, instance));
@@ -508,6 +432,7 @@ impl PostureMachine {
                 state.push((format!("{scope} dwell").into(), number, entry.map_or(0, |entry| entry.dwell.as_nanos())));
                 let escalates_at = entry.and_then(|entry| entry.escalates_at);
                 state.push((format!("{scope} escalates").into(), number, until(escalates_at)));
+                state.push((format!("{scope} late").into(), number, entry.map_or(0, |entry| entry.late.as_nanos())));
                 state.push((format!("{scope} backs off").into(), number, until(layer.backs_off_until)));
                 state.push((format!("{scope} level").into(), number, u64::from(layer.level)));
             }
@@ -539,6 +464,9 @@ impl PostureMachine {
         out: &mut Vec<Transition>,
     ) {
         let Some(spec) = postures.spec(number) else { return };
+        // Another engine has entered it everywhere so long ago.
+        let watched = self.watches.get_mut(usize::from(number).saturating_sub(1)).filter(|_| scope.is_none());
+        let late = watched.map_or(Ttl::ZERO, |watch| std::mem::take(&mut watch.late));
         let instance = match &scope {
             None => &mut self.everywhere,
             Some(scope) => self.scopes.entry(scope.clone()).or_default(),
@@ -558,7 +486,8 @@ impl PostureMachine {
             }
         };
         let escalates_at = spec.escalate.map(|(_, after)| at.after(after));
-        layer.entry = Some(Entry { since: at, dwell, escalates_at });
+        layer.entry = Some(Entry { since: at, dwell, escalates_at, late: Ttl::ZERO });
+        point("postures: entered");
         let changed = instance.posture() != posture;
         self.note_change(scope.as_deref(), changed);
         self.escalates_at = [self.escalates_at, escalates_at].into_iter().flatten().min();
@@ -566,12 +495,23 @@ impl PostureMachine {
             Cause::Condition | Cause::Indeterminate => self.holds_since(number),
             _ => None,
         };
+        self.charge(postures, scope.as_deref(), number, late, at);
         out.push(Transition { at, posture: number, scope, entered: Some(cause), since: since.unwrap_or(at) });
+    }
+
+    /// Counts the escalation of a posture that is entered from so long before: another engine had entered it then.
+    fn charge(&mut self, postures: &Postures, scope: Option<&str>, number: u16, late: Ttl, at: Monotonic) {
+        let Some((_, after)) = postures.spec(number).and_then(|spec| spec.escalate) else { return };
+        let layer = self.instance_mut(scope).and_then(|instance| instance.layer_mut(number));
+        if let Some(entry) = layer.and_then(|layer| layer.entry.as_mut()).filter(|_| late > Ttl::ZERO) {
+            entry.charge(after, late, at);
+            self.escalates_at = self.next_escalation();
+        }
     }
 
     /// Lets every posture whose time was up at `due` be followed by its next.
     fn escalate(&mut self, postures: &Postures, due: Monotonic, at: Monotonic, out: &mut Vec<Transition>) {
-        let mut following: Vec<(Scope, u16)> = Vec::new();
+        let mut following: Vec<(Scope, u16, Ttl)> = Vec::new();
         let scopes = self.scopes.iter_mut().map(|(scope, instance)| (Some(scope), instance));
         for (scope, instance) in std::iter::once((None, &mut self.everywhere)).chain(scopes) {
             for (number, layer) in (1_u16..).zip(&mut instance.layers) {
@@ -579,18 +519,20 @@ impl PostureMachine {
                     continue;
                 };
                 entry.escalates_at = None;
+                let late = std::mem::take(&mut entry.late);
                 self.turns = self.turns.saturating_add(1);
                 if let Some((next, _)) = postures.spec(number).and_then(|spec| spec.escalate) {
-                    following.push((scope.cloned(), next));
+                    following.push((scope.cloned(), next, late));
                 }
             }
         }
         // The order of a hash map must not show.
         following.sort();
-        for (scope, next) in following {
+        for (scope, next, late) in following {
             if self.instance(scope.as_deref()).is_some_and(|instance| !instance.is_entered(next)) {
-                self.enter_in(postures, scope, next, Cause::Escalation, at, out);
+                self.enter_in(postures, scope.clone(), next, Cause::Escalation, at, out);
             }
+            self.charge(postures, scope.as_deref(), next, late, at);
         }
     }
 
@@ -635,18 +577,33 @@ impl PostureMachine {
         self.scopes.len() < self.scopes_max
     }
 
-    /// Makes anew what decisions see.
+    /// Makes anew what decisions see, of all scopes.
     fn reckon(&mut self, postures: &Postures) {
-        let mut strictest = vec![Standing::default(); postures.scopes.len()];
-        for (key, instance) in &self.scopes {
-            let kind = postures.scope(key.split(':').next().unwrap_or_default());
-            if let Some(kind) = kind.and_then(|kind| strictest.get_mut(usize::from(kind))) {
-                *kind = kind.join(instance.standing());
+        self.in_force = Arc::new(self.all(postures));
+    }
+
+    /// Makes anew what decisions see, of what has changed: the others are shared with what they saw before.
+    fn reckon_in(&mut self, postures: &Postures, scopes: &[Scope]) {
+        // Where a scope was forgotten, what decisions see has one that is not here any more.
+        if self.in_force.forgotten() != self.forgotten || self.in_force.known() > self.scopes.len() {
+            return self.reckon(postures);
+        }
+        point("postures: reckon");
+        let mut in_force = InForce::clone(&self.in_force);
+        in_force.set_everywhere(self.everywhere.standing());
+        for scope in scopes.iter().flatten() {
+            if let Some(instance) = self.scopes.get(scope) {
+                in_force.set(postures, scope, instance.standing());
             }
         }
-        let scopes = self.scopes.iter().map(|(key, instance)| (key.clone(), instance.standing())).collect();
-        let everywhere = self.everywhere.standing();
-        self.in_force = Arc::new(InForce { everywhere, scopes, strictest, forgotten: self.forgotten });
+        debug_assert!(in_force.is_as(&self.all(postures)), "a scope changed and was not reckoned");
+        self.in_force = Arc::new(in_force);
+    }
+
+    /// What is in force, made of all scopes.
+    fn all(&self, postures: &Postures) -> InForce {
+        let scopes = self.scopes.iter().map(|(scope, instance)| (&**scope, instance.standing()));
+        InForce::of_all(postures, self.everywhere.standing(), scopes, self.forgotten)
     }
 
     /// A flag holds its posture everywhere, and in no scope apart.
@@ -670,7 +627,7 @@ impl Watch {
     /// What could not be established counts as holding.
     fn take(&mut self, truth: Truth, at: Monotonic) {
         if truth == Truth::False {
-            (self.holds_since, self.enters_by) = (None, None);
+            (self.holds_since, self.enters_by, self.late) = (None, None, Ttl::ZERO);
             self.false_since.get_or_insert(at);
         } else {
             self.holds_since.get_or_insert(at);

@@ -261,3 +261,80 @@ impl ApprovedBy {
         put("approvers", self.approvers.iter().map(|name| name.as_str()).collect());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(change: impl FnOnce(&mut Value)) -> Value {
+        let mut document = json!({
+            "fallgate": "proposal/1", "bundle": "shop", "operation": {"clear_flag": {"flag": "f"}}, "by": "ann",
+            "reason": "a test", "issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:05Z", "nonce": "1",
+        });
+        change(&mut document);
+        document
+    }
+
+    fn is_read(change: impl FnOnce(&mut Value)) -> bool {
+        Proposal::read(&written(change)).is_ok()
+    }
+
+    #[test]
+    fn a_proposal_is_read_up_to_its_bounds_and_not_beyond() {
+        assert!(is_read(|_| {}));
+        for (name, most) in [("reason", 1_000), ("nonce", 128)] {
+            assert!(is_read(|document| document[name] = "x".repeat(most).into()), "{name}");
+            assert!(!is_read(|document| document[name] = "x".repeat(most + 1).into()), "{name}");
+            assert!(!is_read(|document| document[name] = "".into()), "{name}");
+        }
+        assert!(!is_read(|document| document["reason"] = " \n".into()));
+        // The bound is on characters, and on bytes: neither stands in for the other.
+        assert!(is_read(|document| document["reason"] = "é".repeat(1_000).into()));
+        assert!(!is_read(|document| document["nonce"] = "é".repeat(65).into()));
+        let bytes = serde_json_canonicalizer::to_vec(&written(|_| {})).unwrap().len();
+        let filled =
+            |bytes: usize| is_read(|document| document["bundle"] = format!("shop{}", "x".repeat(bytes)).into());
+        assert!(filled(16_384 - bytes));
+        assert!(!filled(16_385 - bytes));
+        assert!(!is_read(|document| document["expires_at"] = "2026-01-01T00:00:00Z".into()));
+        assert!(is_read(|document| document["expires_at"] = "2026-01-01T00:00:00.000000001Z".into()));
+        assert!(!is_read(|document| document["issued_at"] = "2026-01-01".into()));
+        let everybody = json!({"grant_override": {
+            "subjects": ["user:*"], "actions": ["a"], "resources": ["doc:*"], "for": "1m", "uses": 1,
+        }});
+        assert!(!is_read(|document| document["operation"] = everybody));
+    }
+
+    #[test]
+    fn a_proposal_lives_from_its_issue_to_its_end_and_has_its_digest_for_a_name() {
+        let document = written(|_| {});
+        let proposal = Proposal::read(&document).unwrap();
+        assert_eq!(proposal.life(), Ttl::from_secs(5));
+        assert_eq!(proposal.issued_at, Wall::from_millis(1_767_225_600_000));
+        let digest = Sha256::digest(serde_json_canonicalizer::to_vec(&document).unwrap());
+        let shown: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(proposal.id.to_string(), shown);
+        assert_eq!(shown.parse(), Ok(proposal.id));
+        assert_eq!("0".repeat(62).parse::<ProposalId>(), Err(()));
+        let ever = json!(["1700-01-01T00:00:00Z", "2262-01-01T00:00:00Z"]);
+        let long =
+            written(|document| (document["issued_at"], document["expires_at"]) = (ever[0].clone(), ever[1].clone()));
+        assert_eq!(Proposal::read(&long).unwrap().life(), Ttl::MAX, "longer than can be counted is no short time");
+    }
+
+    #[test]
+    fn each_change_has_its_code() {
+        let bundle = BundleNamed { bundle: String::new() };
+        let flag = String::new;
+        let codes = [
+            (Change::LeavePosture(LeavePosture { posture: flag(), scope: None }), "leave_posture"),
+            (Change::SetFlag(SetFlag { flag: flag(), for_: None }), "set_flag"),
+            (Change::ClearFlag(ClearFlag { flag: flag() }), "clear_flag"),
+            (Change::Promote(bundle.clone()), "promote"),
+            (Change::Activate(bundle), "activate"),
+        ];
+        codes.iter().for_each(|(change, code)| assert_eq!(change.code(), *code));
+    }
+}

@@ -15,6 +15,7 @@ use rpds::HashTrieMapSync;
 use smallvec::SmallVec;
 
 use crate::error::{Diagnostic, quoted};
+use crate::faults::point;
 use crate::limits::Limits;
 use crate::policy::compile::{Conditions, Policy};
 use crate::policy::posture::{Place, Postures};
@@ -56,14 +57,18 @@ impl fmt::Display for Selector<'_> {
     }
 }
 
-type Key = SmallVec<[u8; 256]>;
+/// A key as the tables hold it.
+type Key = Box<[u8]>;
+
+/// A key as a decision makes it to look it up: on the stack, for what most are called.
+type Sought = SmallVec<[u8; 256]>;
 
 /// How many ways a node of the tables branches: a power of two, as the machine word has bits.
 const DEGREE: u8 = 32;
 
 /// A kind, and parts with the length of each but the last: no two selectors have one key.
-fn key(kind: u8, first: &str, second: &str) -> Key {
-    let mut key = Key::new();
+fn key(kind: u8, first: &str, second: &str) -> Sought {
+    let mut key = Sought::new();
     key.push(kind);
     key.extend_from_slice(&u64::try_from(first.len()).unwrap_or(u64::MAX).to_be_bytes());
     key.extend_from_slice(first.as_bytes());
@@ -72,7 +77,7 @@ fn key(kind: u8, first: &str, second: &str) -> Key {
 }
 
 impl Selector<'_> {
-    fn key(&self) -> Key {
+    fn key(&self) -> Sought {
         match self {
             Self::Subject(kind, id) => key(0, kind, id),
             Self::SubjectType(kind) => key(1, kind, ""),
@@ -130,16 +135,40 @@ impl QuarantineError {
     }
 }
 
+/// What a revocation voids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Revocation {
+    /// What was decided until then, inclusive.
+    until: Monotonic,
+    /// What was decided where fewer changes were known; nothing where it voids only what was decided until a time in the past.
+    /// A decision on an older snapshot may be dated after a revocation that it knows nothing of, since a clock that another
+    /// thread read later counts for all.
+    changes: u64,
+}
+
+impl Revocation {
+    fn voids(self, decided_at: Monotonic, changes: u64) -> bool {
+        decided_at <= self.until || changes < self.changes
+    }
+
+    /// What voids as much as both.
+    fn join(self, other: Self) -> Self {
+        Self { until: self.until.max(other.until), changes: self.changes.max(other.changes) }
+    }
+}
+
 /// What is quarantined and revoked, as the engine was told; cheap to clone for a snapshot.
 #[derive(Clone, Debug)]
 pub struct Quarantine {
     entries: HashTrieMapSync<Key, Entry, FixedState>,
     /// How many scopes of each kind are quarantined.
     scopes: BTreeMap<Box<str>, usize>,
-    /// By subject: what was decided for it until then, inclusive, is void.
-    revoked: HashTrieMapSync<Key, Monotonic, FixedState>,
-    /// What was decided for anybody until then is void.
-    revoked_all: Option<Monotonic>,
+    /// How many scopes are quarantined so that no override gets past it.
+    absolute_scopes: usize,
+    /// By subject: what was decided for it before is void.
+    revoked: HashTrieMapSync<Key, Revocation, FixedState>,
+    /// What was decided for anybody before is void.
+    revoked_all: Option<Revocation>,
     changes: u64,
     /// The conditions that select requests; nothing where there are none.
     conditions: Option<Arc<Conditions>>,
@@ -171,6 +200,7 @@ impl Quarantine {
         Self {
             entries: empty(seed),
             scopes: BTreeMap::new(),
+            absolute_scopes: 0,
             revoked: empty(seed),
             revoked_all: None,
             changes: 0,
@@ -183,6 +213,13 @@ impl Quarantine {
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// Whether nothing is quarantined.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.conditions.is_none()
     }
 
     /// How many quarantines last, and how many subjects have a revocation.
@@ -210,17 +247,17 @@ impl Quarantine {
             return false;
         }
         let party = |of_one: u8, of_type: u8, party: &PartyView<'_>| {
-            self.entries.contains_key(&key(of_one, party.party_type, party.id))
-                || self.entries.contains_key(&key(of_type, party.party_type, ""))
+            self.entries.contains_key(&*key(of_one, party.party_type, party.id))
+                || self.entries.contains_key(&*key(of_type, party.party_type, ""))
         };
-        self.entries.contains_key(&key(5, "", ""))
+        self.entries.contains_key(&*key(5, "", ""))
             || party(0, 1, &request.subject)
             || party(2, 3, &request.resource)
             || self.scopes.keys().any(|kind| {
                 // Where nobody knows in which scope a request falls, it may be this one.
                 let spec = postures.scope(kind).and_then(|number| postures.scopes.get(usize::from(number)));
                 match spec.map(|spec| spec.place(slots)) {
-                    Some(Place::Of(value)) => self.entries.contains_key(&key(4, kind, value)),
+                    Some(Place::Of(value)) => self.entries.contains_key(&*key(4, kind, value)),
                     Some(Place::Unknown | Place::TooLong) | None => true,
                 }
             })
@@ -233,7 +270,7 @@ impl Quarantine {
         if self.entries.is_empty() {
             return false;
         }
-        let absolute = |key: &Key| self.entries.get(key).is_some_and(|entry| entry.absolute);
+        let absolute = |key: &[u8]| self.entries.get(key).is_some_and(|entry| entry.absolute);
         let party = |of_one: u8, of_type: u8, party: &PartyView<'_>| {
             absolute(&key(of_one, party.party_type, party.id)) || absolute(&key(of_type, party.party_type, ""))
         };
@@ -244,19 +281,18 @@ impl Quarantine {
                 let spec = postures.scope(kind).and_then(|number| postures.scopes.get(usize::from(number)));
                 match spec.map(|spec| spec.place(slots)) {
                     Some(Place::Of(value)) => absolute(&key(4, kind, value)),
-                    Some(Place::Unknown | Place::TooLong) | None => {
-                        self.entries.iter().any(|(key, entry)| key.first() == Some(&4) && entry.absolute)
-                    }
+                    Some(Place::Unknown | Place::TooLong) | None => self.absolute_scopes > 0,
                 }
             })
     }
 
-    /// Whether what was decided for the subject at that time is void.
+    /// Whether what was decided for the subject at that time, where so many changes were known, is void.
     #[must_use]
-    pub fn revoked(&self, subject: &PartyView<'_>, decided_at: Monotonic) -> bool {
-        self.revoked_all.is_some_and(|until| decided_at <= until)
+    pub fn revoked(&self, subject: &PartyView<'_>, decided_at: Monotonic, changes: u64) -> bool {
+        let voids = |revocation: Revocation| revocation.voids(decided_at, changes);
+        self.revoked_all.is_some_and(voids)
             || (!self.revoked.is_empty()
-                && self.revoked.get(&key(0, subject.party_type, subject.id)).is_some_and(|until| decided_at <= *until))
+                && self.revoked.get(&*key(0, subject.party_type, subject.id)).copied().is_some_and(voids))
     }
 }
 
@@ -291,9 +327,10 @@ impl Quarantines {
     /// Compiles the conditions anew, where they or the policy have changed.
     pub fn refresh(&mut self, policy: &Policy, limits: &Limits) {
         if std::mem::take(&mut self.stale) {
+            point("quarantines: no more stale");
             let compiled = || self.compiled(policy, None, limits).unwrap_or_else(|_| Conditions::of_everything());
             self.table.conditions = (!self.texts.is_empty()).then(|| Arc::new(compiled()));
-            let entry = |text: &str| self.table.entries.get(&Selector::When(text).key());
+            let entry = |text: &str| self.table.entries.get(&*Selector::When(text).key());
             let is_absolute = |text: &str| entry(text).is_some_and(|entry| entry.absolute);
             self.table.absolute_conditions = self.texts.iter().map(|text| is_absolute(text.as_ref())).collect();
         }
@@ -314,12 +351,12 @@ impl Quarantines {
     /// Begins a quarantine, or lengthens it: it never ends earlier for being begun again. What is in force then: where
     /// there is no room for one more, everything is quarantined without an end.
     pub fn begin<'s>(&mut self, selector: &Selector<'s>, until: Option<Monotonic>, absolute: bool) -> Selector<'s> {
-        let known = self.table.entries.contains_key(&selector.key());
+        let known = self.table.entries.contains_key(&*selector.key());
         let is_condition = matches!(selector, Selector::When(_));
         let room =
             self.table.entries.size() < self.entries_max && (!is_condition || self.texts.len() < self.conditions_max);
         let (selector, until) = if known || room { (*selector, until) } else { (Selector::Everything, None) };
-        let key = selector.key();
+        let key: Key = selector.key().as_slice().into();
         let before = self.table.entries.get(&key).cloned();
         if let (Selector::Scope(scope), None) = (selector, &before) {
             let kind = scope.split(':').next().unwrap_or_default();
@@ -330,15 +367,22 @@ impl Quarantines {
             self.texts.insert(text.into());
             self.stale = true;
         }
+        point("quarantines: text kept");
         let (until, absolute) = match &before {
             Some(before) => (before.until.zip(until).map(|(a, b)| a.max(b)), absolute || before.absolute),
             None => (until, absolute),
         };
+        let was_absolute = before.as_ref().is_some_and(|before| before.absolute);
+        if matches!(selector, Selector::Scope(_)) && absolute && !was_absolute {
+            self.table.absolute_scopes = self.table.absolute_scopes.saturating_add(1);
+        }
         if let Some(end) = before.and_then(|before| before.until) {
             self.ends.remove(&(end, key.clone()));
         }
         self.ends.extend(until.map(|until| (until, key.clone())));
+        point("quarantines: end kept");
         self.table.entries.insert_mut(key, Entry { until, absolute, shown: selector.to_string().into() });
+        point("quarantines: entry kept");
         self.table.changes = self.table.changes.saturating_add(1);
         selector
     }
@@ -357,6 +401,7 @@ impl Quarantines {
         let mut ended = Vec::new();
         while let Some((end, key)) = self.ends.first().filter(|(end, _)| *end <= now).cloned() {
             self.ends.remove(&(end, key.clone()));
+            point("quarantines: end taken");
             ended.extend(self.remove(&key).map(|entry| (end, entry.shown)));
         }
         ended
@@ -368,26 +413,40 @@ impl Quarantines {
         self.ends.first().map(|(end, _)| *end)
     }
 
-    /// Voids what was decided for a subject until `before`, inclusive; where there is no room for one subject more, what
-    /// was decided for anybody.
-    pub fn revoke(&mut self, subject_type: &str, subject_id: &str, before: Monotonic) {
-        let key = key(0, subject_type, subject_id);
+    /// Voids what was decided for a subject until `before`, inclusive, and all that was where that is until now; where there
+    /// is no room for one subject more, what was decided for anybody.
+    pub fn revoke(&mut self, subject_type: &str, subject_id: &str, before: Monotonic, now: Monotonic) {
+        let key: Key = key(0, subject_type, subject_id).as_slice().into();
+        let revocation = self.revocation(before, now);
         let table = &mut self.table;
         if !table.revoked.contains_key(&key) && table.revoked.size() >= self.entries_max {
-            table.revoked_all = table.revoked.values().copied().chain(table.revoked_all).chain([before]).max();
+            let all = table.revoked.values().copied().chain(table.revoked_all);
+            table.revoked_all = Some(all.fold(revocation, Revocation::join));
             table.revoked = empty(self.seed);
         } else {
-            let before = table.revoked.get(&key).map_or(before, |earlier| before.max(*earlier));
-            table.revoked.insert_mut(key, before);
+            let revocation = table.revoked.get(&key).map_or(revocation, |earlier| earlier.join(revocation));
+            table.revoked.insert_mut(key, revocation);
         }
-        table.changes = table.changes.saturating_add(1);
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Entry> {
+    /// Voids what was decided for anybody until `before`, likewise.
+    fn revoke_all(&mut self, before: Monotonic, now: Monotonic) {
+        let revocation = self.revocation(before, now);
+        self.table.revoked_all = Some(self.table.revoked_all.map_or(revocation, |earlier| earlier.join(revocation)));
+    }
+
+    /// A revocation, as one change more.
+    fn revocation(&mut self, until: Monotonic, now: Monotonic) -> Revocation {
+        self.table.changes = self.table.changes.saturating_add(1);
+        Revocation { until, changes: if now <= until { self.table.changes } else { 0 } }
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let entry = self.table.entries.get(key)?.clone();
         self.table.entries.remove_mut(key);
+        point("quarantines: entry taken");
         if let Some(end) = entry.until {
-            self.ends.remove(&(end, key.clone()));
+            self.ends.remove(&(end, key.into()));
         }
         let length = key.get(1..9).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
         let end = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(9);
@@ -400,6 +459,7 @@ impl Quarantines {
                 *count = count.saturating_sub(1);
             }
             self.table.scopes.retain(|_, count| *count > 0);
+            self.table.absolute_scopes = self.table.absolute_scopes.saturating_sub(usize::from(entry.absolute));
         }
         self.table.changes = self.table.changes.saturating_add(1);
         Some(entry)

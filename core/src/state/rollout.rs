@@ -4,10 +4,10 @@
 //! where nothing was newly allowed that nobody approved. Every other way leads to the bundle that was there before.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::admission::ActivateError;
+use crate::concurrent::{AtomicBool, AtomicU64, Ordering};
 use crate::decision::Decision;
 use crate::name::{self, Name};
 use crate::policy::rollout::{ActionPattern, RollBackAt, RolloutSpec, Share};

@@ -213,50 +213,47 @@ pub struct Standing {
     pub until: Option<Monotonic>,
 }
 
-/// What every signal is at `now`, by number.
+/// What the signal of that number is at `now`, from what is held of it and what those before it are.
+#[allow(clippy::too_many_arguments, reason = "each is a thing that a signal may follow")]
 #[must_use]
-pub fn standings(
-    specs: &[SignalSpec],
-    held: &[Held],
+pub fn standing(
+    number: u16,
+    spec: &SignalSpec,
+    held: Held,
+    before: &[Standing],
     guards: &Guards,
     feeds: &Feeds,
     built_in: BuiltIn,
     now: Monotonic,
-) -> Vec<Standing> {
-    let mut standings: Vec<Standing> = Vec::with_capacity(specs.len());
-    for (number, spec) in (0_u16..).zip(specs) {
-        let standing = match &spec.source {
-            Source::BuiltIn => {
-                let ok = match number {
-                    CLOCK => built_in.clock,
-                    ENGINE => built_in.engine,
-                    BUNDLE => built_in.bundle,
-                    EPOCH => built_in.epoch,
-                    AUDIT => built_in.audit,
-                    _ => false,
-                };
-                let status = if ok { Status::Ok } else { Status::Failed };
-                Standing { view: SignalView { status, observed_at: Some(now) }, until: None }
-            }
-            Source::Observed { ttl, .. } | Source::Heartbeat { ttl, .. } => {
-                let held = held.get(usize::from(number)).copied().unwrap_or_default();
-                let (status, until) = held.status(now, *ttl);
-                let at_best = match &spec.source {
-                    Source::Heartbeat { feed, .. } => feeds.feed(feed).map_or(Status::Unknown, Feed::at_best),
-                    _ => Status::Ok,
-                };
-                let status = if rank(at_best) < rank(status) { at_best } else { status };
-                Standing { view: SignalView { status, observed_at: held.observed_at() }, until }
-            }
-            Source::Guard { .. } => guards.standing(number, now),
-            Source::Quorum { members, need } => {
-                let members = members.iter().filter_map(|member| standings.get(usize::from(*member)).copied());
-                quorum(members, *need)
-            }
-        };
-        standings.push(standing);
+) -> Standing {
+    match &spec.source {
+        Source::BuiltIn => {
+            let ok = match number {
+                CLOCK => built_in.clock,
+                ENGINE => built_in.engine,
+                BUNDLE => built_in.bundle,
+                EPOCH => built_in.epoch,
+                AUDIT => built_in.audit,
+                _ => false,
+            };
+            let status = if ok { Status::Ok } else { Status::Failed };
+            Standing { view: SignalView { status, observed_at: Some(now) }, until: None }
+        }
+        Source::Observed { ttl, .. } | Source::Heartbeat { ttl, .. } => {
+            let (status, until) = held.status(now, *ttl);
+            let at_best = match &spec.source {
+                Source::Heartbeat { feed, .. } => feeds.feed(feed).map_or(Status::Unknown, Feed::at_best),
+                _ => Status::Ok,
+            };
+            let status = if rank(at_best) < rank(status) { at_best } else { status };
+            Standing { view: SignalView { status, observed_at: held.observed_at() }, until }
+        }
+        Source::Guard { .. } => guards.standing(number, now),
+        Source::Quorum { members, need } => {
+            let members = members.iter().filter_map(|member| before.get(usize::from(*member)).copied());
+            quorum(members, *need)
+        }
     }
-    standings
 }
 
 /// Ok where enough members are; failed where enough have failed that the rest cannot be enough; else unknown.

@@ -1,11 +1,13 @@
 //! What a decision adds to: one counter for each action and reason, without a lock and without an allocation.
 //!
-//! Threads that decide at once would fight over one counter's cache line, so each counter stands in several places, and a
-//! thread adds in the one that its stack leads to. Sums are made when somebody reads.
+//! Threads that decide at once would fight over one counter's cache line, so each counter stands in several places, which
+//! are handed out to threads in turn. Sums are made when somebody reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use thread_local::ThreadLocal;
 
 use crate::decision::Decision;
 use crate::name::Name;
@@ -43,11 +45,19 @@ impl Cells {
 }
 
 /// What is counted of the decisions on one action.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Row {
-    places: [Cells; PLACES],
+    cells: [Cells; PLACES],
+    places: Arc<Places>,
     /// Until when a host may keep an allow that it was given, the latest of them all.
     kept_until: AtomicU64,
+}
+
+/// Without the counts, which are many, and decide nothing.
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Row").finish_non_exhaustive()
+    }
 }
 
 /// What a row comes to.
@@ -66,9 +76,13 @@ pub struct Sums {
 }
 
 impl Row {
+    fn counting_at(places: &Arc<Places>) -> Self {
+        Self { places: Arc::clone(places), ..Self::default() }
+    }
+
     /// Counts a decision.
     pub fn count(&self, decision: &Decision) {
-        let Some(cells) = self.places.get(place()) else { return };
+        let Some(cells) = self.cells.get(self.places.here()) else { return };
         cells.add(cell_of(decision.reason()));
         let flags = [
             (decision.cached(), CACHED),
@@ -80,7 +94,7 @@ impl Row {
 
     /// Counts that the cache did not have a decision that it could have had.
     pub fn miss(&self) {
-        if let Some(cells) = self.places.get(place()) {
+        if let Some(cells) = self.cells.get(self.places.here()) {
             cells.add(MISSED);
         }
     }
@@ -103,7 +117,7 @@ impl Row {
     #[must_use]
     pub fn sums(&self) -> Sums {
         let sum = |cell: usize| {
-            let counts = self.places.iter().filter_map(|Cells(cells)| cells.get(cell));
+            let counts = self.cells.iter().filter_map(|Cells(cells)| cells.get(cell));
             counts.fold(0_u64, |sum, count| sum.saturating_add(count.load(Ordering::Relaxed)))
         };
         let reasons = Reason::ALL.iter().map(|reason| (*reason, sum(cell_of(*reason))));
@@ -145,6 +159,7 @@ pub struct Counts {
     by_action: BTreeMap<Name, Arc<Row>>,
     /// Decisions on what no bundle declares, and on actions beyond `max`.
     others: Arc<Row>,
+    places: Arc<Places>,
     max: usize,
 }
 
@@ -152,7 +167,9 @@ impl Counts {
     /// No action yet; at most `max` are counted by name.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { by_action: BTreeMap::new(), others: Arc::default(), max }
+        let places = Arc::default();
+        let others = Arc::new(Row::counting_at(&places));
+        Self { by_action: BTreeMap::new(), others, places, max }
     }
 
     /// The row of an action that a bundle declares.
@@ -163,7 +180,7 @@ impl Counts {
         if self.by_action.len() >= self.max {
             return self.others();
         }
-        let row = Arc::<Row>::default();
+        let row = Arc::new(Row::counting_at(&self.places));
         self.by_action.insert(*action, Arc::clone(&row));
         row
     }
@@ -190,13 +207,19 @@ fn cell_of(reason: Reason) -> usize {
     }
 }
 
-/// The place in which this thread counts. Threads have stacks of their own, far apart, so that the address of anything on
-/// the stack tells them apart, without state that outlives the call. Which place it is changes no sum.
-pub(super) fn place() -> usize {
-    let here = 0_u8;
-    let page = std::ptr::from_ref(&here).addr() as u64 >> 16;
-    // The golden ratio spreads what differs in any bit over the highest three.
-    usize::try_from(page.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61).unwrap_or(0)
+/// Which place a thread counts in: the next at its first count, so that as many threads as there are places never meet.
+/// Which one it is changes no sum.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    of_threads: ThreadLocal<usize>,
+    handed_out: AtomicUsize,
+}
+
+impl Places {
+    /// The place of this thread.
+    pub(super) fn here(&self) -> usize {
+        *self.of_threads.get_or(|| self.handed_out.fetch_add(1, Ordering::Relaxed) % PLACES)
+    }
 }
 
 #[cfg(test)]
@@ -232,6 +255,26 @@ mod tests {
         let sums = row.sums();
         assert_eq!((sums.of(Reason::Posture), sums.of(Reason::NoMatchingRule), sums.cached), (8_000, 1, 1));
         assert_eq!(sums.reasons.len(), 2);
+    }
+
+    #[test]
+    fn as_many_threads_as_there_are_places_count_in_places_of_their_own() {
+        let places = Places::default();
+        let gate = std::sync::Barrier::new(PLACES);
+        let mut here = std::thread::scope(|scope| {
+            let places = &places;
+            let gate = &gate;
+            let at = move || {
+                let here = places.here();
+                // Nobody ends, and leaves its place to another, before all have one.
+                gate.wait();
+                (here, places.here())
+            };
+            let threads: Vec<_> = (0..PLACES).map(|_| scope.spawn(at)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        here.sort_unstable();
+        assert_eq!(here, (0..PLACES).map(|place| (place, place)).collect::<Vec<_>>());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::counts::{PLACES, place};
+use super::counts::{PLACES, Places};
 use crate::reason::Effect;
 
 /// The upper bounds of the buckets, inclusive, in nanoseconds: from 250 ns, below which no decision is, to a second, above
@@ -46,6 +46,7 @@ struct Buckets {
 pub struct Latency {
     denies: [Buckets; PLACES],
     allows: [Buckets; PLACES],
+    places: Places,
 }
 
 /// What a histogram comes to.
@@ -60,7 +61,7 @@ pub struct Distribution {
 impl Latency {
     /// Takes note of how long a decision took.
     pub fn record(&self, effect: Effect, nanos: u64) {
-        let Some(buckets) = self.of(effect).get(place()) else { return };
+        let Some(buckets) = self.of(effect).get(self.places.here()) else { return };
         let bucket = BOUNDS.partition_point(|bound| *bound < nanos);
         if let Some(count) = buckets.counts.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);

@@ -56,6 +56,16 @@ impl Cidr {
         self.prefix
     }
 
+    /// The bits of an IPv4 address that count for this network, and what they must be; nothing for an IPv6 network.
+    pub(crate) fn masked_bits(&self) -> Option<(u32, u32)> {
+        let (IpAddr::V4(all), IpAddr::V4(network)) =
+            (self.with_prefix(IpAddr::V4(u32::MAX.into()))?, self.with_prefix(self.address)?)
+        else {
+            return None;
+        };
+        Some((all.to_bits(), network.to_bits()))
+    }
+
     /// `ip` with its host bits zeroed; nothing for an address of the other family.
     fn with_prefix(&self, ip: IpAddr) -> Option<IpAddr> {
         match (self.address, ip) {

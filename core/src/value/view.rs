@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::ends::find;
 use super::{Cidr, DuplicateName, Map, SignedDuration, Timestamp, Value};
 
 /// A value as a condition sees it: borrowed from the request, the policy or the arena of one decision; copied freely.
@@ -84,6 +85,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// These values, which are in byte order of their names, each name once.
+    pub(crate) const fn in_order(entries: &'a [(&'a str, View<'a>)]) -> Self {
+        Self(entries)
+    }
+
     /// The values with their names, in byte order of these.
     #[must_use]
     pub const fn entries(&self) -> &'a [(&'a str, View<'a>)] {
@@ -105,8 +111,7 @@ impl<'a> Fields<'a> {
     /// The value of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<View<'a>> {
-        let at = self.0.binary_search_by(|(key, _)| (*key).cmp(name)).ok()?;
-        self.0.get(at).map(|(_, value)| *value)
+        find(self.0, name).copied()
     }
 }
 

@@ -106,6 +106,23 @@ fn a_cached_deny_is_overridden_and_the_override_is_never_cached() {
 }
 
 #[test]
+fn an_override_still_names_what_was_missing_for_the_deny_that_it_got_past() {
+    let mut document = pack();
+    document["rules"][0]["when"] = json!("!signals.idp.failed");
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle(&document), at(0)).unwrap();
+    let said = |action: &str| {
+        let decision = ask(&engine, "ann", action, 1);
+        (decision.reason(), decision.degraded().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(said("order:read"), (Reason::SignalUnavailable, vec!["idp".to_owned()]));
+    granted(&engine, &for_ann("10m", 5), 1).unwrap();
+    assert_eq!(said("order:read"), (Reason::AllowedByOverride, vec!["idp".to_owned()]));
+    engine.observe(&Observation::failed("idp"), at(1));
+    assert_eq!(said("order:read"), (Reason::AllowedByOverride, vec![]), "by no rule, and nothing was missing");
+}
+
+#[test]
 fn an_override_ends_by_uses_window_revocation_clocks_and_bundle() {
     let why = |engine: &Engine| {
         let ended = events(engine).into_iter().filter(|event| event["event"] == "override_ended");
@@ -298,4 +315,65 @@ fn an_allow_that_waits_for_its_record_uses_an_override_up_when_it_is_given() {
     let id = pending(&engine, 1);
     engine.revoke_override(granted, at(2)).unwrap();
     assert_eq!(engine.confirm(id, at(3)).reason(), Reason::DeniedByRule);
+}
+
+#[test]
+fn clocks_that_are_anchored_after_they_parted_bring_no_override_and_no_answer_back() {
+    let engine = engine();
+    granted(&engine, &for_ann("10m", 3), 0).unwrap();
+    assert!(ask(&engine, "bob", "order:read", 0).is_allow());
+    assert!(ask(&engine, "bob", "order:read", 1).cached());
+    // The wall clock leaps by an hour, and the first that the engine hears of it is that it is right.
+    let leapt = |millis: u64| Now::new(Monotonic::from_millis(millis), Wall::from_millis(START + 3_600_000));
+    engine.anchor_clocks(leapt(2));
+    assert!(engine.overrides().is_empty());
+    let request = json!({
+        "subject": {"type": "user", "id": "bob", "properties": {"suspended": false}}, "action": {"name": "order:read"},
+        "resource": {"type": "order", "id": "o-1"},
+    });
+    let decision = engine.decide_json(request.to_string().as_bytes(), leapt(2));
+    assert_eq!((decision.is_allow(), decision.cached()), (true, false));
+}
+
+/// An override does not get past an absolute quarantine of a scope, also where nobody knows whether the request is in it.
+#[test]
+fn a_quarantine_of_a_scope_is_as_absolute_as_any_other() {
+    let mut document = pack();
+    document["scopes"] = json!({"tenant": "resource.tenant"});
+    document["schema"]["resource"] = json!({"order": {"tenant": {"type": "string", "optional": true}}, "book": {}});
+    let engine = Engine::new(Config::default());
+    engine.activate(bundle(&document), at(0)).unwrap();
+    granted(&engine, &for_ann("10m", 5), 0).unwrap();
+    let pays = |tenant: Value| {
+        let request = json!({
+            "subject": {"type": "user", "id": "ann", "properties": {"suspended": false}},
+            "action": {"name": "order:pay"}, "resource": {"type": "order", "id": "o-1", "properties": tenant},
+        });
+        engine.decide_json(request.to_string().as_bytes(), at(2_000)).reason()
+    };
+    let terms = |absolute| fallgate::engine::QuarantineTerms { reason: "", until: None, absolute };
+    let acme = Selector::Scope("tenant:acme");
+    engine.quarantine(&acme, &terms(false), at(1_000)).unwrap();
+    assert_eq!(pays(json!({"tenant": "acme"})), Reason::AllowedByOverride);
+    assert_eq!(pays(json!({})), Reason::AllowedByOverride);
+    engine.quarantine(&acme, &terms(true), at(1_000)).unwrap();
+    assert_eq!(pays(json!({"tenant": "acme"})), Reason::Quarantined);
+    assert_eq!(pays(json!({})), Reason::Quarantined);
+    assert_eq!(pays(json!({"tenant": "globex"})), Reason::AllowedByOverride);
+    engine.lift_quarantine(&acme, at(2_000)).unwrap();
+    assert_eq!(pays(json!({})), Reason::AllowedByOverride);
+}
+
+/// A table of overrides that is full refuses the next one; none that is in force makes way for it.
+#[test]
+fn where_there_is_no_room_an_override_is_refused_and_none_makes_way() {
+    let mut config = Config::default();
+    config.limits.overrides_max = 1;
+    let engine = Engine::new(config);
+    engine.activate(bundle(&pack()), at(0)).unwrap();
+    granted(&engine, &for_ann("10m", 5), 0).unwrap();
+    let for_bob = grant(&json!(["user:bob"]), &json!(["order:*"]), &json!(["order:*"]), "10m", 5);
+    assert_eq!(granted(&engine, &for_bob, 1_000).unwrap_err(), ApprovalError::NoRoom);
+    assert_eq!(ask(&engine, "bob", "order:pay", 1_000).reason(), Reason::DeniedByRule);
+    assert_eq!(ask(&engine, "ann", "order:pay", 1_000).reason(), Reason::AllowedByOverride);
 }

@@ -167,3 +167,47 @@ fn operations_say_the_same() {
     assert_eq!(operate(json!({ "roll_back": { "to": second.id().to_string() } }), secs(2)), "never_active");
     assert_eq!(operate(json!({ "stage": { "bundel": "" } }), secs(2)), "malformed_operation");
 }
+
+#[test]
+fn events_name_a_bundle_to_the_byte_and_keep_their_own_number() {
+    let engine = engine();
+    let active = engine.bundle().unwrap().id().to_string();
+    let candidate = changed(2, |_| {});
+    let staged = candidate.id().to_string();
+    engine.stage(candidate, secs(1)).unwrap();
+    let told: Vec<Value> = std::iter::from_fn(|| engine.poll_event()).map(|event| event.to_json()).collect();
+    for (code, digest) in [("bundle_activated", active), ("rollout_staged", staged)] {
+        let event = told.iter().find(|event| event["event"] == code).unwrap();
+        assert_eq!(event["digest"], json!(digest), "{event}");
+        assert!(event["id"].is_u64(), "{event}");
+    }
+}
+
+/// The pack of that revision, valid until so many seconds after the start.
+fn valid_until(revision: u64, seconds: u64) -> Bundle {
+    changed(revision, |pack| pack["valid"] = json!({ "until": secs(seconds).wall.to_string() }))
+}
+
+#[test]
+fn a_candidate_that_is_not_valid_is_neither_staged_nor_made_active() {
+    let engine = engine();
+    assert_eq!(engine.stage(valid_until(2, 5), secs(5)).unwrap_err().code(), "outside_validity");
+    let candidate = valid_until(2, 60);
+    engine.stage(candidate.clone(), secs(6)).unwrap();
+    read_by_many(&engine, secs(6));
+    approved(&engine, &json!({ "promote": { "bundle": candidate.id().to_string() } }), secs(7)).unwrap();
+    for _ in 0..2 {
+        read_by_many(&engine, secs(8));
+        engine.promote(secs(8)).unwrap();
+    }
+    read_by_many(&engine, secs(9));
+    // At its very end it is over: it stops, and the active bundle goes on deciding.
+    assert!(engine.promote(secs(60)).is_err());
+    assert_eq!(engine.bundle().unwrap().revision(), 1);
+    assert_eq!(overview(&engine, secs(61))["stopped"], "outside_validity");
+    read_by_many(&engine, secs(61));
+    // Nor is one staged where the active bundle has ended, too.
+    let ended = Engine::new(Config::default());
+    ended.activate(valid_until(1, 5), secs(0)).unwrap();
+    assert_eq!(ended.stage(valid_until(2, 4), secs(6)).unwrap_err().code(), "outside_validity");
+}

@@ -174,3 +174,22 @@ fn a_restart_knows_no_candidate() {
     assert_eq!(restarted.roll_back(secs(4)).unwrap_err().code(), "no_candidate");
     assert_eq!(restarted.activate(erasing(2, true), secs(4)).unwrap_err().code(), "rollout_required");
 }
+
+#[test]
+fn no_way_leads_back_to_a_bundle_whose_validity_has_ended() {
+    let engine = Engine::new(Config::default());
+    let first = changed(1, |pack| pack["valid"] = json!({ "until": secs(30).wall.to_string() }));
+    engine.activate(first.clone(), secs(0)).unwrap();
+    let second = changed(2, |pack| pack["valid"] = json!({ "until": secs(40).wall.to_string() }));
+    engine.stage(second.clone(), secs(1)).unwrap();
+    read_by_many(&engine, secs(1));
+    approved(&engine, &json!({ "promote": { "bundle": second.id().to_string() } }), secs(2)).unwrap();
+    for _ in 0..3 {
+        read_by_many(&engine, secs(3));
+        engine.promote(secs(3)).unwrap();
+    }
+    assert_eq!(engine.return_to(first.id(), secs(30)).unwrap_err().code(), "outside_validity");
+    // Nor where the active one has ended, too.
+    assert_eq!(engine.return_to(first.id(), secs(40)).unwrap_err().code(), "outside_validity");
+    assert_eq!(engine.bundle().unwrap().revision(), 2);
+}

@@ -14,9 +14,21 @@ struct Layer {
 
 /// The layers, lowest first. A new module of `core/src` gets its place here.
 const LAYERS: &[Layer] = &[
+    Layer { name: "concurrent", modules: &["concurrent"], uses: &[] },
     Layer {
         name: "words",
-        modules: &["error", "limits", "name", "obligation", "reason", "request", "time", "value", "value_type"],
+        modules: &[
+            "error",
+            "faults",
+            "limits",
+            "name",
+            "obligation",
+            "reason",
+            "request",
+            "time",
+            "value",
+            "value_type",
+        ],
         uses: &[],
     },
     Layer { name: "resilience", modules: &["resilience"], uses: &["words"] },
@@ -27,7 +39,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "state",
         modules: &["state"],
-        uses: &["words", "resilience", "condition", "policy", "combine", "decision"],
+        uses: &["concurrent", "words", "resilience", "condition", "policy", "combine", "decision"],
     },
     Layer {
         name: "telemetry",
@@ -49,6 +61,7 @@ const LAYERS: &[Layer] = &[
         name: "engine",
         modules: &["engine"],
         uses: &[
+            "concurrent",
             "words",
             "resilience",
             "condition",

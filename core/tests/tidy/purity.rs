@@ -22,8 +22,14 @@ const REFUSED: &[(&str, &str)] = &[
     ("core::net", "the host talks to the network; only the types of addresses are allowed"),
 ];
 
-/// What is allowed below a refused name: types that do nothing by themselves.
-const ALLOWED: &[&str] = &["std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr", "std::net::AddrParseError"];
+/// What is allowed below a refused name: what does nothing by itself.
+const ALLOWED: &[&str] = &[
+    "std::net::IpAddr",
+    "std::net::Ipv4Addr",
+    "std::net::Ipv6Addr",
+    "std::net::AddrParseError",
+    "std::thread::panicking",
+];
 
 /// Modules of which only parts are refused: they are named with the item, so that the item can be seen.
 const NAMED_IN_FULL: &[&str] = &["std", "std::time", "std::net", "core::net"];
@@ -35,21 +41,59 @@ const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 const STATEFUL: &[(&str, &str)] =
     &[("core/src/condition/rego/evaluate.rs", "the Rego evaluator takes its budget and its clock through the process")];
 
+/// What threads share. It comes from `core/src/concurrent.rs`, so that the orders of its steps are tried.
+const SHARED: &[&str] = &[
+    "std::sync::Barrier",
+    "std::sync::Condvar",
+    "std::sync::Mutex",
+    "std::sync::MutexGuard",
+    "std::sync::RwLock",
+    "std::sync::atomic",
+    "std::sync::mpsc",
+    "arc_swap",
+    "papaya",
+    "parking_lot",
+    "seize",
+];
+
+/// Files that share by themselves: counters that nothing decides by.
+const COUNTERS: &[&str] = &["core/src/telemetry/counts.rs", "core/src/telemetry/latency.rs"];
+
+/// What a file of the core shares between threads past `core/src/concurrent.rs`.
+pub(crate) fn shared_elsewhere(path: &str, text: &str) -> Vec<String> {
+    if COUNTERS.contains(&path) || path.starts_with("core/src/concurrent") || path.ends_with("/tests.rs") {
+        return Vec::new();
+    }
+    let named = paths(&without_tests(&code_only(text)));
+    let shared = named.iter().filter(|named| SHARED.iter().any(|name| named.starts_with(name)));
+    let what = |named: &NamedPath| {
+        let name = named.parts.join("::");
+        format!("{path}:{}: `{name}`; take it from `crate::concurrent`, so that its orders are tried", named.line)
+    };
+    shared.map(what).collect()
+}
+
 /// State that outlives a call without belonging to an engine.
 pub(crate) fn global_state(path: &str, text: &str) -> Vec<String> {
     if STATEFUL.iter().any(|(allowed, _)| *allowed == path) {
         return Vec::new();
     }
-    tokens(&without_tests(&code_only(text)))
+    let tokens = tokens(&without_tests(&code_only(text)));
+    let next = tokens.iter().skip(1).map(|token| token.text.as_str()).chain([""]);
+    tokens
         .iter()
-        .filter(|token| matches!(token.text.as_str(), "static" | "thread_local"))
-        .map(|token| format!("{path}:{}: `{}`; keep the state in the engine, or write `const`", token.line, token.text))
+        .zip(next)
+        // The macro makes state that no engine owns; the crate of its name a value for each thread in one that an engine owns.
+        .filter(|(token, next)| token.text == "static" || (token.text == "thread_local" && *next == "!"))
+        .map(|(token, _)| {
+            format!("{path}:{}: `{}`; keep the state in the engine, or write `const`", token.line, token.text)
+        })
         .collect()
 }
 
 /// What a file of the core names and should not. Unit tests are left out: they may start threads.
 pub(crate) fn forbidden_names(path: &str, text: &str) -> Vec<String> {
-    if path.ends_with("/tests.rs") {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return Vec::new();
     }
     let code = without_tests(&code_only(text));
@@ -129,4 +173,14 @@ fn global_state_is_found() {
         assert!(STATEFUL.iter().all(|(path, _)| global_state(path, text).is_empty()));
     }
     assert!(global_state("x.rs", "const A: &'static str = \"static\";").is_empty());
+    assert!(global_state("x.rs", "use thread_local::ThreadLocal;").is_empty());
+}
+
+#[test]
+fn what_is_shared_elsewhere_is_found() {
+    for text in ["use std::sync::{Arc, Mutex};", "fn a(b: &std::sync::atomic::AtomicU64) {}", "use arc_swap::Guard;"] {
+        assert_eq!(shared_elsewhere("core/src/engine/x.rs", text).len(), 1, "`{text}`");
+        assert!(shared_elsewhere("core/src/concurrent/x.rs", text).is_empty());
+    }
+    assert!(shared_elsewhere("core/src/x.rs", "use std::sync::Arc;\nuse crate::concurrent::Mutex;").is_empty());
 }

@@ -157,6 +157,28 @@ pub(crate) fn incomplete_pack(pack: &str, paths: &[&str]) -> Vec<String> {
     .collect()
 }
 
+/// What the page of a pack leaves out: `page` is its README.md, `manifest` its pack.yaml, `index` the list of all packs.
+pub(crate) fn unwritten_pack(pack: &str, page: &str, manifest: &str, index: &str, paths: &[&str]) -> Vec<String> {
+    let name = pack.rsplit('/').next().unwrap_or_default();
+    let mut findings = Vec::new();
+    let measured = manifest.contains("\nslo:").then_some("## Measured");
+    for chapter in ["## Secure state", "## Runbook", "## Rehearsed"].into_iter().chain(measured) {
+        if !page.lines().any(|line| line == chapter) {
+            findings.push(format!("{pack}/README.md: no `{chapter}`"));
+        }
+    }
+    let drills = format!("{pack}/drills/");
+    for drill in paths.iter().filter_map(|path| path.strip_prefix(&drills)) {
+        if !page.contains(&format!("`drills/{drill}`")) {
+            findings.push(format!("{pack}/README.md: does not say what `drills/{drill}` rehearses"));
+        }
+    }
+    if !index.contains(&format!("({name}/README.md)")) {
+        findings.push(format!("{pack}: policies/README.md does not link it; add a line"));
+    }
+    findings
+}
+
 /// Links of a page to files that are not there. `holds` says of a path from the root whether it is.
 pub(crate) fn dead_links(path: &str, text: &str, holds: impl Fn(&str) -> bool) -> Vec<String> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -212,6 +234,21 @@ fn a_stray_decision_is_found() {
     assert_eq!(decisions(index, &["0001-one.md", "0003-two.md", "README.md"]).len(), 2, "a gap, and no link");
     assert_eq!(decisions(index, &["0001-one.md", "0001-two.md", "README.md"]).len(), 2, "a number twice, and no link");
     assert_eq!(decisions(index, &["0001-one.md", "notes.md", "README.md"]).len(), 2, "no number, and no link");
+}
+
+#[test]
+fn an_unwritten_pack_is_found() {
+    let page = "# a\n\n## Secure state\n\n## Measured\n\n## Runbook\n\n## Rehearsed\n\n- `drills/b.yaml`: c.\n";
+    let index = "| [a](a/README.md) |";
+    let faults = |page: &str, index: &str| {
+        unwritten_pack("p/a", page, "name: a\nslo: {}\n", index, &["p/a/README.md", "p/a/drills/b.yaml"]).len()
+    };
+    assert_eq!(faults(page, index), 0);
+    assert_eq!(faults(page, "| [b](b/README.md) |"), 1);
+    for lost in ["## Secure state\n", "## Measured\n", "## Runbook\n", "## Rehearsed\n", "`drills/b.yaml`"] {
+        assert_eq!(faults(&page.replace(lost, ""), index), 1, "without {lost}");
+    }
+    assert!(unwritten_pack("p/a", &page.replace("## Measured\n", ""), "name: a\n", index, &[]).is_empty());
 }
 
 #[test]

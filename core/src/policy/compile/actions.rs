@@ -89,11 +89,13 @@ impl Compiler<'_> {
         let read: BTreeSet<u16> = own.iter().flat_map(|(_, root)| root.signals.iter().copied()).collect();
         // Rego sees every signal.
         let read: BTreeSet<u16> = if rego { signals.values().copied().collect() } else { read };
+        let naive = own.iter().filter(|_| cfg!(feature = "naive-matcher"));
+        let rules: BTreeSet<u32> = naive.flat_map(|(_, root)| root.rules.iter().copied()).collect();
         let cache = action.cache.as_ref();
         Some(ActionSpec {
             name: self.name(&pointer, name, ":/")?,
             class: match &action.class {
-                Some(class) => Some(self.name(&format!("{pointer}/class"), class, "")?),
+                Some(class) => Some(self.name(format_args!("{pointer}/class"), class, "")?),
                 None => None,
             },
             protected: action.protected,
@@ -103,6 +105,7 @@ impl Compiler<'_> {
             allow_ttl: cache.and_then(|cache| cache.allow),
             deny_ttl: cache.and_then(|cache| cache.deny),
             roots: own.iter().map(|(number, _)| *number).collect(),
+            rules: rules.into_iter().collect(),
             reads: ActionReads {
                 slots: slots.into_iter().collect(),
                 whole_request: rego,

@@ -1,6 +1,8 @@
 //! No rule may grant more when it knows less (spec 1.3): a rule that allows must not become true by a loss, and a rule
 //! that denies must not become false by one, unless its author says why that is right.
 
+use std::fmt;
+
 use super::Compiler;
 use crate::condition::Absence;
 use crate::condition::program::Program;
@@ -10,7 +12,7 @@ use crate::policy::rule::{ScalarView, Test};
 
 impl Compiler<'_> {
     /// Refuses a condition that a loss can move the wrong way.
-    pub(super) fn check_condition_loss(&mut self, pointer: &str, rule: &format::Rule, program: &Program) {
+    pub(super) fn check_condition_loss(&mut self, pointer: fmt::Arguments<'_>, rule: &format::Rule, program: &Program) {
         let wrong_way = match rule.effect {
             RuleEffect::Allow => program.rises(),
             RuleEffect::Deny => program.falls(),
@@ -23,7 +25,13 @@ impl Compiler<'_> {
     }
 
     /// Refuses a clause on an attribute whose default moves the rule the wrong way.
-    pub(super) fn check_clause_loss(&mut self, pointer: &str, rule: &format::Rule, absence: Absence, test: &Test) {
+    pub(super) fn check_clause_loss(
+        &mut self,
+        pointer: fmt::Arguments<'_>,
+        rule: &format::Rule,
+        absence: Absence,
+        test: &Test,
+    ) {
         let wrong_way = match (absence, rule.effect) {
             (Absence::Indeterminate, _) => false,
             // Absent, the attribute is this value: the clause holds then, or it does not.
@@ -49,7 +57,7 @@ impl Compiler<'_> {
     }
 }
 
-fn refusal(pointer: &str, rule: &format::Rule) -> Diagnostic {
+fn refusal(pointer: fmt::Arguments<'_>, rule: &format::Rule) -> Diagnostic {
     let (what, form) = match rule.effect {
         RuleEffect::Allow => ("could become true, and allow,", "test for presence, not for absence"),
         RuleEffect::Deny => ("could become false, and no longer deny,", "deny on absence, not on presence"),
@@ -59,5 +67,5 @@ fn refusal(pointer: &str, rule: &format::Rule) -> Diagnostic {
         "make the attribute required, choose the default that grants less, {form}, or drop the test; or state \
          `accepts_information_loss: \"<why>\"`"
     );
-    Diagnostic::new(Code::InformationLoss, pointer, message).with_help(help)
+    Diagnostic::new(Code::InformationLoss, pointer.to_string(), message).with_help(help)
 }

@@ -58,7 +58,10 @@ pub(super) struct Vocabulary<'c> {
 impl Compiler<'_> {
     /// The postures in the order of their ranks.
     pub(super) fn ranked<'p>(&mut self, pack: &'p Pack) -> Ranked<'p> {
-        self.limit("/postures", "postures", pack.postures.len(), self.limits.postures_max);
+        // The normal one counts, written or not.
+        let unwritten = usize::from(pack.postures.iter().all(|posture| posture.rank > 0));
+        let count = pack.postures.len().saturating_add(unwritten);
+        self.limit("/postures", "postures", count, self.limits.postures_max);
         let mut normal = name::name(NORMAL).unwrap_or_default();
         let mut others: Vec<(usize, Name, &format::Posture)> = Vec::new();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -81,7 +84,7 @@ impl Compiler<'_> {
                 let help = "give each posture a rank of its own: of two the higher is the stricter one";
                 self.fault(Code::PostureRankTie, format!("{pointer}/rank"), message, help);
             }
-            let Some(name) = self.name(&format!("{pointer}/name"), &posture.name, "") else { continue };
+            let Some(name) = self.name(format_args!("{pointer}/name"), &posture.name, "") else { continue };
             if posture.rank == 0 {
                 self.check_normal(&pointer, posture);
                 normal = name;
@@ -217,12 +220,8 @@ impl Compiler<'_> {
         match &some.actions {
             None => Vec::new(),
             Some(texts) => {
-                let texts: Vec<_> = texts
-                    .iter()
-                    .enumerate()
-                    .map(|(at, text)| (format!("{pointer}/actions/{at}"), text.as_str()))
-                    .collect();
-                self.action_patterns(texts, pack)
+                let each = texts.iter().enumerate();
+                each.map(|(at, text)| self.action_pattern(format_args!("{pointer}/actions/{at}"), text, pack)).collect()
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Rules: their match parts and conditions, against the names that the pack declares.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -11,7 +14,7 @@ use crate::condition::{Attribute, Entity, Names, PostureNames, Reads, cel};
 use crate::error::{Code, Diagnostic, nearest, quoted};
 use crate::obligation::Obligation;
 use crate::policy::format::{self, OneOrMany, Pack, RuleEffect, When};
-use crate::policy::rule::{Clause, Condition, Rule, Scalar, Test};
+use crate::policy::rule::{Clause, Condition, Rule, Scalar, ScalarView, Test};
 use crate::policy::schema::Schema;
 use crate::reason::Effect;
 use crate::value::Value;
@@ -37,7 +40,7 @@ impl Compiler<'_> {
             let names = RuleNames { all: vocabulary, subjects: None, resources: None };
             drafts.extend(self.rule(&pointer, rule, pack, names, modules));
         }
-        drafts.sort_by_key(|a| a.rule.id);
+        drafts.sort_by_key(|draft| draft.rule.id);
         drafts
     }
 
@@ -66,7 +69,7 @@ impl Compiler<'_> {
         mut names: RuleNames<'_, '_>,
         modules: Option<&Modules>,
     ) -> Option<Draft> {
-        let id = self.name(&format!("{pointer}/id"), &rule.id, ":/");
+        let id = self.name(format_args!("{pointer}/id"), &rule.id, ":/");
         let effect = match rule.effect {
             RuleEffect::Deny => Effect::Deny,
             RuleEffect::Allow => Effect::Allow,
@@ -79,7 +82,7 @@ impl Compiler<'_> {
             let help = "leave it out: what an override gets past is a deny";
             self.fault(Code::InvalidValue, format!("{pointer}/absolute"), "`absolute` is for rules that deny", help);
         }
-        let patterns = self.patterns(&format!("{pointer}/action"), rule.action.as_ref(), pack);
+        let patterns = self.patterns(format_args!("{pointer}/action"), rule.action.as_ref(), pack);
         let clauses = self.clauses(pointer, rule, &mut names);
         let mut reads = Reads { slots: clauses.iter().map(|clause| clause.slot).collect(), ..Reads::default() };
         let mut rego = false;
@@ -104,7 +107,7 @@ impl Compiler<'_> {
             }
         };
         if let Some(Condition::Cel(program)) = &condition {
-            self.check_condition_loss(&format!("{pointer}/when"), rule, program);
+            self.check_condition_loss(format_args!("{pointer}/when"), rule, program);
         }
         self.check_acceptance(pointer, rule);
         let obligations: Vec<Obligation> = rule.obligations.iter().map(obligation).collect();
@@ -122,59 +125,35 @@ impl Compiler<'_> {
         Some(Draft { rule, patterns, reads, rego })
     }
 
-    fn rego_condition(
-        &mut self,
-        pointer: &str,
-        path: &str,
-        effect: Effect,
-        schema: &Schema,
-        modules: Option<&Modules>,
-    ) -> Option<Condition> {
-        let Some(modules) = modules else {
-            let message = format!("{} is not there: the pack has no usable Rego module", quoted(path));
-            self.fault(Code::RegoEntryPoint, pointer, message, "put the module into the folder `rego`");
-            return None;
-        };
-        let entry = if effect == Effect::Deny { modules.deny_entry_point(path) } else { modules.entry_point(path) };
-        match entry {
-            Ok(entry) => Some(Condition::Rego(Box::new(entry.requiring(|path| schema.says_optional(path))))),
-            Err(found) => {
-                self.found.push(Diagnostic { pointer: pointer.to_owned(), ..found });
-                None
-            }
-        }
-    }
-
-    fn patterns(&mut self, pointer: &str, action: Option<&OneOrMany>, pack: &Pack) -> Vec<Pattern> {
-        let texts: Vec<(String, &str)> = match action {
+    fn patterns(&mut self, pointer: fmt::Arguments<'_>, action: Option<&OneOrMany>, pack: &Pack) -> Vec<Pattern> {
+        let texts = match action {
             None => return vec![Pattern::Every],
-            Some(OneOrMany::One(text)) => vec![(pointer.to_owned(), text)],
-            Some(OneOrMany::Many(texts)) => {
-                texts.iter().enumerate().map(|(at, text)| (format!("{pointer}/{at}"), text.as_str())).collect()
-            }
+            Some(OneOrMany::One(text)) => return vec![self.action_pattern(pointer, text, pack)],
+            Some(OneOrMany::Many(texts)) => texts,
         };
         if texts.is_empty() {
             let help = "name an action, or leave `action` out for every one";
-            self.fault(Code::InvalidValue, pointer, "an empty list of actions matches nothing", help);
+            self.fault(Code::InvalidValue, pointer.to_string(), "an empty list of actions matches nothing", help);
         }
-        self.action_patterns(texts, pack)
+        let each = texts.iter().enumerate();
+        each.map(|(at, text)| self.action_pattern(format_args!("{pointer}/{at}"), text, pack)).collect()
     }
 
-    /// Names of actions, and beginnings of several, each with its place.
-    pub(super) fn action_patterns(&mut self, texts: Vec<(String, &str)>, pack: &Pack) -> Vec<Pattern> {
-        let mut patterns = Vec::with_capacity(texts.len());
-        for (pointer, text) in texts {
-            let pattern = match text.strip_suffix('*') {
-                Some("") => Pattern::Every,
-                Some(start) => Pattern::StartingWith(start.into()),
-                None => Pattern::Exactly(text.into()),
-            };
-            if !pack.actions.keys().any(|name| pattern.admits(name)) {
-                self.unknown_action(&pointer, text, pack);
+    /// The name of an action, or the beginning of several, with its place.
+    pub(super) fn action_pattern(&mut self, pointer: fmt::Arguments<'_>, text: &str, pack: &Pack) -> Pattern {
+        let (pattern, is_known) = match text.strip_suffix('*') {
+            Some("") => (Pattern::Every, !pack.actions.is_empty()),
+            Some(start) => {
+                let bounds = (Bound::Included(start), Bound::Unbounded);
+                let next = pack.actions.range::<str, _>(bounds).next();
+                (Pattern::StartingWith(start.into()), next.is_some_and(|(name, _)| name.starts_with(start)))
             }
-            patterns.push(pattern);
+            None => (Pattern::Exactly(text.into()), pack.actions.contains_key(text)),
+        };
+        if !is_known {
+            self.unknown_action(&pointer.to_string(), text, pack);
         }
-        patterns
+        pattern
     }
 
     /// The match part. The types come first: they say which attributes the rest can name.
@@ -186,8 +165,9 @@ impl Compiler<'_> {
         let mut clauses = Vec::new();
         for (entity, part) in parts {
             for (name, demand) in part.iter().flatten() {
-                let pointer = format!("{pointer}/{}/{}", entity.name(), escape(name));
-                clauses.extend(self.clause(&pointer, entity, name, demand, names, rule));
+                let place = Escaped(name);
+                let pointer = format_args!("{pointer}/{}/{place}", entity.name());
+                clauses.extend(self.clause(pointer, entity, name, demand, names, rule));
             }
         }
         clauses
@@ -221,7 +201,7 @@ impl Compiler<'_> {
 
     fn clause(
         &mut self,
-        pointer: &str,
+        pointer: fmt::Arguments<'_>,
         entity: Entity,
         name: &str,
         demand: &Json,
@@ -235,7 +215,7 @@ impl Compiler<'_> {
                     .map_or_else(|| "declare it in the schema".to_owned(), |meant| format!("did you mean `{meant}`?"));
                 let message =
                     format!("the schema declares no attribute `{}.{}`", entity.name(), quoted(name).trim_matches('`'));
-                self.fault(Code::UnknownAttribute, pointer, message, help);
+                self.fault(Code::UnknownAttribute, pointer.to_string(), message, help);
                 return None;
             }
         };
@@ -245,10 +225,14 @@ impl Compiler<'_> {
         };
         let test = self.test(pointer, demand, item)?;
         self.check_clause_loss(pointer, rule, attribute.absence, &test);
-        Some(Clause { slot: attribute.slot, test, always_present: !attribute.may_be_absent })
+        let of_list = matches!(attribute.value_type, ValueType::List(_) | ValueType::Any);
+        let always_true = name == "type" && admits_every_type(names.all.schema, entity, &test);
+        let test = Arc::new(test);
+        let test = Arc::clone(self.tests.get_or_insert(test));
+        Some(Clause { slot: attribute.slot, test, always_present: !attribute.may_be_absent, always_true, of_list })
     }
 
-    fn test(&mut self, pointer: &str, demand: &Json, item: &ValueType) -> Option<Test> {
+    fn test(&mut self, pointer: fmt::Arguments<'_>, demand: &Json, item: &ValueType) -> Option<Test> {
         if let Json::Object(members) = demand {
             return match (members.get("prefix"), members.len()) {
                 (Some(Json::String(prefix)), 1) if !prefix.is_empty() => {
@@ -258,7 +242,7 @@ impl Compiler<'_> {
                 _ => {
                     let help =
                         "write a value, a list of values, or `{ prefix: \"text\" }`; all else belongs into `when`";
-                    self.fault(Code::InvalidValue, pointer, "this is nothing to match with", help);
+                    self.fault(Code::InvalidValue, pointer.to_string(), "this is nothing to match with", help);
                     None
                 }
             };
@@ -270,7 +254,7 @@ impl Compiler<'_> {
         if demands.is_empty() {
             self.fault(
                 Code::InvalidValue,
-                pointer,
+                pointer.to_string(),
                 "an empty list matches nothing",
                 "name a value, or leave the clause out",
             );
@@ -286,7 +270,7 @@ impl Compiler<'_> {
                 }
                 _ => {
                     let help = "match with text, whole numbers, true or false; all else belongs into `when`";
-                    self.fault(Code::InvalidValue, pointer, "this is nothing to match with", help);
+                    self.fault(Code::InvalidValue, pointer.to_string(), "this is nothing to match with", help);
                     return None;
                 }
             };
@@ -298,12 +282,22 @@ impl Compiler<'_> {
         Some(Test::OneOf(scalars.into()))
     }
 
-    fn check_type(&mut self, pointer: &str, given: &ValueType, declared: &ValueType) {
+    fn check_type(&mut self, pointer: fmt::Arguments<'_>, given: &ValueType, declared: &ValueType) {
         if *declared != ValueType::Any && given != declared {
             let message = format!("a {given} never equals a {declared}");
-            self.fault(Code::TypeMismatch, pointer, message, "match with a value of the declared type, or use `when`");
+            self.fault(
+                Code::TypeMismatch,
+                pointer.to_string(),
+                message,
+                "match with a value of the declared type, or use `when`",
+            );
         }
     }
+}
+
+/// Whether a request with a type that the test does not admit is refused before any rule sees it.
+fn admits_every_type(schema: &Schema, entity: Entity, test: &Test) -> bool {
+    schema.is_closed(entity) && schema.types(entity).all(|name| test.holds(ScalarView::Str(name)))
 }
 
 impl Pattern {
@@ -322,6 +316,15 @@ pub(super) fn obligation(obligation: &format::Obligation) -> Obligation {
         id: obligation.id.as_str().into(),
         obligation_type: obligation.obligation_type.as_str().into(),
         properties: obligation.properties.clone(),
+    }
+}
+
+/// A name as one step of a JSON Pointer, written where it is needed.
+struct Escaped<'n>(&'n str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&escape(self.0))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::condition::{Scope, SignalView, Truth, cel};
 use crate::error::{Code, Diagnostic};
 use crate::limits::Limits;
 use crate::policy::schema::{Schema, Slots};
-use crate::request::RequestView;
+use crate::request::{RequestView, Spelling};
 use crate::time::Now;
 
 /// Conditions, each of which selects requests.
@@ -91,7 +91,7 @@ impl Conditions {
         let Some(programs) = &self.programs else { return true };
         let arena = bumpalo::Bump::new();
         let mut slots = Slots::new();
-        if self.schema.fill(request, &arena, &mut slots).is_err() {
+        if self.schema.fill(request, &Spelling::of(request), &arena, &mut slots).is_err() {
             return true;
         }
         programs.iter().enumerate().filter(|(at, _)| counts(*at)).any(|(_, program)| {

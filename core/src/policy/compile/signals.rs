@@ -14,7 +14,8 @@ impl Compiler<'_> {
     /// The signals in the order of their numbers: built in, observed, guards, heartbeats, quorums.
     pub(super) fn signals(&mut self, pack: &Pack) -> (Vec<SignalSpec>, ByName) {
         let observed = self.observed(pack);
-        let declared = observed.len().saturating_add(pack.signals.len()).saturating_add(BUILT_IN.len());
+        let undeclared = observed.keys().filter(|name| !pack.signals.contains_key(**name)).count();
+        let declared = undeclared.saturating_add(pack.signals.len()).saturating_add(BUILT_IN.len());
         let declared = declared.saturating_add(usize::from(pack.control.is_some()));
         self.limit("/signals", "signals", declared, self.limits.signals_max);
 
@@ -162,5 +163,31 @@ impl Table {
         let number = u16::try_from(self.specs.len()).unwrap_or(u16::MAX);
         self.numbers.insert(name.as_str().into(), number);
         self.specs.push(SignalSpec::new(name, source));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::error::Code;
+    use crate::limits::Limits;
+    use crate::policy::bundle::{Bundle, Trust};
+
+    /// 1,024 with the five that are built in: each counts once, also one that a quorum names, declared or not.
+    #[test]
+    fn each_signal_counts_once() {
+        let refused = |observed: usize, members: &[&str]| {
+            let mut signals: serde_json::Map<_, _> =
+                (0..observed).map(|at| (format!("s-{at}"), json!({ "ttl": "1s" }))).collect();
+            signals.insert("all".into(), json!({ "ttl": "1s", "quorum": { "of": members, "need": 1 } }));
+            let document = json!({ "fallgate": 1, "name": "p", "revision": 1, "signals": signals });
+            let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT);
+            bundle.err().map(|error| error.diagnostics().iter().map(|found| found.code).collect::<Vec<_>>())
+        };
+        assert_eq!(refused(1_018, &["s-0"]), None);
+        assert_eq!(refused(1_019, &["s-0"]), Some(vec![Code::LimitExceeded]));
+        assert_eq!(refused(1_017, &["s-0", "elsewhere"]), None);
+        assert_eq!(refused(1_018, &["s-0", "elsewhere"]), Some(vec![Code::LimitExceeded]));
     }
 }

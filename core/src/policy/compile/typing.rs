@@ -87,7 +87,7 @@ impl Reader<'_> {
             }
             if let Some(declared) = self.declaration(&pointer, declaration, 0) {
                 let Declared { value_type, presence } = declared;
-                specs.push(FieldSpec { name: name.as_str().into(), value_type, presence, slot: None });
+                specs.push(FieldSpec::new(name, value_type, presence));
             }
         }
         Fields(specs)

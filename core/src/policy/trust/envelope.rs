@@ -191,7 +191,8 @@ mod tests {
         let mut envelope = Envelope::new(BUNDLE, b"{}".to_vec());
         let key = KeyId::parse(&"0a".repeat(32)).unwrap();
         envelope.add(key, [7; 64]).unwrap();
-        assert_eq!(envelope.add(key, [8; 64]).unwrap_err().code, Code::SignedTwice);
+        let twice = envelope.add(key, [8; 64]).unwrap_err();
+        assert_eq!((twice.code, twice.message), (Code::SignedTwice, format!("the key `{key}` has signed twice")));
         let text = envelope.to_json();
         let expected = format!(
             r#"{{"payload":"e30=","payloadType":"{BUNDLE}","signatures":[{{"keyid":"{}","sig":"{}Bw=="}}]}}"#,
@@ -200,6 +201,17 @@ mod tests {
         );
         assert_eq!(std::str::from_utf8(&text).unwrap(), expected);
         assert_eq!(Envelope::from_json(&text, &Limits::DEFAULT).unwrap(), envelope);
+        let one = Limits { signatures_max: 1, ..Limits::DEFAULT };
+        assert_eq!(Envelope::from_json(&text, &one).unwrap(), envelope, "the limit itself is within it");
+    }
+
+    /// A key that is called by anything but an id is quoted, and cut.
+    #[test]
+    fn a_key_is_called_by_its_id_whole() {
+        let id = "0a".repeat(32);
+        assert_eq!(named(&id), format!("`{id}`"));
+        assert_eq!(named(&id.to_uppercase()), quoted(&id.to_uppercase()));
+        assert_eq!(named("a"), "`a`");
     }
 
     #[test]

@@ -21,9 +21,12 @@ impl Event {
             put("runbook", (**runbook).into());
         }
         match &self.kind {
-            EventKind::BundleActivated { bundle, revision }
-            | EventKind::BundleUnsigned { bundle, revision }
-            | EventKind::BundleRevoked { bundle, revision } => {
+            EventKind::BundleActivated { bundle, revision, id } | EventKind::RolloutStaged { bundle, revision, id } => {
+                put("bundle", bundle.as_str().into());
+                put("revision", (*revision).into());
+                put("digest", id.to_string().into());
+            }
+            EventKind::BundleUnsigned { bundle, revision } | EventKind::BundleRevoked { bundle, revision } => {
                 put("bundle", bundle.as_str().into());
                 put("revision", (*revision).into());
             }
@@ -40,11 +43,6 @@ impl Event {
             EventKind::BundleCleared { id, approved } => {
                 put("bundle", id.to_string().into());
                 approved.put(&mut put);
-            }
-            EventKind::RolloutStaged { bundle, revision, id } => {
-                put("bundle", bundle.as_str().into());
-                put("revision", (*revision).into());
-                put("id", id.to_string().into());
             }
             EventKind::RolloutAdvanced { bundle, revision, share } => {
                 put("bundle", bundle.as_str().into());

@@ -90,13 +90,21 @@ impl PostureMachine {
         self.reckon(postures);
     }
 
-    /// Lets a posture whose condition holds here too be entered when the state says, if that is earlier.
-    pub fn join_entering(&mut self, number: u16, in_ms: u64, elapsed: Elapsed, at: Monotonic) {
+    /// Lets a posture whose condition holds here too be entered when the state says, if that is earlier; and what follows it
+    /// be charged with the time since then.
+    pub fn join_entering(&mut self, postures: &Postures, number: u16, in_ms: u64, elapsed: Elapsed, at: Monotonic) {
         let Some(watch) = usize::from(number).checked_sub(1).and_then(|at| self.watches.get_mut(at)) else { return };
-        if watch.holds_since.is_some() {
-            let by = at.after(Ttl::from_millis(left_ms(in_ms, elapsed)));
-            watch.enters_by = Some(watch.enters_by.map_or(by, |earlier| earlier.min(by)));
-            self.turns = self.turns.saturating_add(1);
+        if watch.holds_since.is_none() {
+            return;
+        }
+        let by = at.after(Ttl::from_millis(left_ms(in_ms, elapsed)));
+        watch.enters_by = Some(watch.enters_by.map_or(by, |earlier| earlier.min(by)));
+        let late = late(in_ms, elapsed);
+        self.turns = self.turns.saturating_add(1);
+        if self.everywhere.is_entered(number) {
+            self.charge(postures, None, number, late, at);
+        } else {
+            watch.late = watch.late.max(late);
         }
     }
 }
@@ -115,7 +123,16 @@ impl Entry {
             since: at,
             dwell: Ttl::from_millis(entered.dwells_ms),
             escalates_at: entered.escalates_in_ms.map(escalates),
+            late: entered.escalates_in_ms.map_or(Ttl::ZERO, |span| late(span, elapsed)),
         }
+    }
+
+    /// Lets what follows `after` an entry come as if that entry had been so long ago.
+    pub(super) fn charge(&mut self, after: Ttl, late: Ttl, at: Monotonic) {
+        let [after, late] = [after, late].map(Ttl::as_nanos);
+        let due = at.after(Ttl::from_nanos(after.saturating_sub(late)));
+        self.escalates_at = self.escalates_at.map(|before| before.min(due));
+        self.late = self.late.max(Ttl::from_nanos(late.saturating_sub(after)));
     }
 
     fn join(self, other: Self, at: Monotonic) -> Self {
@@ -125,6 +142,14 @@ impl Entry {
             since: at,
             dwell: Ttl::from_nanos(until.nanos_since(at)),
             escalates_at: escalations.into_iter().flatten().min(),
+            late: self.late.max(other.late),
         }
     }
+}
+
+/// By how much a span that tightens when it is over is so already: without end where nobody can tell.
+fn late(span_ms: u64, elapsed: Elapsed) -> Ttl {
+    elapsed.map_or(Ttl::MAX, |elapsed| {
+        Ttl::from_nanos(elapsed.as_nanos().saturating_sub(span_ms.saturating_mul(1_000_000)))
+    })
 }

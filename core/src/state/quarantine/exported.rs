@@ -1,6 +1,6 @@
 //! Quarantines and revocations in an exported state, and how they are joined with those here: the longer one counts.
 
-use super::{Key, Quarantines, Selector};
+use super::{Quarantines, Revocation, Selector};
 use crate::state::document::{Quarantined, Revoked, span_ms};
 use crate::time::{Monotonic, Ttl};
 
@@ -28,10 +28,11 @@ impl Quarantines {
     pub fn exported_revocations(&self, at: Monotonic) -> Vec<Revoked> {
         let mut subjects: Vec<_> = self.table.revoked.iter().collect();
         subjects.sort_by_key(|(key, _)| *key);
-        let everybody = self.table.revoked_all.map(|until| Revoked { subject: None, lasts_ms: span_ms(at, until) });
-        let exported = subjects.into_iter().filter_map(|(key, until)| {
+        let lasts_ms = |revocation: &Revocation| span_ms(at, revocation.until);
+        let everybody = self.table.revoked_all.as_ref().map(|all| Revoked { subject: None, lasts_ms: lasts_ms(all) });
+        let exported = subjects.into_iter().filter_map(|(key, revocation)| {
             let (_, first, second) = parts(key)?;
-            Some(Revoked { subject: Some((first.to_owned(), second.to_owned())), lasts_ms: span_ms(at, *until) })
+            Some(Revoked { subject: Some((first.to_owned(), second.to_owned())), lasts_ms: lasts_ms(revocation) })
         });
         everybody.into_iter().chain(exported).collect()
     }
@@ -58,17 +59,14 @@ impl Quarantines {
     pub fn join_revocation(&mut self, revoked: &Revoked, at: Monotonic) {
         let until = at.after(Ttl::from_millis(revoked.lasts_ms));
         match &revoked.subject {
-            Some((subject_type, subject_id)) => self.revoke(subject_type, subject_id, until),
-            None => {
-                self.table.revoked_all = self.table.revoked_all.max(Some(until));
-                self.table.changes = self.table.changes.saturating_add(1);
-            }
+            Some((subject_type, subject_id)) => self.revoke(subject_type, subject_id, until, at),
+            None => self.revoke_all(until, at),
         }
     }
 }
 
 /// The kind and the two parts of a key.
-fn parts(bytes: &Key) -> Option<(u8, &str, &str)> {
+fn parts(bytes: &[u8]) -> Option<(u8, &str, &str)> {
     let (kind, rest) = bytes.split_first()?;
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let (first, second) = rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)?;

@@ -1,0 +1,30 @@
+//! What is due before anything new counts: by the clocks as they are read, whoever brings the reading.
+
+use super::Engine;
+use super::told::Told;
+use crate::concurrent::MutexGuard;
+use crate::state::approvals::Close;
+use crate::state::events::EventKind;
+use crate::state::overrides::End;
+use crate::time::Now;
+
+impl Engine {
+    /// Does all that is due by now, and finds clocks that have parted: the writers' lock, the time as it is held, and whether
+    /// the clocks were found to have parted. Nothing of it is published yet.
+    pub(super) fn met(&self, raw: Now) -> (MutexGuard<'_, Told>, Now, bool) {
+        let now = self.held(raw);
+        let mut told = self.told();
+        let parted = told.clock_ok && told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
+        if parted {
+            // Whatever wall time bounds has ended, before anything is done on the strength of it.
+            told.end_approvals(Close::Clock, End::Clock, now.monotonic);
+        }
+        // What was due before comes before what is new: a late report hides no silence.
+        told.settle(now);
+        if parted {
+            told.clock_ok = false;
+            self.events().push(now, EventKind::ClockFailed);
+        }
+        (told, now, parted)
+    }
+}

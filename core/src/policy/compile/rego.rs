@@ -1,0 +1,64 @@
+//! A rule whose condition is an entry point of a Rego module, and what it reads that no request is said to have.
+
+use std::collections::BTreeSet;
+
+use super::Compiler;
+use crate::condition::rego::{InputPath, Modules};
+use crate::error::{Code, Diagnostic, quoted};
+use crate::policy::rule::Condition;
+use crate::policy::schema::Schema;
+use crate::reason::Effect;
+
+/// What the input has beside the parts of the request (spec 1.10).
+const BESIDE_THE_REQUEST: [&str; 3] = ["signals", "posture", "now"];
+
+impl Compiler<'_> {
+    /// The condition that asks this entry point, where there is one.
+    pub(super) fn rego_condition(
+        &mut self,
+        pointer: &str,
+        path: &str,
+        effect: Effect,
+        schema: &Schema,
+        modules: Option<&Modules>,
+    ) -> Option<Condition> {
+        let Some(modules) = modules else {
+            let message = format!("{} is not there: the pack has no usable Rego module", quoted(path));
+            self.fault(Code::RegoEntryPoint, pointer, message, "put the module into the folder `rego`");
+            return None;
+        };
+        let entry = if effect == Effect::Deny { modules.deny_entry_point(path) } else { modules.entry_point(path) };
+        match entry {
+            Ok(entry) => {
+                self.warn_of_undeclared(pointer, entry.input_paths(), schema);
+                Some(Condition::Rego(Box::new(entry.requiring(|path| schema.says_optional(path)))))
+            }
+            Err(found) => {
+                self.found.push(Diagnostic { pointer: pointer.to_owned(), ..found });
+                None
+            }
+        }
+    }
+
+    /// Warns of each path that is misspelt or undeclared. It has to be there for the rule to be evaluated (spec 1.3), so a
+    /// slip of the pen denies every request; a compiler of CEL refuses it.
+    fn warn_of_undeclared(&mut self, pointer: &str, paths: &[InputPath], schema: &Schema) {
+        let undeclared: BTreeSet<(&[String], Option<String>)> = paths
+            .iter()
+            .filter(|path| path.first().is_none_or(|root| !BESIDE_THE_REQUEST.contains(&root.as_str())))
+            .filter_map(|path| schema.undeclared(path))
+            .collect();
+        for (path, meant) in undeclared {
+            let path = format!("input.{}", path.join("."));
+            let message = format!(
+                "the schema does not declare {}, which this entry point reads: a request without it is denied",
+                quoted(&path)
+            );
+            let help = meant.map_or_else(
+                || "declare it under `schema`, with `optional: true` where it may be absent".to_owned(),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            self.warnings.push(Diagnostic::new(Code::UnknownAttribute, pointer, message).with_help(help));
+        }
+    }
+}
