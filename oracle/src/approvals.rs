@@ -1,0 +1,292 @@
+//! Proposals, approvals, overrides and flags: chapter 21. That a proof is right is the caller's to say.
+
+use fallgate::condition::Truth;
+use fallgate::policy::format::{Approvals, Approver, RuleEffect};
+use fallgate::time::Ttl;
+use serde_json::Value as Json;
+
+use crate::Time;
+use crate::pack::{Pack, fits};
+use crate::postures::Entry;
+use crate::request::Asked;
+use crate::rules::Truths;
+use crate::told::Oracle;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Proposal {
+    /// What is proposed, as the proposal writes it.
+    operation: Json,
+    by: String,
+    expires: i64,
+    until: Time,
+    need: Approvals,
+    approved_by: Vec<String>,
+    /// Whether it waits: for approvals, or for all else that a leave takes.
+    open: bool,
+    /// Which entry a leave is about.
+    entry: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    proposal: usize,
+    /// For whom, for which actions, and on what.
+    covers: Json,
+    until: (Time, i64),
+    uses: u64,
+}
+
+/// The subject that an approver is, where it is a subject of any type the type is left out.
+fn subject_of(pack: &Pack, name: &str) -> Option<(Option<String>, String)> {
+    let approver = pack.document.approvers.values().find_map(|group| group.get(name))?;
+    match approver {
+        Approver::Key(_) => Some((None, name.to_owned())),
+        Approver::Person(person) => {
+            let (type_name, id) = person.subject.split_once(':')?;
+            Some((Some(type_name.to_owned()), id.to_owned()))
+        }
+    }
+}
+
+/// What an operation does, and to what.
+fn verb(operation: &Json) -> (&str, &Json) {
+    let member = operation.as_object().and_then(|members| members.iter().next());
+    member.map(|(verb, of)| (verb.as_str(), of)).expect("it was written by the tests")
+}
+
+fn texts(list: &Json) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Json::as_str)
+}
+
+fn span(text: &Json) -> Time {
+    serde_json::from_value::<Ttl>(text.clone()).expect("it was written by the tests").as_nanos()
+}
+
+/// Whether a subject has the benefit of what is proposed.
+fn has_benefit(operation: &Json, who: &(Option<String>, String)) -> bool {
+    let is = |subject: &str| {
+        let (type_name, id) = subject.split_once(':').expect("it is so written");
+        id == who.1 && who.0.as_ref().is_none_or(|of| of == type_name)
+    };
+    texts(&operation["grant_override"]["subjects"]).any(is)
+}
+
+impl Oracle {
+    /// What an operation takes, where it can be proposed at all.
+    fn takes(&self, pack: &Pack, operation: &Json) -> Option<Approvals> {
+        match verb(operation) {
+            ("leave_posture", of) => {
+                let posture = of["posture"].as_str()?;
+                self.entry(posture, of["scope"].as_str())?;
+                pack.posture(posture)?.leave.as_ref()?.approvals.clone()
+            }
+            ("grant_override", of) => {
+                let terms = pack.document.overrides.as_ref()?;
+                let within =
+                    span(&of["for"]) <= terms.max_window.as_nanos() && of["uses"].as_u64()? <= terms.max_uses.into();
+                within.then(|| Approvals { need: terms.need, from: terms.from.clone() })
+            }
+            (_, of) => pack.document.flags.get(of["flag"].as_str()?)?.approvals.clone(),
+        }
+    }
+
+    /// Takes a proposal; gives its number, or what it lacks.
+    pub fn propose(&mut self, operation: Json, by: &str, issued: i64, expires: i64) -> Result<usize, &'static str> {
+        let pack = self.pack().ok_or("no_policy")?.clone();
+        if !self.clock_ok {
+            return Err("clock_failed");
+        }
+        subject_of(&pack, by).ok_or("unknown_approver")?;
+        if issued > self.wall || expires <= self.wall || issued < self.began {
+            return Err("not_of_now");
+        }
+        let need = self.takes(&pack, &operation).ok_or("no_approvals_declared")?;
+        let counts =
+            |name: &String| name != by && subject_of(&pack, name).is_some_and(|who| !has_benefit(&operation, &who));
+        if pack.document.approvers[&need.from].keys().filter(|name| counts(name)).count() < need.need as usize {
+            return Err("too_few_are_left");
+        }
+        let leaves = &operation["leave_posture"];
+        let is = |held: &Entry| leaves["posture"] == held.posture && leaves["scope"].as_str() == held.scope.as_deref();
+        let entry = self.entries.iter().rposition(is);
+        let until = self.by_monotonic(expires);
+        let by = by.to_owned();
+        self.proposals.push(Proposal {
+            operation,
+            by,
+            expires,
+            until,
+            need,
+            approved_by: Vec::new(),
+            open: true,
+            entry,
+        });
+        Ok(self.proposals.len() - 1)
+    }
+
+    /// Counts an approval, or says why it does not count.
+    pub fn approve(&mut self, number: usize, by: &str) -> Result<(), &'static str> {
+        let pack = self.pack().ok_or("no_policy")?.clone();
+        if !self.clock_ok {
+            return Err("clock_failed");
+        }
+        let proposal = self.proposals.get(number).filter(|found| found.open).ok_or("unknown_proposal")?.clone();
+        let who = subject_of(&pack, by).ok_or("unknown_approver")?;
+        if !pack.document.approvers[&proposal.need.from].contains_key(by) {
+            return Err("not_of_the_group");
+        }
+        if proposal.by == by {
+            return Err("own_proposal");
+        }
+        if has_benefit(&proposal.operation, &who) {
+            return Err("beneficiary");
+        }
+        if proposal.approved_by.iter().any(|name| name == by) {
+            return Err("already_approved");
+        }
+        self.proposals[number].approved_by.push(by.to_owned());
+        if self.proposals[number].approved_by.len() == proposal.need.need as usize {
+            return self.carry_out(number);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, number: usize) -> Result<(), &'static str> {
+        let operation = self.proposals[number].operation.clone();
+        let (verb, of) = verb(&operation);
+        if verb == "leave_posture" {
+            // It waits for the rest: see `leave_what_is_approved`.
+            self.touch_now();
+            return Ok(());
+        }
+        let flag = of["flag"].as_str().unwrap_or_default();
+        let is_set = self.flags.iter().any(|set| set == flag);
+        self.flags.retain(|set| set != flag);
+        if verb == "set_flag" {
+            self.flags.push(flag.to_owned());
+        }
+        if verb == "grant_override" {
+            let window = span(&of["for"]);
+            let wall = i64::try_from(window).expect("a window is short");
+            let until = (self.now.saturating_add(window), self.wall.saturating_add(wall));
+            let uses = of["uses"].as_u64().expect("it was read when it was proposed");
+            self.overrides.push(Override { proposal: number, covers: of.clone(), until, uses });
+        }
+        self.proposals[number].open = false;
+        self.touch_now();
+        if verb == "clear_flag" && !is_set { Err("not_set") } else { Ok(()) }
+    }
+
+    /// Withdraws a proposal that waits, or says why not.
+    pub fn withdraw(&mut self, number: usize, by: &str) -> Result<(), &'static str> {
+        let pack = self.pack().ok_or("no_policy")?.clone();
+        let open = self.proposals.get(number).is_some_and(|found| found.open);
+        subject_of(&pack, by).filter(|_| open).ok_or("unknown_proposal")?;
+        self.proposals[number].open = false;
+        Ok(())
+    }
+
+    /// Ends an override, where there is one.
+    pub fn revoke_override(&mut self, number: usize) -> Result<(), &'static str> {
+        let before = self.overrides.len();
+        self.overrides.retain(|held| held.proposal != number);
+        if self.overrides.len() < before { Ok(()) } else { Err("unknown_override") }
+    }
+
+    /// Sets or clears a flag by an operator's word, or says why not.
+    pub fn put_flag(&mut self, flag: &str, set: bool) -> Result<(), &'static str> {
+        let pack = self.pack().ok_or("no_policy")?;
+        if pack.document.flags.get(flag).ok_or("unknown_flag")?.approvals.is_some() {
+            return Err("not_approved");
+        }
+        let is_set = self.flags.iter().any(|held| held == flag);
+        if !set && !is_set {
+            return Err("not_set");
+        }
+        self.flags.retain(|held| held != flag);
+        if set {
+            self.flags.push(flag.to_owned());
+        }
+        self.touch_now();
+        Ok(())
+    }
+
+    /// Whether a flag holds a posture.
+    pub(crate) fn is_flagged(&self, pack: &Pack, posture: &str) -> bool {
+        self.flags.iter().any(|flag| pack.document.flags.get(flag).is_some_and(|flag| flag.posture == posture))
+    }
+
+    /// Leaves what may be left now by approvals that are in.
+    pub(crate) fn leave_what_is_approved(&mut self, pack: &Pack, at: Time) {
+        for number in 0..self.proposals.len() {
+            let proposal = self.proposals[number].clone();
+            let leaves = &proposal.operation["leave_posture"];
+            let (Some(posture), true) = (leaves["posture"].as_str(), proposal.open) else { continue };
+            let left = proposal.entry.is_none_or(|entry| self.entries[entry].left.is_some());
+            let is_approved = proposal.approved_by.len() >= proposal.need.need as usize;
+            if at >= proposal.until || left {
+                self.proposals[number].open = false;
+            } else if is_approved && self.may_leave(pack, posture, leaves["scope"].as_str(), at).is_ok() {
+                self.proposals[number].open = false;
+                self.leave_at(posture, leaves["scope"].as_str(), at);
+            }
+        }
+    }
+
+    /// Closes what time has ended.
+    pub(crate) fn end_approvals(&mut self) {
+        let (now, wall) = (self.now, self.wall);
+        for proposal in &mut self.proposals {
+            proposal.open &= now < proposal.until && wall < proposal.expires;
+        }
+        self.overrides.retain(|held| now < held.until.0 && wall < held.until.1 && held.uses > 0);
+    }
+
+    /// Closes what does not outlive clocks that part.
+    pub(crate) fn void_approvals(&mut self) {
+        self.proposals.iter_mut().for_each(|proposal| proposal.open = false);
+        self.overrides.clear();
+    }
+
+    /// Closes what does not outlive another bundle.
+    pub(crate) fn void_by(&mut self, before: &Pack, new: &Pack) {
+        if before.text != new.text {
+            self.proposals.iter_mut().for_each(|proposal| proposal.open = false);
+        }
+        if new.document.overrides.is_none() {
+            self.overrides.clear();
+        }
+    }
+
+    /// Gets past a deny, if an override covers the request; gives the proposal of it, and the obligation of its review.
+    /// What only waits for its record uses none up.
+    pub(crate) fn override_deny(
+        &mut self,
+        pack: &Pack,
+        asked: &Asked,
+        truths: &Truths<'_>,
+        uses: bool,
+    ) -> Option<(usize, Vec<String>)> {
+        let stands = |(rule, truth): &(&fallgate::policy::format::Rule, Truth)| {
+            rule.effect == RuleEffect::Deny && rule.absolute && *truth != Truth::False
+        };
+        if truths.iter().any(stands) || self.is_quarantined(pack, asked, true) {
+            return None;
+        }
+        let named = |entity: &'static str| {
+            format!("{}:{}", asked.text(entity, "type").unwrap(), asked.text(entity, "id").unwrap())
+        };
+        let (subject, resource) = (named("subject"), named("resource"));
+        let covers = |held: &&mut Override| {
+            texts(&held.covers["subjects"]).any(|held| held == subject)
+                && texts(&held.covers["actions"]).any(|action| fits(action, &asked.action))
+                && texts(&held.covers["resources"]).any(|pattern| fits(pattern, &resource))
+        };
+        let held = self.overrides.iter_mut().find(covers)?;
+        held.uses -= u64::from(uses);
+        let proposal = held.proposal;
+        self.overrides.retain(|held| held.uses > 0);
+        let review = pack.document.overrides.as_ref().and_then(|terms| terms.review.as_ref());
+        Some((proposal, review.map(|review| review.id.clone()).into_iter().collect()))
+    }
+}

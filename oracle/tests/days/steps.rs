@@ -1,0 +1,625 @@
+//! The steps of a day, and the pair of engine and oracle that takes each.
+
+use fallgate::condition::Status;
+use fallgate::decision::DecisionId;
+use fallgate::operation::Applied;
+use fallgate::state::approvals::Proof;
+use fallgate::state::control::ControlError;
+use fallgate::state::document::StateKey;
+use fallgate::state::statement::Purpose;
+use fallgate::time::{Monotonic, Now, Ttl, Wall};
+use fallgate::{Config, Decision, Engine, Observation, Reason};
+use fallgate_oracle::{Answer, Chosen, Oracle};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::controller::{BEAT, Controller, SAYINGS, Sent, bundle, envelope, trust};
+use crate::people::{CHANGES, PEOPLE, change, id, signed};
+use crate::records::{ROOM, Records, has_room};
+use crate::world::{Asked, BEGINS, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
+
+/// How many steps a day has at the most.
+pub(crate) const DAY: usize = 60;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// Both clocks go on.
+    Pass {
+        ms: u64,
+        nanos: u64,
+    },
+    /// One of the clocks is put elsewhere.
+    PutWall {
+        ms: i64,
+    },
+    PutMonotonic {
+        back_ms: u64,
+    },
+    Anchor,
+    Advance,
+    Activate(Genes),
+    Observe {
+        signal: usize,
+        status: u8,
+        at: Option<i64>,
+    },
+    Ask(Asked),
+    /// The first of two calls.
+    Begin(Asked),
+    /// The second one, of what waits; the number says how many first calls ago.
+    Confirm {
+        back: usize,
+    },
+    /// Both, and the host writes what is between them.
+    AskTwice(Asked),
+    /// One of the last questions once more.
+    AskAgain {
+        back: usize,
+    },
+    /// Every signal is seen to be ok, but for one.
+    ObserveAll {
+        but: usize,
+    },
+    /// A change is proposed, and approved by whom it takes.
+    Carry {
+        change: usize,
+    },
+    /// A question is asked while all is well, and again when a signal has failed.
+    AskAndFail {
+        asked: Asked,
+        signal: usize,
+    },
+    Enter {
+        posture: usize,
+        scope: usize,
+    },
+    Leave {
+        posture: usize,
+        scope: usize,
+    },
+    Acknowledge {
+        posture: usize,
+        scope: usize,
+    },
+    Quarantine {
+        what: usize,
+        secs: Option<u64>,
+        absolute: bool,
+    },
+    Lift {
+        what: usize,
+    },
+    Revoke {
+        subject: u8,
+        ago_ms: Option<u64>,
+    },
+    Propose {
+        change: usize,
+        by: usize,
+        age_ms: i64,
+        life_ms: i64,
+    },
+    /// The number says how many proposals ago.
+    Approve {
+        back: usize,
+        by: usize,
+    },
+    Withdraw {
+        back: usize,
+        by: usize,
+    },
+    RevokeOverride {
+        back: usize,
+    },
+    Flag {
+        flag: usize,
+        set: bool,
+    },
+    /// A controller sends a message.
+    Control(Sent),
+    /// The host takes the records, and may confirm that they are written.
+    Drain {
+        confirm: bool,
+    },
+    /// The engine is exported, and another one is restored in its place.
+    Restart {
+        down_ms: i64,
+        genes: Option<Genes>,
+        spoil: Option<usize>,
+    },
+}
+
+const FLAGS: [&str; 3] = ["alone", "both", "none"];
+
+/// What may be quarantined.
+fn quarry(what: usize) -> Value {
+    match what {
+        0 => json!({"subject": {"type": "user", "id": "s0"}}),
+        1 => json!({"subject": {"type": "service"}}),
+        2 => json!({"resource": {"type": "file", "id": "f"}}),
+        3 => json!({"resource": {"type": "host"}}),
+        4 => json!({"scope": "tenant:x"}),
+        5 => json!({"scope": "region:eu"}),
+        6 => json!({"when": "subject.level >= 4"}),
+        7 => json!({"when": "signals.d.failed"}),
+        8 => json!({"when": "now >= timestamp('2026-01-01T00:00:40Z') && subject.id == 's1'"}),
+        9 => json!({"scope": "planet:mars"}),
+        10 => json!({"when": "subject.height > 3"}),
+        _ => json!("everything"),
+    }
+}
+const QUARRIES: usize = 12;
+
+fn genes() -> impl Strategy<Value = Genes> {
+    let valid = proptest::option::weighted(0.4, (-20_i64..30, 31_i64..120));
+    (1_u64..5, valid, 0_u32..1 << RULES, 0_u32..1 << WAYS).prop_map(|(revision, valid, rules, ways)| Genes {
+        revision,
+        valid,
+        rules,
+        ways,
+    })
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    (0_u8..6, 0_u8..6, 0_u8..6, 0_u8..5, 0_u8..30, 0_u8..100).prop_map(
+        |(action, subject, resource, rank, terms, flaw)| Asked {
+            action,
+            subject,
+            resource,
+            rank,
+            terms: 29 - terms,
+            flaw: 99 - flaw,
+        },
+    )
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let epoch = prop_oneof![12 => Just(0_i64), 1 => -1_i64..2];
+    let ahead = prop_oneof![8 => Just(0_i64), 2 => -3_i64..3];
+    let age = prop_oneof![4 => Just(0_i64), 1 => -8_000_i64..16_000];
+    (epoch, ahead, age, 0..=SAYINGS, proptest::bool::weighted(0.1))
+        .prop_map(|(epoch, ahead, age_ms, says, other)| Sent { epoch, ahead, age_ms, says: SAYINGS - says, other })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ms = prop_oneof![8 => 0_u64..1_500, 4 => (0_u64..6).prop_map(|secs| secs * 1_000), 1 => 0_u64..30_000];
+    let nanos = prop_oneof![4 => Just(0_u64), 1 => 0_u64..1_000_000];
+    let at = prop_oneof![6 => Just(None), 2 => (0_i64..6_000).prop_map(Some), 1 => (-2_000_i64..20_000).prop_map(Some)];
+    let place = || (0..POSTURES.len(), 0..SCOPES.len());
+    let life = || prop_oneof![3 => Just(3_600_000_i64), 1 => 1_000_i64..20_000];
+    let age = || prop_oneof![6 => Just(0_i64), 1 => -1_000_i64..5_000];
+    prop_oneof![
+        4 => (0..CHANGES, 0..PEOPLE.len(), age(), life())
+            .prop_map(|(change, by, age_ms, life_ms)| Step::Propose { change, by, age_ms, life_ms }),
+        12 => (prop_oneof![4 => Just(0_usize), 1 => 0_usize..3], 0..PEOPLE.len())
+            .prop_map(|(back, by)| Step::Approve { back, by }),
+        1 => (0_usize..2, 0..PEOPLE.len()).prop_map(|(back, by)| Step::Withdraw { back, by }),
+        1 => (0_usize..3).prop_map(|back| Step::RevokeOverride { back }),
+        2 => (0..FLAGS.len(), any::<bool>()).prop_map(|(flag, set)| Step::Flag { flag, set }),
+        1 => (prop_oneof![3 => 0_i64..30_000, 1 => -12_000_i64..1], proptest::option::weighted(0.3, genes()), proptest::option::weighted(0.1, 0_usize..100_000))
+            .prop_map(|(down_ms, genes, spoil)| Step::Restart { down_ms, genes, spoil }),
+        25 => prop_oneof![2 => Just(SIGNALS.len()), 1 => 0..SIGNALS.len()].prop_map(|but| Step::ObserveAll { but }),
+        30 => (0_usize..6).prop_map(|back| Step::AskAgain { back }),
+        6 => (0..CHANGES).prop_map(|change| Step::Carry { change }),
+        12 => (asked(), 0..SIGNALS.len()).prop_map(|(asked, signal)| Step::AskAndFail { asked, signal }),
+        20 => (ms, nanos).prop_map(|(ms, nanos)| Step::Pass { ms, nanos }),
+        1 => prop_oneof![-4_000_i64..4_000, -20_000_i64..20_000].prop_map(|ms| Step::PutWall { ms }),
+        1 => (0_u64..5_000).prop_map(|back_ms| Step::PutMonotonic { back_ms }),
+        1 => Just(Step::Anchor),
+        4 => Just(Step::Advance),
+        6 => any::<bool>().prop_map(|confirm| Step::Drain { confirm }),
+        16 => sent().prop_map(Step::Control),
+        3 => genes().prop_map(Step::Activate),
+        25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
+            .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
+        40 => asked().prop_map(Step::Ask),
+        4 => asked().prop_map(Step::Begin),
+        4 => (0_usize..3).prop_map(|back| Step::Confirm { back }),
+        6 => asked().prop_map(Step::AskTwice),
+        2 => place().prop_map(|(posture, scope)| Step::Enter { posture, scope }),
+        4 => place().prop_map(|(posture, scope)| Step::Leave { posture, scope }),
+        1 => place().prop_map(|(posture, scope)| Step::Acknowledge { posture, scope }),
+        2 => (0..QUARRIES, proptest::option::weighted(0.8, 0_u64..8), any::<bool>())
+            .prop_map(|(what, secs, absolute)| Step::Quarantine { what, secs, absolute }),
+        4 => (0..QUARRIES).prop_map(|what| Step::Lift { what }),
+        1 => (0_u8..4, proptest::option::of(0_u64..10_000)).prop_map(|(subject, ago_ms)| Step::Revoke { subject, ago_ms }),
+    ]
+}
+
+pub(crate) fn day() -> impl Strategy<Value = Vec<Step>> {
+    // Most days begin with a bundle.
+    let begin = proptest::option::weighted(0.97, genes());
+    (begin, proptest::collection::vec(step(), 0..DAY)).prop_map(|(genes, steps)| {
+        let first = genes.map(|genes| Step::Activate(Genes { valid: None, ..genes }));
+        first.into_iter().chain(steps).collect()
+    })
+}
+
+/// An engine, and the oracle of it.
+pub(crate) struct Pair {
+    engine: Engine,
+    oracle: Oracle,
+    monotonic: u64,
+    wall: i64,
+    /// Every proposal, taken or not, and its number with the oracle.
+    proposals: Vec<(Value, usize)>,
+    /// The text of the active bundle.
+    text: Value,
+    records: Records,
+    controller: Controller,
+    /// What has waited: under which name, for which record, and its number with the oracle.
+    waiting: Vec<(DecisionId, u64, usize, Value)>,
+    /// The reasons of the answers so far, and how many were given again.
+    asked: Vec<Asked>,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) again: usize,
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.state_key = StateKey::new([3; 32]);
+    config.limits.audit_entries_max = ROOM;
+    config.trust = trust();
+    config
+}
+
+fn status(number: u8) -> Status {
+    [Status::Failed, Status::Degraded, Status::Unknown, Status::Ok][usize::from(number % 4)]
+}
+
+type Differs = Result<(), String>;
+
+fn same<T: PartialEq + std::fmt::Debug>(engine: T, oracle: T) -> Differs {
+    if engine == oracle { Ok(()) } else { Err(format!("the engine says {engine:?}, the oracle {oracle:?}")) }
+}
+
+/// Whether both did it, or neither did: of several reasons to refuse something any may be told.
+fn alike<T: std::fmt::Debug, E: std::fmt::Debug>(engine: Result<(), T>, oracle: Result<(), E>) -> Differs {
+    if engine.is_ok() == oracle.is_ok() {
+        return Ok(());
+    }
+    Err(format!("the engine says {engine:?}, the oracle {oracle:?}"))
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        let config = config();
+        let oracle = Oracle::new(config.clock_skew_max);
+        Self {
+            engine: Engine::new(config),
+            oracle,
+            monotonic: 1_000_000_000_000,
+            wall: BEGINS * 1_000_000,
+            proposals: Vec::new(),
+            text: Value::Null,
+            records: Records::default(),
+            controller: Controller::new(),
+            waiting: Vec::new(),
+            asked: Vec::new(),
+            reasons: Vec::new(),
+            again: 0,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now::new(Monotonic::from_nanos(self.monotonic), Wall::from_nanos(self.wall))
+    }
+
+    /// Does an operation, and gives its code where it was not done.
+    fn operate(&self, operation: &Value) -> Result<(), String> {
+        let done = self.engine.operate_json(operation.to_string().as_bytes(), self.now());
+        done.map(|_| ()).map_err(|error| error.code().to_owned())
+    }
+
+    pub(crate) fn take(&mut self, step: Step) -> Differs {
+        let now = self.now();
+        match step {
+            Step::Pass { ms, nanos } => {
+                self.monotonic += ms * 1_000_000 + nanos;
+                self.wall += i64::try_from(ms * 1_000_000 + nanos).unwrap();
+            }
+            Step::PutWall { ms } => self.wall += ms * 1_000_000,
+            Step::PutMonotonic { back_ms } => self.monotonic -= back_ms * 1_000_000,
+            Step::Anchor => {
+                self.engine.anchor_clocks(now);
+                self.oracle.at(now);
+                self.oracle.anchor_clocks(now);
+            }
+            Step::Advance => {
+                self.engine.advance(now);
+                self.oracle.at(now);
+                for signal in SIGNALS.iter().chain(&["clock"]) {
+                    same(self.engine.signal(signal), self.oracle.signal(signal))?;
+                }
+                for scope in &SCOPES[..4] {
+                    let found = self.engine.posture(*scope).map(|name| name.as_str().to_owned());
+                    same(found, self.oracle.posture(*scope))?;
+                }
+            }
+            Step::Activate(genes) => {
+                let text = document(genes);
+                let done = self.engine.activate_signed(&bundle(&text), now);
+                self.oracle.at(now);
+                let expected = self.oracle.activate(&text, now);
+                if expected.is_ok() {
+                    self.text = text;
+                }
+                alike(done, expected)?;
+            }
+            Step::Observe { signal, status: number, at } => {
+                let at = at.map(|ago| Monotonic::from_nanos(self.monotonic.saturating_add_signed(-ago * 1_000_000)));
+                let mut observation = Observation::new(SIGNALS[signal], status(number));
+                observation.observed_at = at;
+                let taken = self.engine.observe(&observation, now);
+                self.oracle.at(now);
+                same(taken.code(), self.oracle.observe(SIGNALS[signal], status(number), at))?;
+            }
+            Step::Ask(asked) => {
+                self.asked.push(asked);
+                self.ask(asked)?;
+            }
+            Step::Begin(asked) => {
+                let request = request(asked, self.wall / 1_000_000);
+                let before = (has_room(&self.engine), self.uses_left());
+                let pending = self.engine.decide_pending_json(request.to_string().as_bytes(), now);
+                self.oracle.at(now);
+                let chosen = self.chosen(&pending.decision, before);
+                let (expected, number) = self.oracle.begin(&request, chosen);
+                match (pending.id, number) {
+                    (Some(id), Some(number)) => {
+                        self.records.expect_pending(id);
+                        self.waiting.push((id, pending.seq, number, request));
+                        self.judge(&pending.decision, expected, None, chosen)?;
+                    }
+                    (None, None) => self.judge(&pending.decision, expected, Some(&request), chosen)?,
+                    (id, _) => return Err(format!("the engine lets {id:?} wait, the oracle {number:?}")),
+                }
+            }
+            Step::Confirm { back } => {
+                let Some((id, _, number, request)) = self.waiting.iter().rev().nth(back).cloned() else {
+                    return Ok(());
+                };
+                let before = (has_room(&self.engine), self.uses_left());
+                let decision = self.engine.confirm(id, now);
+                self.oracle.at(now);
+                let chosen = self.chosen(&decision, before);
+                let expected = self.oracle.confirm(number, chosen);
+                // Who comes too early, or for what is not there, is told so, and nothing is decided.
+                let is_decided = !expected.posture.is_empty();
+                self.judge(&decision, expected, Some(&request).filter(|_| is_decided), chosen)?;
+            }
+            Step::AskTwice(asked) => {
+                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
+                self.take(Step::Begin(asked))?;
+                self.take(Step::Drain { confirm: true })?;
+                self.take(Step::Confirm { back: 0 })?;
+            }
+            Step::AskAgain { back } => {
+                if let Some(asked) = self.asked.iter().rev().nth(back) {
+                    self.ask(*asked)?;
+                }
+            }
+            Step::ObserveAll { but } => {
+                for signal in (0..SIGNALS.len()).filter(|signal| *signal != but) {
+                    self.take(Step::Observe { signal, status: 3, at: None })?;
+                }
+                self.take(Step::Control(BEAT))?;
+            }
+            Step::AskAndFail { asked, signal } => {
+                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
+                self.take(Step::Ask(asked))?;
+                self.take(Step::Pass { ms: 500, nanos: 0 })?;
+                self.take(Step::Observe { signal, status: 0, at: None })?;
+                self.take(Step::AskAgain { back: 0 })?;
+            }
+            Step::Carry { change } => {
+                self.take(Step::Propose { change, by: 1, age_ms: 0, life_ms: 3_600_000 })?;
+                self.take(Step::Approve { back: 0, by: 0 })?;
+                self.take(Step::Approve { back: 0, by: 2 })?;
+            }
+            Step::Enter { posture, scope } | Step::Leave { posture, scope } | Step::Acknowledge { posture, scope } => {
+                let (posture, scope) = (POSTURES[posture], SCOPES[scope]);
+                let at = scope.map_or(json!({"posture": posture}), |scope| json!({"posture": posture, "scope": scope}));
+                self.oracle.at(now);
+                let (name, expected) = match step {
+                    Step::Enter { .. } => ("enter_posture", self.oracle.enter_posture(posture, scope)),
+                    Step::Leave { .. } => ("leave_posture", self.oracle.leave_posture(posture, scope)),
+                    _ => ("acknowledge_posture", self.oracle.acknowledge_posture(posture, scope)),
+                };
+                same(self.operate(&json!({ name: at })), expected.map_err(str::to_owned))?;
+            }
+            Step::Quarantine { what, secs, absolute } => {
+                let what = quarry(what);
+                let mut operation = json!({"what": what, "absolute": absolute});
+                if let Some(secs) = secs {
+                    operation["for"] = format!("{secs}s").into();
+                }
+                let done = self.operate(&json!({"quarantine": operation}));
+                self.oracle.at(now);
+                let until = secs.map(|secs| {
+                    now.monotonic.rounded_up().max(self.oracle.now()).after(Ttl::from_secs(secs)).as_nanos()
+                });
+                alike(done, self.oracle.quarantine(&what, until, absolute))?;
+            }
+            Step::Lift { what } => {
+                let what = quarry(what);
+                let done = self.operate(&json!({"lift_quarantine": what}));
+                self.oracle.at(now);
+                alike(done, self.oracle.lift(&what))?;
+            }
+            Step::Revoke { subject, ago_ms } => {
+                let id = format!("s{subject}");
+                let before = ago_ms.map(|ago| self.monotonic / 1_000_000 - ago);
+                let mut operation = json!({"type": "user", "id": id});
+                if let Some(before) = before {
+                    operation["before"] = format!("{before}ms").into();
+                }
+                self.operate(&json!({ "revoke": operation })).expect("a revocation is always taken");
+                self.oracle.at(now);
+                let before = before.map_or(self.oracle.now(), Monotonic::from_millis);
+                self.oracle.revoke("user", &id, before);
+            }
+            Step::Propose { change: number, by, age_ms, life_ms } => {
+                let (change, by, wall) = (change(number), PEOPLE[by], self.wall / 1_000_000);
+                let (issued, expires) = (wall - age_ms, wall - age_ms + life_ms);
+                let time = |ms: i64| json!(Wall::from_millis(ms).to_string());
+                let proposal = json!({
+                    "fallgate": "proposal/1", "bundle": "days", "operation": change, "by": by, "reason": "a day",
+                    "issued_at": time(issued), "expires_at": time(expires), "nonce": self.proposals.len().to_string(),
+                });
+                let signature = signed(by, Purpose::Proposal, &proposal);
+                let done = self.engine.propose(&proposal, Proof::Signature(&signature), now);
+                self.oracle.at(now);
+                let expected = self.oracle.propose(change, by, issued * 1_000_000, expires * 1_000_000);
+                self.proposals.push((proposal, *expected.as_ref().unwrap_or(&usize::MAX)));
+                alike(done.map(|_| ()), expected.map(|_| ()))?;
+            }
+            Step::Approve { back, by } | Step::Withdraw { back, by } => {
+                let by = PEOPLE[by];
+                let Some((proposal, number)) = self.proposals.iter().rev().nth(back).cloned() else { return Ok(()) };
+                self.oracle.at(now);
+                if matches!(step, Step::Approve { .. }) {
+                    let signature = signed(by, Purpose::Approval, &proposal);
+                    let done = self.engine.approve(id(&proposal), by, Proof::Signature(&signature), now);
+                    alike(done.map(|_| ()), self.oracle.approve(number, by))?;
+                } else {
+                    let signature = signed(by, Purpose::Withdrawal, &proposal);
+                    let done = self.engine.withdraw(id(&proposal), by, Proof::Signature(&signature), now);
+                    alike(done, self.oracle.withdraw(number, by))?;
+                }
+            }
+            Step::RevokeOverride { back } => {
+                let Some((proposal, number)) = self.proposals.iter().rev().nth(back).cloned() else { return Ok(()) };
+                self.oracle.at(now);
+                alike(self.engine.revoke_override(id(&proposal), now), self.oracle.revoke_override(number))?;
+            }
+            Step::Flag { flag, set } => {
+                let name = if set { "set_flag" } else { "clear_flag" };
+                let done = self.operate(&json!({ name: {"flag": FLAGS[flag]} }));
+                self.oracle.at(now);
+                alike(done, self.oracle.put_flag(FLAGS[flag], set))?;
+            }
+            Step::Control(sent) => {
+                let message = self.controller.send(sent, self.wall / 1_000_000);
+                let applied = self.engine.apply(&envelope(&message), now);
+                self.oracle.at(now);
+                let code = applied.as_ref().map_or_else(ControlError::code, Applied::code);
+                same(code, self.oracle.apply(&message))?;
+            }
+            Step::Drain { confirm } => {
+                self.engine.advance(now);
+                self.oracle.at(now);
+                self.records.drain(&self.engine, now)?;
+                if confirm {
+                    self.records.confirm(&self.engine, now);
+                    let is_written = |(_, seq, _, _): &&(_, u64, _, _)| *seq <= self.records.confirmed();
+                    self.waiting.iter().filter(is_written).for_each(|(_, _, number, _)| self.oracle.written(*number));
+                }
+            }
+            Step::Restart { down_ms, genes, spoil } => return self.restart(down_ms, genes, spoil),
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, down_ms: i64, genes: Option<Genes>, spoil: Option<usize>) -> Differs {
+        // A state says when it was written in whole milliseconds.
+        let rest = (1_000_000 - self.wall.rem_euclid(1_000_000)) % 1_000_000;
+        self.wall += rest;
+        self.monotonic += rest.unsigned_abs();
+        let now = self.now();
+        self.take(Step::Drain { confirm: false })?;
+        let Ok(mut state) = self.engine.export_state(now) else { return Ok(()) };
+        self.oracle.at(now);
+        if let Some(at) = spoil {
+            let at = at % state.len();
+            state[at] ^= 1;
+        }
+        self.monotonic = 5_000_000_000_000;
+        self.wall += down_ms * 1_000_000;
+        let (now, text) = (self.now(), genes.map_or_else(|| self.text.clone(), document));
+        let mut oracle = Oracle::new(config().clock_skew_max);
+        let mut config = config();
+        config.audit_head = self.records.restart();
+        self.engine = Engine::new(config);
+        self.engine.activate_signed(&bundle(&text), now).expect("a first bundle is taken");
+        oracle.at(now);
+        oracle.activate(&text, now).expect("a first bundle is taken");
+        self.text = text;
+        let done = self.engine.restore_state(&state, None, now);
+        oracle.at(now);
+        let expected = oracle.restore(Some(&self.oracle).filter(|_| spoil.is_none()));
+        self.oracle = oracle;
+        self.proposals.iter_mut().for_each(|(_, number)| *number = usize::MAX);
+        self.waiting.clear();
+        alike(done.map(|_| ()), expected)
+    }
+
+    /// The oracle's number of a proposal.
+    fn numbered(&self, name: &str) -> usize {
+        let found = self.proposals.iter().find(|(proposal, _)| id(proposal).to_string() == name);
+        found.expect("an override is a proposal").1
+    }
+
+    fn uses_left(&self) -> u32 {
+        self.engine.overrides().iter().map(|held| held.uses_left).sum()
+    }
+
+    /// What the engine chose, or what was so when it decided: what happens on the way may take the last room, and only an
+    /// override that was used shows that it did so behind the gate.
+    fn chosen(&self, decision: &Decision, (had_room, uses_before): (bool, u32)) -> Chosen {
+        use Reason::{AllowedByOverride, AllowedStale, AuditPending, AuditUnavailable};
+        // What became of an earlier answer later on does not say that it is one: then it is used wherever it may be.
+        let again =
+            decision.cached() || [AllowedByOverride, AuditPending, AuditUnavailable].contains(&decision.reason());
+        let stands = [AllowedStale, AuditPending, AuditUnavailable].contains(&decision.reason());
+        let denied = decision.reason() == AuditUnavailable && !has_room(&self.engine);
+        let gone = denied && had_room && self.uses_left() < uses_before;
+        Chosen { again, stands, full: !had_room || (denied && !gone), gone }
+    }
+
+    fn ask(&mut self, asked: Asked) -> Differs {
+        let now = self.now();
+        let request = request(asked, self.wall / 1_000_000);
+        let before = (has_room(&self.engine), self.uses_left());
+        let decision = self.engine.decide_json(request.to_string().as_bytes(), now);
+        self.oracle.at(now);
+        let chosen = self.chosen(&decision, before);
+        let expected = self.oracle.decide(&request, chosen);
+        self.judge(&decision, expected, Some(&request), chosen)
+    }
+
+    /// Holds a decision against the oracle's; `request` is what was asked, where a record may say so.
+    fn judge(&mut self, decision: &Decision, expected: Answer, request: Option<&Value>, chosen: Chosen) -> Differs {
+        if let Some(request) = request.filter(|request| self.oracle.is_recorded(request, decision.reason())) {
+            let audit = &self.text["actions"][request["action"]["name"].as_str().unwrap()]["audit"];
+            let is_demanded = ["required", "confirmed"].iter().any(|demanded| audit == demanded);
+            self.records.expect(decision, !decision.is_allow() || !is_demanded);
+        }
+        let found = Answer {
+            reason: decision.reason(),
+            rule: decision.rule().map(str::to_owned),
+            revision: decision.revision(),
+            posture: decision.posture().to_owned(),
+            degraded: decision.degraded().iter().map(|name| name.as_str().to_owned()).collect(),
+            obligations: decision.obligations().iter().map(|one| one.id.to_string()).collect(),
+            information_loss: decision.information_loss(),
+            cached: decision.cached(),
+            over: decision.override_id().map(|over| self.numbered(over)),
+            until: expected.until,
+        };
+        let (least, most) = expected.until;
+        let (kept, now) = (decision.expires_at().as_nanos(), decision.at().monotonic.as_nanos());
+        self.reasons.push(expected.reason);
+        self.again += usize::from(expected.cached);
+        let fresh = !expected.cached && most > now;
+        same(found, expected)?;
+        // What expires may do so up to a millisecond early.
+        if kept.max(now) < least.saturating_sub(1_000_000).max(now) || kept.max(now) > most.max(now) {
+            return Err(format!("at {now} the engine keeps it until {kept}, the oracle from {least} until {most}"));
+        }
+        if fresh && !chosen.gone {
+            self.oracle.kept_until(decision.expires_at());
+        }
+        Ok(())
+    }
+}
