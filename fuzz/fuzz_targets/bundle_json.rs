@@ -2,10 +2,11 @@
 #![no_main]
 
 use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate_fuzz::bound::within;
 use fallgate_fuzz::low_limits;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fn check(bytes: &[u8]) {
     let (limits, trust) = (low_limits(), Trust::unsigned_for_development());
     let as_it_is = Bundle::from_json_within(bytes, &trust, &limits);
     let Ok(document) = serde_json::from_slice::<serde_json::Value>(bytes) else {
@@ -25,4 +26,6 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| within(100, || check(bytes)));

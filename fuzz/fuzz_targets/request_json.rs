@@ -2,10 +2,11 @@
 #![no_main]
 
 use fallgate::request::Request;
+use fallgate_fuzz::bound::within;
 use fallgate_fuzz::low_limits;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fn check(bytes: &[u8]) {
     let limits = low_limits();
     match Request::from_json(bytes, &limits) {
         Ok(request) => {
@@ -14,4 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| within(10, || check(bytes)));

@@ -1,4 +1,10 @@
-//! What the fuzz targets share: an engine with a policy that has something of everything, and its time.
+//! What the fuzz targets share: an engine with a policy that has something of everything, and its time; bytes as programs,
+//! changes to documents, and a bound on what an input may cost.
+
+pub mod bound;
+pub mod change;
+pub mod people;
+pub mod program;
 
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
@@ -51,7 +57,12 @@ pub fn bundle() -> Bundle {
             { "id": "overflow", "effect": "deny", "action": "guarded", "when": "subject.level + 1 < subject.level" },
         ],
     });
-    match Bundle::from_document(&pack, &Trust::unsigned_for_development(), &Limits::DEFAULT) {
+    bundle_of(&pack)
+}
+
+/// The bundle of a pack that a fuzz target has itself.
+pub fn bundle_of(pack: &serde_json::Value) -> Bundle {
+    match Bundle::from_document(pack, &Trust::unsigned_for_development(), &Limits::DEFAULT) {
         Ok(bundle) => bundle,
         Err(error) => panic!("the fuzzer's own pack: {:?}", error.diagnostics()),
     }

@@ -1,0 +1,113 @@
+//! A day of an engine against the specification: the oracle, which has no cache, no index and nothing that it keeps ready, says the
+//! same of every step.
+//!
+//! The steps are those of `oracle/tests/days`, which draws them at random. Here the fuzzer's bytes say which one comes next, so that
+//! what a day reached leads to the next one.
+#![no_main]
+
+#[path = "../../oracle/tests/days/people.rs"]
+mod people;
+#[path = "../../oracle/tests/days/steps.rs"]
+#[allow(dead_code, reason = "the tests of the oracle count what the days met")]
+mod steps;
+#[path = "../../oracle/tests/days/world.rs"]
+mod world;
+
+use fallgate_fuzz::bound::within;
+use fallgate_fuzz::program::Program;
+use libfuzzer_sys::fuzz_target;
+use people::{CHANGES, PEOPLE};
+use steps::{DAY, Pair, Step};
+use world::{Asked, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS};
+
+fn genes(program: &mut Program<'_>) -> Genes {
+    let secs = |program: &mut Program<'_>| i64::from(program.byte());
+    let valid = program.once_in(3).then(|| (secs(program) % 50 - 20, 31 + secs(program) % 90));
+    let bits = |of: u32, program: &mut Program<'_>| (program.number() & ((1 << of) - 1)) as u32;
+    Genes { revision: 1 + u64::from(program.byte() % 4), valid, rules: bits(RULES, program), ways: bits(WAYS, program) }
+}
+
+fn asked(program: &mut Program<'_>) -> Asked {
+    let (action, subject, resource) = (program.byte() % 6, program.byte() % 6, program.byte() % 6);
+    Asked {
+        action,
+        subject,
+        resource,
+        rank: program.byte() % 5,
+        terms: program.byte() % 30,
+        flaw: program.byte() % 100,
+    }
+}
+
+fn step(program: &mut Program<'_>) -> Step {
+    let ms = |program: &mut Program<'_>| u64::from(program.byte()) * 41;
+    let around = |program: &mut Program<'_>| (i64::from(program.byte()) - 128) * 61;
+    let (by, back) = (program.below(PEOPLE.len()), program.below(3));
+    let (posture, scope) = (program.below(POSTURES.len()), program.below(SCOPES.len()));
+    match program.below(26) {
+        0..=3 => Step::Pass { ms: ms(program), nanos: u64::from(program.byte() / 200) * 77_777 },
+        4 => Step::PutWall { ms: around(program) },
+        5 => Step::PutMonotonic { back_ms: ms(program) / 2 },
+        6 => Step::Anchor,
+        7 => Step::Advance,
+        8 => Step::Activate(genes(program)),
+        9..=10 => {
+            let at = program.once_in(4).then(|| around(program) / 2);
+            Step::Observe { signal: program.below(SIGNALS.len()), status: program.byte() % 4, at }
+        }
+        11..=12 => Step::ObserveAll { but: program.below(SIGNALS.len() + 1) },
+        13..=15 => Step::Ask(asked(program)),
+        16 => Step::AskAgain { back: program.below(6) },
+        17 => Step::AskAndFail { asked: asked(program), signal: program.below(SIGNALS.len()) },
+        18 => Step::Carry { change: program.below(CHANGES) },
+        19 => match program.below(3) {
+            0 => Step::Enter { posture, scope },
+            1 => Step::Leave { posture, scope },
+            _ => Step::Acknowledge { posture, scope },
+        },
+        20 => Step::Quarantine {
+            what: program.below(12),
+            secs: (!program.once_in(4)).then(|| u64::from(program.byte() % 8)),
+            absolute: program.once_in(2),
+        },
+        21 => Step::Lift { what: program.below(12) },
+        22 => Step::Revoke { subject: program.byte() % 4, ago_ms: program.once_in(2).then(|| ms(program)) },
+        23 => {
+            let life_ms = if program.once_in(4) { 1_000 + around(program).abs() } else { 3_600_000 };
+            Step::Propose { change: program.below(CHANGES), by, age_ms: i64::from(program.byte() / 200) * 900, life_ms }
+        }
+        24 => match program.below(4) {
+            0 => Step::Withdraw { back, by },
+            1 => Step::RevokeOverride { back },
+            _ => Step::Approve { back, by },
+        },
+        _ => match program.below(4) {
+            0 => {
+                let genes = program.once_in(3).then(|| genes(program));
+                Step::Restart {
+                    down_ms: around(program).abs(),
+                    genes,
+                    spoil: program.once_in(8).then(|| program.below(60_000)),
+                }
+            }
+            _ => Step::Flag { flag: program.below(3), set: program.once_in(2) },
+        },
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    within(200, || {
+        let mut program = Program::of(bytes);
+        let mut pair = Pair::new();
+        let mut first = Some(Step::Activate(Genes { valid: None, ..genes(&mut program) }));
+        for at in 0..DAY {
+            if program.is_over() {
+                break;
+            }
+            let step = first.take().unwrap_or_else(|| step(&mut program));
+            if let Err(differs) = pair.take(step) {
+                panic!("step {at}, {step:?}: {differs}");
+            }
+        }
+    });
+});
