@@ -1,5 +1,6 @@
 /* What a decision costs through C. Reads a document, a moment and requests as lines (tests/script.h), then answers each
- * `round NAME` with the nanoseconds of one call: the mean over a walk through all requests. benches/decide.rs drives it. */
+ * `agree NAME` with a digit for each request, 1 for allow, and each `round NAME` with the nanoseconds of one call: the mean
+ * over a walk through all requests. benches/decide.rs drives it. */
 #include "script.h"
 
 #include <time.h>
@@ -29,6 +30,18 @@ int main(void) {
     }
     while (read_line()) {
         fallgate_decision decision;
+        if (is("agree arrays") || is("agree JSON")) {
+            bool arrays = is("agree arrays");
+            for (size_t i = 0; i < count; i++) {
+                fallgate_effect effect =
+                    arrays ? fallgate_engine_decide(engine, &requests[i], &now, &decision, NULL)
+                           : fallgate_engine_decide_json(engine, texts[i].data, texts[i].length, &now, &decision, NULL);
+                putchar(effect == FALLGATE_EFFECT_ALLOW ? '1' : '0');
+            }
+            putchar('\n');
+            fflush(stdout);
+            continue;
+        }
         size_t allowed = 0;
         double start = nanoseconds();
         for (size_t walk = 0; walk < WALKS; walk++) {

@@ -13,8 +13,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use fallgate::{Engine, Request};
+use fallgate_benches::contest::{Label, middle};
 use fallgate_benches::engine::{NOW, engine, prepared};
 use fallgate_benches::floors::bytes;
+use fallgate_benches::record::{Lane, Record, quick};
 use fallgate_benches::roles::{self, Grants, Kind};
 use serde_json::Value;
 
@@ -33,41 +35,68 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(runner) = std::env::args().skip(1).find(|argument| !argument.starts_with("--")) else {
         return Err("usage: decide RUNNER; `make bench` builds the runner".into());
     };
-    println!("| workload | form | Rust, ns | C, ns | C / Rust | an empty C call, ns |");
-    println!("|---|---|---|---|---|---|");
-    for (name, kind, cached) in [
-        ("W1", Kind::Roles, false),
-        ("W1, cached", Kind::Roles, true),
-        ("W2", Kind::Attributes, false),
-        ("W2, cached", Kind::Attributes, true),
-    ] {
-        let document = roles::document(kind, &Grants::seeded(), cached);
+    for (name, kind) in [("W1", Kind::Roles), ("W2", Kind::Attributes)] {
         let requests = bytes(&roles::Request::seeded(), |request| request.to_json(kind));
-        measure(name, &runner, &document, &requests)?;
+        let (mut lanes, mut allowed) = (Vec::new(), 0);
+        for cached in ["", "cached, "] {
+            let document = roles::document(kind, &Grants::seeded(), !cached.is_empty());
+            let (measured, allows) = measure(name, cached, &runner, &document, &requests)?;
+            lanes.extend(measured);
+            allowed = allows;
+        }
+        Record::new(name, requests.len(), allowed, lanes)?.write("c")?;
     }
     Ok(())
 }
 
-fn measure(name: &str, runner: &str, document: &Value, requests: &[Vec<u8>]) -> Result<(), Box<dyn Error>> {
+/// The lanes of one bundle, and how many requests it allows.
+fn measure(
+    name: &str,
+    cached: &str,
+    runner: &str,
+    document: &Value,
+    requests: &[Vec<u8>],
+) -> Result<(Vec<Lane>, usize), Box<dyn Error>> {
     let engine = engine(document)?;
     let typed = prepared(requests)?;
     let mut there = Runner::start(runner, document, requests, &typed)?;
-    for form in ["arrays", "JSON"] {
+    let (mut lanes, mut allowed) = (Vec::new(), 0);
+    for (form, given) in [("arrays", "prepared"), ("JSON", "bytes")] {
+        let variant = format!("{cached}{given}");
+        let expected: String =
+            typed.iter().map(|request| if engine.decide(request, NOW).is_allow() { '1' } else { '0' }).collect();
+        if there.agree(form)? != expected {
+            return Err(
+                format!("{name}, {variant}: C and Rust do not agree on every request; nothing was timed").into()
+            );
+        }
+        allowed = expected.matches('1').count();
+        let rounds = if quick() { 2 } else { ROUNDS };
         let (mut here_ns, mut there_ns, mut floor_ns) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let (here, allowed_here) = round(&engine, &typed, requests, form);
             let (there_took, allowed_there) = there.round(form)?;
             if allowed_here != allowed_there {
-                return Err(format!("{name}, {form}: {allowed_here} allowed in Rust, {allowed_there} in C").into());
+                return Err(format!("{name}, {variant}: {allowed_here} allowed in Rust, {allowed_there} in C").into());
             }
             here_ns.push(here);
             there_ns.push(there_took);
             floor_ns.push(there.round("floor")?.0);
         }
-        let [here, there, floor] = [here_ns, there_ns, floor_ns].map(median);
-        println!("| {name} | {form} | {here:.0} | {there:.0} | {:.2} | {floor:.1} |", there / here);
+        let [here, there, floor] = [here_ns, there_ns, floor_ns].map(|rounds| middle(rounds).unwrap_or(f64::NAN));
+        println!(
+            "{name}, {variant}: Rust {here:.0} ns, C {there:.0} ns, {:.2}; an empty call {floor:.1} ns",
+            there / here
+        );
+        let lane = |engine: &str, version: &str, timed: &str, time| {
+            Lane::time(Label::new(engine, version, &variant, timed), time)
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        lanes.push(lane("Rust", version, "the decision, asked from Rust, and dropping it", here));
+        lanes.push(lane("C", version, "the decision, asked from C through the shared library", there));
+        lanes.push(lane("an empty call", "C", "a function of the library that only returns", floor));
     }
-    Ok(())
+    Ok((lanes, allowed))
 }
 
 /// The nanoseconds of one decision in Rust, and how many requests are allowed.
@@ -85,11 +114,6 @@ fn round(engine: &Engine, typed: &[Request], requests: &[Vec<u8>], form: &str) -
     }
     let decisions = typed.len().saturating_mul(WALKS).max(1);
     (start.elapsed().as_nanos() as f64 / decisions as f64, allowed / WALKS)
-}
-
-fn median(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The C side.
@@ -116,13 +140,22 @@ impl Runner {
         Ok(Self { child, input, output })
     }
 
+    fn agree(&mut self, form: &str) -> Result<String, Box<dyn Error>> {
+        Ok(self.ask("agree", form)?.trim().to_owned())
+    }
+
     fn round(&mut self, form: &str) -> Result<(f64, usize), Box<dyn Error>> {
-        writeln!(self.input, "round {form}")?;
+        let answer = self.ask("round", form)?;
+        let (took, allowed) = answer.trim().split_once(' ').ok_or("the runner ended")?;
+        Ok((took.parse()?, allowed.parse()?))
+    }
+
+    fn ask(&mut self, what: &str, form: &str) -> Result<String, Box<dyn Error>> {
+        writeln!(self.input, "{what} {form}")?;
         self.input.flush()?;
         let mut answer = String::new();
         self.output.read_line(&mut answer)?;
-        let (took, allowed) = answer.trim().split_once(' ').ok_or("the runner ended")?;
-        Ok((took.parse()?, allowed.parse()?))
+        Ok(answer)
     }
 }
 

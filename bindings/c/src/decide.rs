@@ -103,7 +103,7 @@ unsafe fn answered(
     if unsafe { writable(decision, "decision") }.is_err() {
         return fallgate_effect::FALLGATE_EFFECT_DENY;
     }
-    let work = || -> Result<fallgate_decision, Fault> {
+    let work = || -> Result<fallgate_effect, Fault> {
         // SAFETY: this function's contract.
         let kept = unsafe { if details.is_null() { None } else { Some(borrowed_mut(details, "details")?) } };
         let (kept, wanted) = match kept {
@@ -115,23 +115,30 @@ unsafe fn answered(
         // SAFETY: this function's contract.
         let (host, now) = unsafe { (borrowed(engine, "engine")?, read(now)?) };
         let (status, decided) = decide(host, now)?;
-        let mut answer = fallgate_decision::of(&decided);
+        // Written where the caller wants it, and only now: the request may have pointed into what was there.
+        // SAFETY: not NULL and aligned, as looked at above; writable by this function's contract.
+        let answer = unsafe {
+            decision.write(fallgate_decision::NONE);
+            &mut *decision
+        };
+        answer.tell(&decided);
         if status != fallgate_status::FALLGATE_STATUS_OK {
             (answer.status, answer.effect) = (status, fallgate_effect::FALLGATE_EFFECT_DENY);
         }
+        let effect = answer.effect;
         if wanted {
             *kept = Some(decided);
         }
-        Ok(answer)
+        Ok(effect)
     };
-    let answer = match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(fault)) => fallgate_decision::refused(fault.status),
-        Err(_) => fallgate_decision::refused(fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR),
+    let status = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(effect)) => return effect,
+        Ok(Err(fault)) => fault.status,
+        Err(_) => fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR,
     };
     // SAFETY: not NULL and aligned, as looked at above; writable by this function's contract.
-    unsafe { decision.write(answer) };
-    answer.effect
+    unsafe { decision.write(fallgate_decision::refused(status)) };
+    fallgate_effect::FALLGATE_EFFECT_DENY
 }
 
 /// Answers the JSON of an AuthZEN evaluation request with that of an evaluation response, and returns the effect.
@@ -155,7 +162,7 @@ pub unsafe extern "C" fn fallgate_engine_evaluate(
             let (host, now) = (borrowed(engine, "engine")?, read(now)?);
             let decision = host
                 .decide_json(bounded(request, request_length, host.config().limits.request_bytes_max, "request")?, now);
-            let response = decision.to_json().to_string();
+            let response = decision.to_json_text();
             effect = decision.effect().into();
             Ok(response)
         })

@@ -51,62 +51,60 @@ pub struct fallgate_decision {
     pub override_id: [c_char; 65],
 }
 
-/// A decision that never was: a deny.
-pub(crate) const NONE: fallgate_decision = fallgate_decision {
-    effect: fallgate_effect::FALLGATE_EFFECT_DENY,
-    reason: fallgate_reason::FALLGATE_REASON_INTERNAL_ERROR,
-    status: fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR,
-    obligations: 0,
-    degraded: 0,
-    messages: 0,
-    cached: false,
-    information_loss: false,
-    revision: 0,
-    expires_in_ms: 0,
-    decided_at: fallgate_now { monotonic_ns: 0, wall_ns: 0 },
-    id: [0; 27],
-    reason_code: [0; 32],
-    rule: [0; 64],
-    bundle: [0; 64],
-    posture: [0; 64],
-    override_id: [0; 65],
-};
-
 impl fallgate_decision {
+    /// A decision that never was: a deny.
+    pub(crate) const NONE: Self = Self {
+        effect: fallgate_effect::FALLGATE_EFFECT_DENY,
+        reason: fallgate_reason::FALLGATE_REASON_INTERNAL_ERROR,
+        status: fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR,
+        obligations: 0,
+        degraded: 0,
+        messages: 0,
+        cached: false,
+        information_loss: false,
+        revision: 0,
+        expires_in_ms: 0,
+        decided_at: fallgate_now { monotonic_ns: 0, wall_ns: 0 },
+        id: [0; 27],
+        reason_code: [0; 32],
+        rule: [0; 64],
+        bundle: [0; 64],
+        posture: [0; 64],
+        override_id: [0; 65],
+    };
+
     /// A deny because of what was wrong with the call.
     pub(crate) fn refused(status: fallgate_status) -> Self {
-        let mut refused = Self { status, ..NONE };
+        let mut refused = Self { status, ..Self::NONE };
         put(&mut refused.reason_code, "internal_error");
         refused
     }
 
-    /// What the engine decided.
-    pub(crate) fn of(decision: &Decision) -> Self {
+    /// Says in a decision that never was what the engine decided.
+    #[inline]
+    pub(crate) fn tell(&mut self, decision: &Decision) {
         // A reason without a number of ours is one of a newer core: it cannot be told, so it does not allow.
         let Some(reason) = reason_number(decision.reason()) else {
-            return Self::refused(fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR);
+            *self = Self::refused(fallgate_status::FALLGATE_STATUS_INTERNAL_ERROR);
+            return;
         };
-        let mut out = Self {
-            effect: decision.effect().into(),
-            reason,
-            status: fallgate_status::FALLGATE_STATUS_OK,
-            obligations: decision.obligations().len().try_into().unwrap_or(u32::MAX),
-            degraded: decision.degraded().len().try_into().unwrap_or(u32::MAX),
-            messages: decision.messages().len().try_into().unwrap_or(u32::MAX),
-            cached: decision.cached(),
-            information_loss: decision.information_loss(),
-            revision: decision.revision(),
-            expires_in_ms: decision.expires_in_ms(),
-            decided_at: decision.at().into(),
-            ..NONE
-        };
-        put(&mut out.reason_code, decision.reason().code());
-        put(&mut out.rule, decision.rule().unwrap_or_default());
-        put(&mut out.bundle, decision.bundle());
-        put(&mut out.posture, decision.posture());
-        put(&mut out.override_id, decision.override_id().unwrap_or_default());
-        put_bytes(&mut out.id, &decision.id().letters());
-        out
+        self.effect = decision.effect().into();
+        self.reason = reason;
+        self.status = fallgate_status::FALLGATE_STATUS_OK;
+        self.obligations = decision.obligations().len().try_into().unwrap_or(u32::MAX);
+        self.degraded = decision.degraded().len().try_into().unwrap_or(u32::MAX);
+        self.messages = decision.messages().len().try_into().unwrap_or(u32::MAX);
+        self.cached = decision.cached();
+        self.information_loss = decision.information_loss();
+        self.revision = decision.revision();
+        self.expires_in_ms = decision.expires_in_ms();
+        self.decided_at = decision.at().into();
+        put(&mut self.reason_code, decision.reason().code());
+        put(&mut self.rule, decision.rule().unwrap_or_default());
+        put(&mut self.bundle, decision.bundle());
+        put(&mut self.posture, decision.posture());
+        put(&mut self.override_id, decision.override_id().unwrap_or_default());
+        put_bytes(&mut self.id, &decision.id().letters());
     }
 }
 
@@ -203,7 +201,7 @@ pub unsafe extern "C" fn fallgate_details_json(
     capacity: usize,
 ) -> usize {
     // SAFETY: the header's contracts of handles and buffers.
-    unsafe { fetched(details, buffer, capacity, |decision| Some(decision.to_json().to_string())) }
+    unsafe { fetched(details, buffer, capacity, |decision| Some(decision.to_json_text())) }
 }
 
 /// What the host has to do along with the decision, as a JSON array of objects with id, type and properties.
@@ -277,12 +275,13 @@ mod tests {
     fn zeroed_memory_is_a_deny() {
         // SAFETY: zero is a value of every field: of the enumerations, of `bool`, of the numbers.
         let zeroed: fallgate_decision = unsafe { std::mem::zeroed() };
-        assert_eq!(format!("{zeroed:?}"), format!("{NONE:?}"));
+        assert_eq!(format!("{zeroed:?}"), format!("{:?}", fallgate_decision::NONE));
     }
 
     #[test]
     fn a_default_decision_arrives_as_a_deny_with_its_reason() {
-        let decision = fallgate_decision::of(&Decision::default());
+        let mut decision = fallgate_decision::NONE;
+        decision.tell(&Decision::default());
         assert_eq!(decision.effect, fallgate_effect::FALLGATE_EFFECT_DENY);
         let text: Vec<u8> = decision.reason_code.iter().map(|letter| *letter as u8).collect();
         assert!(text.starts_with(b"internal_error\0"));

@@ -23,8 +23,9 @@ static COUNTING: Counting = Counting;
 const PACK: &str = r#"{
     "fallgate": 1, "name": "shop", "revision": 1,
     "schema": {"subject": {"user": {"roles": ["string"], "level": "int", "home": {"type": "any", "optional": true}}}},
-    "actions": {"kept": {"cache": {"allow": "1m", "deny": "1m"}}, "fresh": {}},
-    "rules": [{"id": "seniors", "effect": "allow", "when": "subject.level >= 3 && 'agent' in subject.roles",
+    "actions": {"kept": {"cache": {"allow": "1m", "deny": "1m"}}, "fresh": {}, "plain": {}},
+    "rules": [{"id": "plain", "effect": "allow", "action": "plain", "when": "subject.level >= 3 && 'agent' in subject.roles"},
+              {"id": "seniors", "effect": "allow", "action": ["kept", "fresh"], "when": "subject.level >= 3 && 'agent' in subject.roles",
                "obligations": [{"id": "log", "type": "audit", "properties": {"to": "file"}}]}]
 }"#;
 
@@ -131,11 +132,16 @@ fn an_answer_from_the_cache_allocates_nothing() {
 fn an_answer_by_rules_allocates_nothing_without_obligations() {
     let fixture = Fixture::new();
     let _first = fixture.decide("fresh", 2, ptr::null_mut());
-    let (decision, count) = fixture.decide("fresh", 2, fixture.details);
-    assert!(!decision.cached);
-    assert_eq!(
-        (decision.effect, decision.reason),
-        (fallgate_effect::FALLGATE_EFFECT_DENY, fallgate_reason::FALLGATE_REASON_NO_MATCHING_RULE)
-    );
-    assert_eq!(count, 0);
+    for (action, level, effect, reason) in [
+        ("fresh", 2, fallgate_effect::FALLGATE_EFFECT_DENY, fallgate_reason::FALLGATE_REASON_NO_MATCHING_RULE),
+        ("plain", 2, fallgate_effect::FALLGATE_EFFECT_DENY, fallgate_reason::FALLGATE_REASON_NO_MATCHING_RULE),
+        ("plain", 3, fallgate_effect::FALLGATE_EFFECT_ALLOW, fallgate_reason::FALLGATE_REASON_ALLOWED_BY_RULE),
+    ] {
+        for details in [ptr::null_mut(), fixture.details] {
+            let (decision, count) = fixture.decide(action, level, details);
+            assert!(!decision.cached);
+            assert_eq!((decision.effect, decision.reason, decision.obligations), (effect, reason, 0));
+            assert_eq!(count, 0, "{action}, level {level}, details {}", !details.is_null());
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
 mod approve;
+mod bench;
 mod control;
 mod diff;
 
 use std::path::PathBuf;
 
 pub use approve::{Approve, Check, Propose, Proving, Sign};
+pub use bench::Bench;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub use control::{Control, ShowMessage, SignMessage};
@@ -153,6 +155,14 @@ pub enum Command {
     Eval(Eval),
     /// Rehearse a pack's drills, step by step.
     Drill(Drill),
+    /// Draw the posture machine of a pack.
+    Graph(Graph),
+    /// Live random days of faults on a pack, and hold theorems at every step.
+    ///
+    /// Ends with 0 where all held, with 1 where one did not: then the smallest day that shows it is written as a drill.
+    Chaos(Chaos),
+    /// Measure how long a pack's own requests take on this machine, and which of its rules cost most.
+    Bench(Bench),
     /// Decide again what was decided: from a journal of inputs, to the byte, or from an audit chain, as far as it says enough.
     ///
     /// Ends with 0 where nothing differs, with 1 where something does, with 3 where a journal is not as it was written, or
@@ -205,6 +215,13 @@ pub enum Command {
     Schema {
         /// The format.
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(fallgate::schemas::NAMES))]
+        name: String,
+    },
+    /// Print a page of the book that follows from the definitions: a format, or all commands.
+    #[command(hide = true)]
+    BookPage {
+        /// The page.
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(crate::book_page::NAMES))]
         name: String,
     },
 }
@@ -371,6 +388,71 @@ pub struct Drill {
     /// Write the journal of all inputs to this file, behind what stands there.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Write the drill's audit records to this file, as `fallgate audit` and `fallgate sli` read them.
+    #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = ["metrics", "journal"])]
+    pub audit: Option<PathBuf>,
+    /// Write a page about the drills to this file: one file of HTML, which loads nothing.
+    #[arg(long, value_name = "FILE", conflicts_with = "metrics")]
+    pub report: Option<PathBuf>,
+}
+
+/// Draw the posture machine of a pack.
+#[derive(Args, Debug)]
+pub struct Graph {
+    /// The pack's folder, or a bundle.
+    pub pack: PathBuf,
+    /// As what.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: GraphFormat,
+    /// Where it goes. Left out: to the standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
+}
+
+/// Live random days of faults on a pack, and hold theorems at every step.
+#[derive(Args, Debug)]
+pub struct Chaos {
+    /// The pack's folder, or a bundle with cases.
+    pub pack: PathBuf,
+    /// What chance begins with: the same seed gives the same days, to the byte.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How long each day is.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=720))]
+    pub hours: u64,
+    /// How many days.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub days: u64,
+    /// How many denies of each day are asked again with signals lost, or after a restart.
+    #[arg(long, value_name = "COUNT", default_value_t = 40)]
+    pub forks: u32,
+    /// Something that must not happen either, as in `payment:refund=allowed_stale`; may be repeated.
+    #[arg(long, value_name = "ACTION=REASON", value_parser = action_and_reason)]
+    pub never: Vec<(String, String)>,
+    /// Where the smallest failing day goes. Left out: `chaos-SEED.yaml` here.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Whom to trust.
+    #[command(flatten)]
+    pub trusting: Trusting,
+}
+
+fn action_and_reason(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=').map(|(action, reason)| (action.to_owned(), reason.to_owned()));
+    parts.ok_or_else(|| "write an action and a reason, as in `payment:refund=allowed_stale`".to_owned())
+}
+
+/// As what a machine is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A picture, light and dark.
+    #[default]
+    Svg,
+    /// A Mermaid state diagram.
+    Mermaid,
 }
 
 /// Decide again what was decided.

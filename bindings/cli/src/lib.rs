@@ -9,11 +9,16 @@
 pub mod ablate;
 pub mod arguments;
 pub mod audit_log;
+pub mod bench;
+mod book_page;
 pub mod budget;
+mod chaos;
 pub mod command;
 pub mod console;
 pub mod diff;
+mod drill_report;
 pub mod finding;
+mod graph;
 pub mod journal_file;
 pub mod json;
 #[cfg(feature = "opa")]
@@ -30,4 +35,11 @@ pub mod scalar;
 pub mod serve;
 pub mod signing;
 pub mod source;
+mod telling;
 pub mod yaml;
+
+/// The first decision in Rust, as the book shows it.
+#[cfg(doctest)]
+#[allow(rustdoc::invalid_codeblock_attributes, reason = "what a fence says to the tests of the book")]
+#[doc = include_str!("../../../docs/book/first/rust.md")]
+struct FirstInRust;

@@ -56,31 +56,6 @@ allow if not input.user.guest
 ";
 
 #[test]
-fn the_document_shows_what_is_really_printed() {
-    let document = fs::read_to_string("../../docs/ablate.md").unwrap();
-    let mut runs = 0;
-    for block in document.split("```console\n").skip(1) {
-        let (block, _) = block.split_once("```").unwrap();
-        let (command, expected) = block.split_once('\n').unwrap();
-        let arguments = command.strip_prefix("$ fallgate ").unwrap();
-        let arguments: Vec<String> = arguments.split(' ').map(|word| word.replace("docs/", "../../docs/")).collect();
-        let ran = fallgate(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(ran.err, "");
-        assert_eq!(ran.out.replace("../../docs/", "docs/"), expected, "{command}");
-        runs += 1;
-    }
-    assert_eq!(runs, 5, "the commands of docs/ablate.md");
-    // And the files that it quotes are those that were run.
-    for file in ["rego/authz.rego", "mended/authz.rego", "refused/rules.yaml", "pack/rules.yaml"] {
-        let text = fs::read_to_string(format!("../../docs/examples/ablate/{file}")).unwrap();
-        let quoted = document
-            .split("```")
-            .any(|block| block.split_once('\n').is_some_and(|(_, code)| text.contains(code) && code.len() > 40));
-        assert!(quoted, "docs/ablate.md quotes nothing of {file}");
-    }
-}
-
-#[test]
 fn a_lone_module_is_asked_with_the_inputs_given() {
     let (_folder, path) = folder(&[
         ("authz.rego", AUTHZ),
@@ -272,6 +247,29 @@ deny contains \"root\" if {
         assert_eq!(finding["removed"][0]["name"], removed, "{output:#}");
         let place = &finding["places"][0];
         assert_eq!((&place["line"], &place["column"]), (&json!(line), &json!(column)), "{finding:#}");
+    }
+}
+
+#[test]
+fn the_repair_is_one_for_what_is_lost() {
+    let flag = "`deny` has to hold where `input.locked` is missing too: `not input.locked == false` does, and so does a \
+                rule of its own for what is missing";
+    let number =
+        "`deny` has to hold where `input.level` is missing too: give it a rule of its own `if not input.level`";
+    for (test, input, help) in
+        [("input.locked", r#"{"locked": true}"#, flag), ("input.level > 3", r#"{"level": 4}"#, number)]
+    {
+        let module = format!("package a\nimport rego.v1\ndeny contains \"no\" if {test}\n");
+        let (_folder, path) = folder(&[("a.rego", &module)]);
+        let arguments = ["ablate", &path, "--input", "-", "--format", "json"];
+        let ran = fallgate_with(&arguments, input.as_bytes(), false);
+        let output: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(output["findings"][0]["help"], json!(help), "{output:#}");
+        // Done as it says, there is nothing left to find.
+        let mended = format!("{module}deny contains \"unknown\" if not {}\n", test.split(' ').next().unwrap());
+        let (_folder, path) = folder(&[("a.rego", &mended)]);
+        let arguments = ["ablate", &path, "--input", "-", "--format", "json"];
+        assert_eq!(fallgate_with(&arguments, input.as_bytes(), false).exit, 0, "{mended}");
     }
 }
 

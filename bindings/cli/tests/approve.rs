@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+#[path = "shell/pages.rs"]
+mod pages;
 mod shell;
 
 use std::fs;
@@ -14,6 +16,7 @@ use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::time::{Monotonic, Now, Wall};
 use fallgate::{Config, Engine};
+use pages::{fallgate_commands, page};
 use serde_json::{Value, json};
 use shell::{Ran, fallgate, fallgate_with};
 use tempfile::TempDir;
@@ -475,11 +478,8 @@ fn a_secret_of_codes_is_made_once_and_signs() {
 #[test]
 fn the_document_shows_what_the_commands_print() {
     let desk = Desk::new();
-    let document = fs::read_to_string("../../docs/approving.md").unwrap();
     let mut runs = 0;
-    let blocks = document.split("```console\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
-    for run in blocks.flat_map(|block| block.split("$ fallgate ").skip(1)) {
-        let (command, expected) = run.split_once('\n').unwrap();
+    for (command, expected) in fallgate_commands(&page("approving.md")) {
         let words = command.split(' ').map(|word| {
             let is_file = [".key", ".json"].iter().any(|end| word.ends_with(end));
             if is_file { format!("@{word}") } else { word.replace("policies/", "../../policies/") }

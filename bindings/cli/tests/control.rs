@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+#[path = "shell/pages.rs"]
+mod pages;
 mod shell;
 
 use std::fs;
 
+use pages::{fallgate_commands, page};
 use shell::{Ran, fallgate};
 use tempfile::TempDir;
 
@@ -142,13 +145,10 @@ fn ids(text: &str) -> Vec<&str> {
 #[test]
 fn the_document_shows_what_the_commands_print() {
     let desk = Desk(TempDir::new().unwrap());
-    let document = fs::read_to_string("../../docs/control.md").unwrap();
     // Keys are random: an id of the document stands for one id of this run.
     let mut known: Vec<(String, String)> = Vec::new();
     let mut runs = 0;
-    let blocks = document.split("```console\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
-    for run in blocks.flat_map(|block| block.split("$ fallgate ").skip(1)) {
-        let (command, expected) = run.split_once('\n').unwrap();
+    for (command, expected) in fallgate_commands(&page("control.md")) {
         let words = command.split(' ').map(|word| match word.rsplit_once('=') {
             Some((feed, file)) => format!("{feed}=@{file}"),
             None if word.starts_with("docs/") => word.replace("docs/", "../../docs/"),
@@ -156,7 +156,7 @@ fn the_document_shows_what_the_commands_print() {
             None => word.to_owned(),
         });
         let mut printed = desk.done(&words.collect::<Vec<_>>().join(" "));
-        for (real, written) in ids(&printed.clone()).into_iter().zip(ids(expected)) {
+        for (real, written) in ids(&printed.clone()).into_iter().zip(ids(&expected)) {
             known.push((written.to_owned(), real.to_owned()));
         }
         for (written, real) in &known {
@@ -166,7 +166,7 @@ fn the_document_shows_what_the_commands_print() {
         let timeless = |text: &str| -> Vec<String> {
             text.trim_end().lines().filter(|line| !line.contains("\"at\"")).map(str::to_owned).collect()
         };
-        assert_eq!(timeless(&printed), timeless(expected), "{command}");
+        assert_eq!(timeless(&printed), timeless(&expected), "{command}");
         runs += 1;
     }
     assert_eq!(runs, 6, "the commands of docs/control.md");

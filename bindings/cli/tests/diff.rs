@@ -91,30 +91,6 @@ fn coverage<'v>(output: &'v Value, action: &str) -> &'v Value {
 }
 
 #[test]
-fn the_document_shows_what_is_really_printed() {
-    let document = fs::read_to_string("../../docs/diff.md").unwrap();
-    let mut runs = 0;
-    for block in document.split("```console\n").skip(1) {
-        let (block, _) = block.split_once("```").unwrap();
-        let (command, expected) = block.split_once('\n').unwrap();
-        let arguments = command.strip_prefix("$ fallgate ").unwrap();
-        let arguments: Vec<String> = arguments.split(' ').map(|word| word.replace("docs/", "../../docs/")).collect();
-        let ran = fallgate(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(ran.err, "");
-        assert_eq!(ran.out.replace("../../docs/", "docs/"), expected, "{command}");
-        runs += 1;
-    }
-    assert_eq!(runs, 4, "the commands of docs/diff.md");
-    for file in ["old/rules.yaml", "mended/rules.yaml"] {
-        let text = fs::read_to_string(format!("../../docs/examples/diff/{file}")).unwrap();
-        let quoted = document
-            .split("```")
-            .any(|block| block.split_once('\n').is_some_and(|(_, code)| text.contains(code) && code.len() > 40));
-        assert!(quoted, "docs/diff.md quotes nothing of {file}");
-    }
-}
-
-#[test]
 fn a_widened_limit_is_found_one_above_the_old_one() {
     let (_folder, old, new) = packs(&[("amount <= 100", "amount <= 250")]);
     let (exit, output) = diff(&old, &new, &[]);

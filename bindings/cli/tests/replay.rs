@@ -19,8 +19,11 @@ use fallgate::{Config, Engine, Observation};
 use fallgate_cli::pack::load_pack;
 use serde_json::{Value, json};
 
+#[path = "shell/pages.rs"]
+mod pages;
 mod shell;
 
+use pages::{fallgate_commands, page};
 use shell::{Ran, fallgate};
 
 const DESK: &str = "../../docs/examples/replay/desk";
@@ -81,11 +84,8 @@ fn ends(ran: &Ran, exit: u8, text: &str) {
 fn the_document_shows_what_the_commands_print() {
     let folder = tempfile::tempdir().unwrap();
     file(folder.path(), "audit.jsonl", &monday(Config::default()).drain_audit(100, at(20)).lines);
-    let document = fs::read_to_string("../../docs/replay.md").unwrap();
     let mut runs = 0;
-    let blocks = document.split("```console\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
-    for run in blocks.flat_map(|block| block.split("$ fallgate ").skip(1)) {
-        let (command, expected) = run.split_once('\n').unwrap();
+    for (command, expected) in fallgate_commands(&page("replay.md")) {
         let words: Vec<String> = command
             .split(' ')
             .map(|word| match word.ends_with(".jsonl") {

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+#[path = "shell/pages.rs"]
+mod pages;
 mod shell;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use pages::{fallgate_commands, page};
 use shell::{Ran, fallgate};
 use tempfile::TempDir;
 
@@ -229,13 +232,10 @@ fn ids(text: &str) -> Vec<&str> {
 #[test]
 fn the_document_shows_what_the_commands_print() {
     let desk = Desk::new();
-    let document = fs::read_to_string("../../docs/signing.md").unwrap();
     // Keys are random: an id of the document stands for one id of this run.
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     let mut runs = 0;
-    let blocks = document.split("```console\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
-    for run in blocks.flat_map(|block| block.split("$ fallgate ").skip(1)) {
-        let (command, expected) = run.split_once('\n').unwrap();
+    for (command, expected) in fallgate_commands(&page("signing.md")) {
         let mut command = command.to_owned();
         for (written, real) in &known {
             command = command.replace(written, real);
@@ -247,13 +247,13 @@ fn the_document_shows_what_the_commands_print() {
         let ran = desk.run(&words.collect::<Vec<_>>().join(" "));
         let folder = format!("{}/", desk.0.path().display());
         let mut printed = format!("{}{}", ran.out, ran.err).replace(&folder, "").replace("../../docs/", "docs/");
-        for (real, written) in ids(&printed.clone()).into_iter().zip(ids(expected)) {
+        for (real, written) in ids(&printed.clone()).into_iter().zip(ids(&expected)) {
             known.entry(written.to_owned()).or_insert_with(|| real.to_owned());
         }
         for (written, real) in &known {
             printed = printed.replace(real, written);
         }
-        assert_eq!(sorted_signers(&printed), sorted_signers(expected), "{command}");
+        assert_eq!(sorted_signers(&printed), sorted_signers(&expected), "{command}");
         runs += 1;
     }
     assert_eq!(runs, 13, "the commands of docs/signing.md");

@@ -54,7 +54,7 @@ impl Labels {
             || decision.override_id().is_some();
         let number = if particular { None } else { self.number(decision) };
         let Some([high, low]) = number.and_then(digits) else {
-            return decision.to_json().to_string();
+            return decision.to_json_text();
         };
         let mut text = String::with_capacity(48);
         text.extend(identifier(decision.id()));
@@ -86,7 +86,7 @@ impl Labels {
         if number >= LABELS_MAX {
             return None;
         }
-        self.texts.push(decision.to_json().to_string());
+        self.texts.push(decision.to_json_text());
         self.numbers.insert(key, number);
         Some(number)
     }

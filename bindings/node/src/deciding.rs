@@ -102,7 +102,7 @@ pub fn label(handle: &External<Handle>, number: u32) -> Option<String> {
 /// A decision that was never made, as JSON: what the default of every face must equal.
 #[napi(catch_unwind)]
 pub fn never_decided() -> String {
-    Decision::default().to_json().to_string()
+    Decision::default().to_json_text()
 }
 
 /// Takes note of who reads requests from now on, and forgets what was learnt for others.
@@ -197,7 +197,7 @@ impl Task for Batch {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         let decided = self.asked.iter().map(|asked| match (&asked.request, &asked.refused) {
-            (Some(request), None) => self.engine.decide_json(request.as_bytes(), self.now).to_json().to_string(),
+            (Some(request), None) => self.engine.decide_json(request.as_bytes(), self.now).to_json_text(),
             (_, detail) => refusal(&self.engine, detail.as_deref().unwrap_or_default(), self.now),
         });
         Ok(decided.collect())

@@ -163,6 +163,18 @@ test('enforce gives an allow, or throws', async () => {
   await assert.rejects(engine.enforceAsync(log, at(1)), Denied)
 })
 
+test('a promise that nobody awaited allows nothing', async () => {
+  const engine = door()
+  assert.equal(engine.decide(asking(), at(1)).allowed, true)
+  assert.equal(engine.decide(asking(), at(1)).then, undefined)
+  for (const late of [engine.enforceAsync(asking(), at(1)), engine.decideManyAsync([asking()], at(1))]) {
+    assert.ok(late instanceof Promise)
+    assert.equal(late.allowed, undefined)
+    assert.equal(late.decision, undefined)
+    await late
+  }
+})
+
 test('an explanation names the rules, and has no effect', () => {
   const engine = door()
   const explained = engine.explain(asking(), at(1))

@@ -7,9 +7,7 @@ from typing import Any
 
 import casbin
 import cedarpy
-from workloads import ACTIONS, BLOCKED, CLOSE, OPEN, READS, Request
-
-Grants = dict[str, list[tuple[str, str]]]
+from workloads import ACTIONS, BLOCKED, CLOSE, OPEN, READS, Grants, Request
 
 
 def cedar_text(attributes: bool, granted: Grants) -> str:

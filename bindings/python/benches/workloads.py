@@ -23,6 +23,10 @@ OPEN, CLOSE = 8, 18
 SEED = 20_260_101
 
 
+#: The permissions of each role: an action and a type of resource.
+Grants = dict[str, list[tuple[str, str]]]
+
+
 @dataclass(frozen=True)
 class Request:
     """A request as every engine's own form is made from."""
@@ -39,7 +43,7 @@ class Request:
     hour: int
 
 
-def grants() -> dict[str, list[tuple[str, str]]]:
+def grants() -> Grants:
     """The permissions of each role."""
     chance = random.Random(SEED)
     permissions = [(action, resource) for action in ACTIONS for resource in RESOURCES]
@@ -74,7 +78,7 @@ def requests(number: int) -> list[Request]:
     return [one() for _ in range(number)]
 
 
-def allowed(request: Request, attributes: bool, granted: dict[str, list[tuple[str, str]]]) -> bool:
+def allowed(request: Request, attributes: bool, granted: Grants) -> bool:
     """The decision by hand: what every engine must agree with."""
     permission = (request.action, request.resource_type)
     if not any(permission in granted[role] for role in request.roles):
@@ -105,7 +109,7 @@ def parts(request: Request, attributes: bool) -> dict[str, Any]:
     return made
 
 
-def pack(attributes: bool, granted: dict[str, list[tuple[str, str]]], cached: bool) -> dict[str, Any]:
+def pack(attributes: bool, granted: Grants, cached: bool) -> dict[str, Any]:
     """The workload as a pack."""
     clearance = "subject.clearance >= resource.sensitivity"
     kinds = [("reads", READS, clearance), ("writes", ACTIONS[5:], f"{clearance} && resource.owner == subject.id")]

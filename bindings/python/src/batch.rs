@@ -1,7 +1,6 @@
 //! Many requests in one call: read with the interpreter's lock, decided without it.
 
 use bumpalo::Bump;
-use fallgate::Decision;
 use fallgate::request::{RequestError, RequestView};
 use fallgate::time::Now;
 use pyo3::prelude::*;
@@ -34,18 +33,23 @@ pub(crate) fn decide(engine: &PyEngine, requests: &Bound<'_, PyAny>, now: Now) -
             return Ok(decisions);
         }
         let wants = engine.wants.load_full();
-        let decided = if wants.is_enough(|| engine.engine.readers_at(now)) {
+        let mut decided = if wants.is_enough(|| engine.engine.readers_at(now)) {
             decide_chunk(engine, &chunk, &wants, now)?
         } else {
             // Another bundle has become active, or was staged: everything is enough for any.
             engine.learn(requests.py());
             decide_chunk(engine, &chunk, &Wants::default(), now)?
         };
-        decisions.extend(decided.into_iter().map(PyDecision::from));
+        if decisions.is_empty() {
+            // Mostly there is one chunk: what it gave is not copied.
+            decisions = decided;
+        } else {
+            decisions.append(&mut decided);
+        }
     }
 }
 
-fn decide_chunk(engine: &PyEngine, chunk: &[Bound<'_, PyAny>], wants: &Wants, now: Now) -> PyResult<Vec<Decision>> {
+fn decide_chunk(engine: &PyEngine, chunk: &[Bound<'_, PyAny>], wants: &Wants, now: Now) -> PyResult<Vec<PyDecision>> {
     let Some(first) = chunk.first() else { return Ok(Vec::new()) };
     let arena = Bump::new();
     let bounds = Bounds::of_request(&engine.limits);
@@ -57,27 +61,25 @@ fn decide_chunk(engine: &PyEngine, chunk: &[Bound<'_, PyAny>], wants: &Wants, no
             Item::Json(bytes) => engine.decide_json(bytes, now),
             Item::Refused(error) => engine.refuse(error, now),
         });
-        each.collect()
+        each.map(PyDecision::from).collect()
     };
     Ok(detached(first.py(), decide))
 }
 
-fn item<'a>(request: &Bound<'_, PyAny>, arena: &'a Bump, bounds: Bounds, wants: &'a Wants) -> PyResult<Item<'a>> {
-    let json = |bytes: &[u8]| {
-        if bytes.len() > bounds.bytes {
-            return Item::Refused(RequestError::Limit { max: bounds.bytes, unit: "bytes" });
-        }
-        Item::Json(arena.alloc_slice_copy(bytes))
-    };
+/// A text and bytes that cannot change are decided on where they stand: the chunk holds them.
+fn item<'a>(request: &'a Bound<'_, PyAny>, arena: &'a Bump, bounds: Bounds, wants: &'a Wants) -> PyResult<Item<'a>> {
+    let held = |bytes: &'a [u8]| if bytes.len() > bounds.bytes { too_long(bounds) } else { Item::Json(bytes) };
     if let Ok(bytes) = request.cast::<PyBytes>() {
-        return Ok(json(bytes.as_bytes()));
+        return Ok(held(bytes.as_bytes()));
     }
     if let Ok(bytes) = request.cast::<PyByteArray>() {
-        return Ok(json(&bytes.to_vec()));
+        let bytes = bytes.to_vec();
+        let copied = bytes.len() <= bounds.bytes;
+        return Ok(if copied { Item::Json(arena.alloc_slice_copy(&bytes)) } else { too_long(bounds) });
     }
     let read = match request.cast::<PyString>() {
         Ok(text) => match text.to_str() {
-            Ok(text) => return Ok(json(text.as_bytes())),
+            Ok(text) => return Ok(held(text.as_bytes())),
             Err(_) => Err(Fault::new("holds a lone surrogate, which is no text").within("text")),
         },
         Err(_) => read_whole(&mut Reader::new(arena, bounds), request, wants),
@@ -86,4 +88,8 @@ fn item<'a>(request: &Bound<'_, PyAny>, arena: &'a Bump, bounds: Bounds, wants: 
         Ok(view) => Ok(Item::Read(view)),
         Err(fault) => Ok(Item::Refused(fault.into_request_error()?)),
     }
+}
+
+fn too_long<'a>(bounds: Bounds) -> Item<'a> {
+    Item::Refused(RequestError::Limit { max: bounds.bytes, unit: "bytes" })
 }

@@ -22,7 +22,10 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     program = "\n".join(blocks)
     exec(compile(program, "README.md", "exec", dont_inherit=True), {"__name__": "__main__"})
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "people-open-the-apps-of-their-groups 0:00:15"
+    # What a probe said lives for 15 s, and the machine's own clock has gone on since.
+    rule, expires_in = printed[0].split()
+    assert rule == "people-open-the-apps-of-their-groups"
+    assert "0:00:00" < expires_in <= "0:00:15"
     assert printed[1].startswith("signal_unavailable ")
     assert printed[2] == "mia opens crm"
     assert printed[3] == "200 ('invalid_request',)"

@@ -251,18 +251,28 @@ fn opening(rego: &RegoToAblate<'_>, modules: &Modules<'_>, input: &Input, lost: 
             true => format!("{}, and `{}` no longer holds", nearest.label(), last(&path)),
             false => nearest.label(),
         };
+        let held = match one.root {
+            Root::Data => input.data.as_ref(),
+            _ => Some(&input.input),
+        };
+        // What is compared as a number or a text is never equal to false: then only its absence can be asked for.
+        let is_flag = held.and_then(|held| held.pointer(&one.pointer())).is_some_and(Value::is_boolean);
         let help = match (read.is_negated, was && !is) {
             _ if !is_whole => format!("let nothing through before `{}` is known to be there", one.shown()),
-            (true, _) => format!(
+            (true, _) if is_flag => format!(
                 "`not` is true of what is not there: ask for the value that lets in, as in `{reference} == false`, which \
                  a missing one is not"
             ),
-            (false, true) => format!(
+            (false, true) if is_flag => format!(
                 "`{}` has to hold where `{reference}` is missing too: `not {reference} == false` does, and so does a rule \
                  of its own for what is missing",
                 last(&path)
             ),
-            (false, false) => format!("let nothing through before `{reference}` is known to be there"),
+            (false, true) => format!(
+                "`{}` has to hold where `{reference}` is missing too: give it a rule of its own `if not {reference}`",
+                last(&path)
+            ),
+            _ => format!("let nothing through before `{reference}` is known to be there"),
         };
         if !helps.contains(&help) {
             helps.push(help);

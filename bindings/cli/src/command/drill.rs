@@ -6,16 +6,18 @@ use fallgate::Decision;
 use fallgate::drill::{DrillReport, StepReport};
 use fallgate::error::{nearest, quoted};
 use fallgate::policy::bundle::Bundle;
-use fallgate::state::approvals::Close;
-use fallgate::state::events::{Event, EventKind};
-use fallgate::time::Monotonic;
+use fallgate::state::events::Event;
 
+use super::build::write_whole;
 use super::{LoadedDrill, compile_trusting, counted, read_drill};
 use crate::arguments::Drill;
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
+use crate::drill_report::{self, Played};
 use crate::finding::Finding;
 use crate::journal_file::JournalFile;
 use crate::pack::drill_files;
+use crate::reading::shown as written;
+use crate::telling::{changed, happened, seconds};
 
 /// The widest that the column of what is told and asked becomes.
 const WIDTH_MAX: usize = 60;
@@ -24,7 +26,7 @@ const WIDTH_MAX: usize = 60;
 const LINES_AT_ONCE: usize = 1_000;
 
 pub(super) fn run(drill: &Drill, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
-    let Drill { pack, name, trusting, metrics, journal } = drill;
+    let Drill { pack, name, trusting, metrics, journal, audit, report: page } = drill;
     let is_drill = pack.extension().is_some_and(|extension| extension == "yaml");
     let (folder, files) = match is_drill {
         true => (pack_of(pack)?, vec![pack.to_owned()]),
@@ -37,11 +39,13 @@ pub(super) fn run(drill: &Drill, console: &mut Console<'_>, colours: Colours) ->
     }
     let mut journal = journal.as_deref().map(JournalFile::open).transpose()?;
     let mut failed = 0_usize;
+    let mut played = Vec::new();
     for path in &files {
         let drill = read_drill(path)?;
-        let report = match &mut journal {
-            Some(file) => journaled(&drill, &compiled.bundle, file)?,
-            None => drill.drill.run(&compiled.bundle),
+        let report = match (&mut journal, audit) {
+            (Some(file), _) => journaled(&drill, &compiled.bundle, file)?,
+            (None, Some(file)) => recorded(&drill, &compiled.bundle, file)?,
+            (None, None) => drill.drill.run(&compiled.bundle),
         };
         if *metrics {
             write!(console.out, "{}", report.metrics.to_openmetrics())?;
@@ -50,6 +54,16 @@ pub(super) fn run(drill: &Drill, console: &mut Console<'_>, colours: Colours) ->
         table(&drill, &report.steps, console, colours.out)?;
         failed = failed.saturating_add(usize::from(!report.passed()));
         writeln!(console.out)?;
+        if page.is_some() {
+            played.push((drill, report));
+        }
+    }
+    if let Some(path) = page {
+        let names: Vec<String> = played.iter().map(|(drill, _)| drill.name()).collect();
+        let all = played.iter().zip(&names);
+        let all: Vec<_> = all.map(|((drill, report), name)| Played { name, drill: &drill.drill, report }).collect();
+        write_whole(path, drill_report::page(&compiled.bundle, &all).as_bytes())?;
+        writeln!(console.out, "wrote {}", written(path))?;
     }
     let verdict = match failed {
         0 => painted("passed", Paint::Good, colours.out),
@@ -69,6 +83,25 @@ fn journaled(drill: &LoadedDrill, bundle: &Bundle, file: &mut JournalFile) -> Re
         }
     });
     written.and_then(|()| file.append(&lines))?;
+    Ok(report)
+}
+
+/// A drill whose audit records are written down: one chain.
+fn recorded(drill: &LoadedDrill, bundle: &Bundle, path: &Path) -> Result<DrillReport, Failure> {
+    if drill.drill.steps.iter().any(|step| step.restart.is_some()) {
+        let message = "the drill restarts its engine, and each engine of a drill begins a chain of its own";
+        return Err(Failure::Usage(format!("--audit: {message}; choose a drill without `restart`")));
+    }
+    let mut lines = String::new();
+    let report = drill.drill.run_recorded(bundle, &mut |line| {
+        lines.push_str(line);
+        lines.push('\n');
+    });
+    if lines.is_empty() {
+        let none = Finding::unreadable(format!("{} leaves no records: it declares no `audit`", quoted(bundle.name())));
+        return Err(none.help("declare it in pack.yaml, as `audit: { level: denies }`").into());
+    }
+    write_whole(path, lines.as_bytes())?;
     Ok(report)
 }
 
@@ -151,86 +184,4 @@ fn shown(decision: &Decision, coloured: bool) -> String {
     let rule = decision.rule().map(|rule| painted(&format!(" {rule}"), Paint::Faint, coloured)).unwrap_or_default();
     let cached = if decision.cached() { ", cached" } else { "" };
     format!("{} {}{cached}{degraded}{rule}", painted(word, paint, coloured), decision.reason().code())
-}
-
-/// What changed, for the events that a reader of the timeline looks for.
-fn changed(event: &EventKind) -> Option<String> {
-    match event {
-        EventKind::SignalChanged { signal, from, to, guard, .. } => {
-            let guard = guard.map(|guard| format!(" ({guard})")).unwrap_or_default();
-            Some(format!("{signal}: {} → {}{guard}", from.name(), to.name()))
-        }
-        EventKind::GuardForcedOpen { signal } => Some(format!("{signal}: forced open")),
-        EventKind::GuardReleased { signal } => Some(format!("{signal}: released")),
-        EventKind::PostureEntered { posture, scope, cause, .. } => {
-            Some(format!("{posture}{}: entered ({})", in_scope(scope.as_deref()), cause.code()))
-        }
-        EventKind::Quarantined { selector, .. } => Some(format!("{selector}: quarantined")),
-        EventKind::QuarantineLifted { selector } => Some(format!("{selector}: no longer quarantined (lifted)")),
-        EventKind::QuarantineEnded { selector } => Some(format!("{selector}: no longer quarantined (ended)")),
-        EventKind::Revoked { selector } => Some(format!("{selector}: earlier decisions are void")),
-        EventKind::PostureLeft { posture, scope, approved } => {
-            let by = approved.as_ref().map(|approved| format!(" (approved by {})", approved.approvers.join(", ")));
-            Some(format!("{posture}{}: left{}", in_scope(scope.as_deref()), by.unwrap_or_default()))
-        }
-        EventKind::Approved { by, approvals, need, .. } => Some(format!("{by}: approved ({approvals} of {need})")),
-        EventKind::ApprovalRefused { by, code, .. } => Some(format!("{by}: refused ({code})")),
-        EventKind::ProposalClosed { why, .. } if *why != Close::Done => {
-            Some(format!("a proposal waits no more ({})", why.code()))
-        }
-        EventKind::OverrideGranted { window, terms, .. } => {
-            Some(format!("override: {} times within {window}", terms.0.uses))
-        }
-        EventKind::OverrideUsed { overrode, uses_left, .. } => {
-            Some(format!("override: used, of {} ({uses_left} left)", overrode.code()))
-        }
-        EventKind::OverrideEnded { why, .. } => Some(format!("override: ended ({})", why.code())),
-        EventKind::FlagSet { flag, .. } => Some(format!("{flag}: set")),
-        EventKind::FlagCleared { flag, .. } => Some(format!("{flag}: cleared")),
-        EventKind::FlagExpired { flag } => Some(format!("{flag}: set for longer than was meant")),
-        EventKind::FlagKept { flag, code } => Some(format!("{flag}: kept as it is ({code})")),
-        EventKind::PostureKept { posture, code } => Some(format!("{posture}: kept as it is ({code})")),
-        EventKind::ControlBegan { feed, epoch } => Some(format!("{feed}: epoch {epoch} begins")),
-        EventKind::ControlApplied { place, code: Some(code), .. } => {
-            Some(format!("{} {}/{}: not done ({code})", place.feed, place.epoch, place.sequence))
-        }
-        EventKind::ControlApplied { place, filled: true, .. } => {
-            Some(format!("{}: nothing is missing now", place.feed))
-        }
-        EventKind::ControlRefused { place: Some(place), code, .. } => {
-            Some(format!("{} {}/{}: refused ({code})", place.feed, place.epoch, place.sequence))
-        }
-        EventKind::ControlRefused { place: None, code, .. } => Some(format!("a control message: refused ({code})")),
-        EventKind::ClockFailed => Some("clock: the two clocks have parted".to_owned()),
-        EventKind::ClockAnchored => Some("clock: taken for right again".to_owned()),
-        EventKind::EngineFailed => Some("engine: a panic was contained".to_owned()),
-        EventKind::ObservationIgnored { signal, outcome } => {
-            Some(format!("{signal}: an observation was not taken ({})", outcome.code()))
-        }
-        _ => None,
-    }
-}
-
-fn in_scope(scope: Option<&str>) -> String {
-    scope.map(|scope| format!(" in {scope}")).unwrap_or_default()
-}
-
-/// A time since the start, in seconds.
-fn seconds(at: Monotonic) -> String {
-    let millis = at.as_nanos() / 1_000_000;
-    let (seconds, rest) = (millis / 1_000, millis % 1_000);
-    if rest == 0 { format!("{seconds}s") } else { format!("{seconds}.{rest:03}s") }
-}
-
-/// What was told and asked in a step.
-fn happened(step: &StepReport) -> String {
-    let mut parts = Vec::new();
-    if !step.told.is_empty() {
-        parts.push(step.told.join(", "));
-    }
-    parts.extend(step.asked.clone());
-    if parts.is_empty() {
-        parts.extend(step.note.clone());
-    }
-    parts.join("; ")
 }

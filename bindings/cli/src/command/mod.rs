@@ -3,7 +3,9 @@
 mod ablate;
 mod approve;
 mod audit;
+mod bench;
 mod build;
+mod chaos;
 mod check;
 mod control;
 mod corpus;
@@ -11,6 +13,7 @@ mod diff;
 mod drill;
 mod eval;
 mod explanation;
+mod graph;
 mod init;
 mod keys;
 mod print;
@@ -96,6 +99,9 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Control(control) => control::run(control, console),
         Command::Eval(eval) => eval::run(eval, console, colours),
         Command::Drill(drill) => drill::run(drill, console, colours),
+        Command::Chaos(chaos) => chaos::run(chaos, console, colours),
+        Command::Graph(graph) => graph::run(graph, console),
+        Command::Bench(bench) => bench::run(bench, console, colours),
         Command::Replay(replay) => replay::run(replay, console),
         Command::Sli { audit, pack, format } => sli::run(audit, pack.as_deref(), *format, console),
         Command::Audit { command } => audit::run(command, console, colours),
@@ -107,6 +113,7 @@ fn dispatch(arguments: &Arguments, console: &mut Console<'_>) -> std::io::Result
         Command::Completions { shell } => print::completions(*shell, console),
         Command::Man { command } => print::man(command.as_deref(), console),
         Command::Schema { name } => print::schema(name, console),
+        Command::BookPage { name } => print::book_page(name, console),
     };
     result.or_else(|failure| failure.show(console, colours))
 }

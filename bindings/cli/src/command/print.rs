@@ -1,4 +1,4 @@
-//! `fallgate completions`, `man` and `schema`: texts that follow from the definitions.
+//! `fallgate completions`, `man`, `schema` and `book-page`: texts that follow from the definitions.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -33,5 +33,13 @@ pub(super) fn schema(name: &str, console: &mut Console<'_>) -> Result<Exit, Fail
         return Err(Failure::Usage(format!("there is no format {}", fallgate::error::quoted(name))));
     };
     writeln!(console.out, "{:#}", schema.as_value())?;
+    Ok(Exit::Fine)
+}
+
+pub(super) fn book_page(name: &str, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let Some(page) = crate::book_page::page(name) else {
+        return Err(Failure::Usage(format!("there is no page {}", fallgate::error::quoted(name))));
+    };
+    console.out.write_all(page.as_bytes())?;
     Ok(Exit::Fine)
 }

@@ -177,7 +177,7 @@ impl Bounds {
         for rule in rules {
             for clause in &rule.clauses {
                 let leaf = Leaf { slot: clause.slot, fields: Vec::new() };
-                self.at(side, &leaf, |held| match &clause.test {
+                self.at(side, &leaf, |held| match &*clause.test {
                     Test::OneOf(scalars) => held.constants.extend(scalars.iter().map(of_scalar)),
                     Test::Prefix(prefix) => held.prefixes.push(prefix.to_string()),
                 });

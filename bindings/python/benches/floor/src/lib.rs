@@ -1,6 +1,11 @@
 //! What no Python face can be quicker than: an empty call, and a call that reads the fields of a request from dicts and
-//! gives back a frozen object, without deciding anything.
+//! gives back a frozen object, without deciding anything. And the library asked from Rust, with Python out of the way.
 
+use fallgate::limits::Limits;
+use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::time::{Monotonic, Now, Wall};
+use fallgate::{Config, Engine};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -49,6 +54,39 @@ fn read_attributes(
     Ok(Answer { length })
 }
 
+/// When [`Rust`] decides: it stands still, so that what is measured is the decision.
+const NOW: Now = Now::new(Monotonic::from_millis(3_600_000), Wall::from_millis(1_767_355_200_000));
+
+/// An engine, and the JSON of each request.
+#[pyclass(frozen)]
+struct Rust {
+    engine: Engine,
+    requests: Vec<Vec<u8>>,
+}
+
+#[pymethods]
+impl Rust {
+    #[new]
+    fn new(pack: &[u8], requests: Vec<Vec<u8>>) -> PyResult<Self> {
+        let engine = Engine::new(Config::default());
+        let refused = |error: &dyn std::fmt::Display| PyValueError::new_err(error.to_string());
+        let document = serde_json::from_slice(pack).map_err(|error| refused(&error))?;
+        let bundle = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT);
+        engine.activate(bundle.map_err(|error| refused(&error))?, NOW).map_err(|error| refused(&error))?;
+        Ok(Self { engine, requests })
+    }
+
+    /// Decides on each request, and says which are allowed.
+    fn answers(&self) -> Vec<bool> {
+        self.requests.iter().map(|request| self.engine.decide_json(request, NOW).is_allow()).collect()
+    }
+
+    /// Decides on each request, and says how many are allowed.
+    fn decide(&self) -> usize {
+        self.requests.iter().filter(|request| self.engine.decide_json(request, NOW).is_allow()).count()
+    }
+}
+
 fn entity(of: &Bound<'_, PyDict>) -> PyResult<usize> {
     Ok(text(of, intern!(of.py(), "type"))? + text(of, intern!(of.py(), "id"))?)
 }
@@ -77,6 +115,7 @@ fn found<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<
 #[pymodule(gil_used = false)]
 fn floor(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Answer>()?;
+    module.add_class::<Rust>()?;
     module.add_function(wrap_pyfunction!(empty, module)?)?;
     module.add_function(wrap_pyfunction!(read_roles, module)?)?;
     module.add_function(wrap_pyfunction!(read_attributes, module)?)
