@@ -2,15 +2,15 @@
 
 use std::error::Error;
 
-use fallgate_benches::contest::{Contest, Run, results};
+use fallgate_benches::contest::{Contest, Run};
 use fallgate_benches::engine::{self, Entry};
-use fallgate_benches::{admission, floors, many_rules, roles};
+use fallgate_benches::{admission, failing, floors, many_rules, roles};
 use serde_json::Value;
 
 const UNCACHED: Entry = Entry { variant: "", cached: false };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let run = Run::from_arguments(&results("ours"))?;
+    let run = Run::from_arguments("ours")?;
     let grants = roles::Grants::seeded();
     for (name, kind) in [("W1", roles::Kind::Roles), ("W2", roles::Kind::Attributes)] {
         if run.wants(name) {
@@ -53,10 +53,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         engine::lanes(&mut contest, rego, &admission::rego_document(), &bytes)?;
         run.hold(&contest)?;
     }
+    if run.wants("W5") {
+        let mut contest = Contest::new("W5");
+        failing::lanes(&mut contest)?;
+        run.hold(&contest)?;
+    }
     Ok(())
 }
 
-/// Fallgate's lanes, uncached and cached.
+/// Fallgate's lanes, uncached, cached and in batches.
 fn fallgate<'a>(
     contest: &mut Contest<'a>,
     document: impl Fn(bool) -> Value,
@@ -64,5 +69,6 @@ fn fallgate<'a>(
 ) -> Result<(), Box<dyn Error>> {
     engine::lanes(contest, UNCACHED, &document(false), bytes)?;
     let cached = Entry { variant: "cached", cached: true };
-    engine::lanes(contest, cached, &document(true), bytes)
+    engine::lanes(contest, cached, &document(true), bytes)?;
+    engine::batch_lane(contest, &document(false), bytes)
 }

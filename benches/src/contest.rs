@@ -12,17 +12,36 @@ use std::time::Duration;
 
 use criterion::{Bencher, Criterion};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::REQUESTS;
-
-/// How often each lane is timed, in turn with the others, so that a noisy minute does not fall on one of them alone.
-pub const ROUNDS: usize = 3;
+use crate::record::{self, Lane as Figure, Record};
 
 /// After how many decisions a lane with pauses has one.
 const PAUSE_AFTER: u64 = 1_024;
 
-/// The file in a contest's folder that says who took part and on what.
-pub const FACTS: &str = "contest.json";
+/// How long a lane is timed: in rounds, in turn with the others, so that a noisy minute does not fall on one of them alone.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    rounds: usize,
+    warm_up: Duration,
+    measured: Duration,
+    samples: usize,
+}
+
+impl Pace {
+    fn now() -> Self {
+        match record::quick() {
+            true => Self::of(1, 20, 40, 10),
+            false => Self::of(3, 300, 700, 20),
+        }
+    }
+
+    const fn of(rounds: usize, warm_up_ms: u64, measured_ms: u64, samples: usize) -> Self {
+        let (warm_up, measured) = (Duration::from_millis(warm_up_ms), Duration::from_millis(measured_ms));
+        Self { rounds, warm_up, measured, samples }
+    }
+}
 
 /// What a lane measures; printed with each result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,17 +76,13 @@ impl Label {
     }
 }
 
-/// What a contest leaves for the report, beside criterion's own files.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Facts {
-    /// The workload.
-    pub workload: String,
-    /// How many requests all lanes agreed on.
-    pub agreed: usize,
+/// What the lanes of a contest agreed on.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreement {
+    /// How many requests all of them gave the same answer to.
+    pub requests: usize,
     /// How many of those were allowed.
     pub allowed: usize,
-    /// The lanes, in the order in which they ran.
-    pub lanes: Vec<Label>,
 }
 
 struct Lane<'a> {
@@ -110,23 +125,48 @@ impl<'a> Contest<'a> {
     pub fn lane_with_pauses(&mut self, label: Label, decide: impl Fn(usize) -> bool + 'a, between: impl Fn() + 'a) {
         let decide = Rc::new(decide);
         let timed = Rc::clone(&decide);
+        self.walk(label, move |at| decide(at), move |at| timed(at), between);
+    }
+
+    /// Adds an engine that moves on with each decision: `decide` answers the requests once, from the first to the last, and
+    /// `timed` goes on from where it was, with a pause now and then.
+    pub fn walk(
+        &mut self,
+        label: Label,
+        decide: impl Fn(usize) -> bool + 'a,
+        timed: impl Fn(usize) -> bool + 'a,
+        between: impl Fn() + 'a,
+    ) {
         let time = move |bencher: &mut Bencher<'_>| {
             bencher.iter_custom(|decisions| {
-                let (mut left, mut spent) = (decisions, Duration::ZERO);
-                while left > 0 {
-                    let now = left.min(PAUSE_AFTER);
+                // Whole rounds: what a pause leaves cold would else weigh the more, the shorter a sample is.
+                let rounds = decisions.div_ceil(PAUSE_AFTER);
+                let mut spent = Duration::ZERO;
+                for _ in 0..rounds {
                     spent += elapsed(|| {
-                        (0..now as usize).for_each(|at| {
+                        (0..PAUSE_AFTER as usize).for_each(|at| {
                             black_box(timed(black_box(at & (REQUESTS - 1))));
                         });
                     });
                     between();
-                    left -= now;
                 }
-                spent
+                spent.mul_f64(decisions as f64 / (rounds * PAUSE_AFTER) as f64)
             });
         };
-        self.lanes.push(Lane { label, decide: Box::new(move |at| decide(at)), time: Box::new(time) });
+        self.lanes.push(Lane { label, decide: Box::new(decide), time: Box::new(time) });
+    }
+
+    /// Adds an engine that answers `size` requests in one call: `decide` says what it answered to the request of that index,
+    /// and `answer` makes one such call. The time is that of one request in it.
+    pub fn batches(&mut self, label: Label, size: u64, decide: impl Fn(usize) -> bool + 'a, answer: impl Fn() + 'a) {
+        let time = move |bencher: &mut Bencher<'_>| {
+            bencher.iter_custom(|decisions| {
+                let batches = decisions.div_ceil(size);
+                let spent = elapsed(|| (0..batches).for_each(|_| answer()));
+                spent.mul_f64(decisions as f64 / (batches * size) as f64)
+            });
+        };
+        self.lanes.push(Lane { label, decide: Box::new(decide), time: Box::new(time) });
     }
 
     /// Puts every request to every lane.
@@ -135,7 +175,7 @@ impl<'a> Contest<'a> {
     ///
     /// Where two lanes disagree, naming the request; or where nearly all answers are the same, so that agreeing on
     /// them would say nothing.
-    pub fn agree(&self) -> Result<Facts, Box<dyn Error>> {
+    pub fn agree(&self) -> Result<Agreement, Box<dyn Error>> {
         let mut allowed = 0;
         for at in 0..REQUESTS {
             let Some((first, others)) = self.lanes.split_first() else {
@@ -162,22 +202,22 @@ impl<'a> Contest<'a> {
                 format!("{}: {allowed} of {REQUESTS} requests are allowed: too one-sided", self.workload).into()
             );
         }
-        let lanes = self.lanes.iter().map(|lane| lane.label.clone()).collect();
-        Ok(Facts { workload: self.workload.clone(), agreed: REQUESTS, allowed, lanes })
+        Ok(Agreement { requests: REQUESTS, allowed })
     }
 }
 
+/// How long the work takes.
 #[expect(clippy::disallowed_methods, reason = "this measures time; the core is given it")]
-fn elapsed(work: impl FnOnce()) -> Duration {
+pub fn elapsed(work: impl FnOnce()) -> Duration {
     let start = std::time::Instant::now();
     work();
     start.elapsed()
 }
 
-/// One run of contests, and the folder that keeps its results.
+/// One run of contests: a part of the page.
 #[derive(Debug)]
 pub struct Run {
-    folder: PathBuf,
+    part: &'static str,
     timed: bool,
     wanted: Vec<String>,
 }
@@ -190,7 +230,7 @@ impl Run {
     /// # Errors
     ///
     /// Where `RUST_BACKTRACE` is on: it makes one of the peers up to six times slower, and the ratios worthless.
-    pub fn from_arguments(folder: &Path) -> Result<Self, Box<dyn Error>> {
+    pub fn from_arguments(part: &'static str) -> Result<Self, Box<dyn Error>> {
         for variable in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"] {
             if std::env::var_os(variable).is_some_and(|value| value != "0") {
                 return Err(format!("`{variable}` is set, which slows engines that capture errors: set it to 0").into());
@@ -198,7 +238,7 @@ impl Run {
         }
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Ok(Self {
-            folder: folder.to_owned(),
+            part,
             timed: arguments.iter().any(|argument| argument == "--bench"),
             wanted: arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect(),
         })
@@ -210,49 +250,90 @@ impl Run {
         self.wanted.is_empty() || self.wanted.iter().any(|wanted| workload.starts_with(wanted.as_str()))
     }
 
-    /// Lets the lanes agree, prints what each one's time holds, then times them in turn, in three rounds.
+    /// Whether anything is timed.
+    #[must_use]
+    pub const fn is_timed(&self) -> bool {
+        self.timed
+    }
+
+    /// The part of the page that this run measures.
+    #[must_use]
+    pub const fn part(&self) -> &'static str {
+        self.part
+    }
+
+    /// Lets the lanes agree, prints what each one's time holds, then times them in turn, and writes the record.
     ///
     /// # Errors
     ///
     /// Where they do not agree, or where the results cannot be written.
     pub fn hold(&self, contest: &Contest<'_>) -> Result<(), Box<dyn Error>> {
-        let facts = contest.agree()?;
-        println!(
-            "{}: {} lanes agree on {} requests, {} allowed",
-            facts.workload,
-            facts.lanes.len(),
-            facts.agreed,
-            facts.allowed
-        );
+        let Agreement { requests, allowed } = contest.agree()?;
+        let (workload, lanes) = (&contest.workload, &contest.lanes);
+        println!("{workload}: {} lanes agree on {requests} requests, {allowed} allowed", lanes.len());
         if !self.timed {
             return Ok(());
         }
-        let folder = self.folder.join(&contest.workload);
+        for Lane { label, .. } in lanes {
+            println!("{workload}: {} {}: timed: {}", label.name(), label.version, label.timed);
+        }
+        let estimates = estimates(self.part);
+        let folder = estimates.join(workload);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => fs::create_dir_all(&folder)?,
         }
-        for Lane { label, .. } in &contest.lanes {
-            println!("{}: {} {}: timed: {}", facts.workload, label.name(), label.version, label.timed);
-        }
-        let mut criterion = Criterion::default().output_directory(&self.folder).without_plots();
-        let mut group = criterion.benchmark_group(&contest.workload);
-        group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(500));
-        for round in 0..ROUNDS {
-            for Lane { label, time, .. } in &contest.lanes {
+        let pace = Pace::now();
+        let mut criterion = Criterion::default().output_directory(&estimates).without_plots().nresamples(2_000);
+        let mut group = criterion.benchmark_group(workload);
+        group.sample_size(pace.samples).warm_up_time(pace.warm_up).measurement_time(pace.measured);
+        for round in 0..pace.rounds {
+            for Lane { label, time, .. } in lanes {
                 group.bench_function(label.id(round), |bencher| time(bencher));
             }
         }
         group.finish();
-        fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
-        Ok(())
+        let found = medians(&folder)?;
+        let figure = |Lane { label, .. }: &Lane<'_>| {
+            let of_round = |round| found.iter().find(|(name, _)| *name == label.id(round)).map(|(_, median)| *median);
+            let median = middle((0..pace.rounds).filter_map(of_round).collect());
+            median
+                .map(|median| Figure::time(label.clone(), median))
+                .ok_or_else(|| format!("{workload}: criterion kept no result for `{}`", label.name()))
+        };
+        let figures = lanes.iter().map(figure).collect::<Result<_, _>>()?;
+        Record::new(workload, requests, allowed, figures)?.write(self.part)
     }
 }
 
-/// The folder of a run's results, `ours` or `peers`, below the workspace's `target/criterion`.
+/// The middle one.
 #[must_use]
-pub fn results(run: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion").join(run)
+pub fn middle(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}
+
+/// Where criterion keeps what it found for a part.
+fn estimates(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion").join(part)
+}
+
+/// The name and the median of each lane that criterion has kept for a contest.
+fn medians(contest: &Path) -> Result<Vec<(String, f64)>, Box<dyn Error>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(contest)? {
+        let folder = entry?.path().join("new");
+        if !folder.is_dir() {
+            continue;
+        }
+        let benchmark: Value = serde_json::from_slice(&fs::read(folder.join("benchmark.json"))?)?;
+        let estimates: Value = serde_json::from_slice(&fs::read(folder.join("estimates.json"))?)?;
+        let median = estimates["median"]["point_estimate"].as_f64();
+        if let (Some(name), Some(median)) = (benchmark["function_id"].as_str(), median) {
+            found.push((name.to_owned(), median));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod admission_floor;
 pub mod contest;
 pub mod counting;
+pub mod elsewhere;
 #[cfg(feature = "engine")]
 pub mod engine;
 #[cfg(feature = "engine")]
@@ -20,9 +21,13 @@ pub mod many_rules;
 #[cfg(feature = "engine")]
 pub mod paths;
 pub mod random;
+pub mod record;
 pub mod report;
 pub mod roles;
 pub mod roles_floor;
+#[cfg(feature = "engine")]
+pub mod scale;
+pub mod scaling;
 pub mod text;
 
 /// Requests of each workload, every one of which all engines must agree on before anything is timed.

@@ -204,6 +204,43 @@ struct ResourceProperties<'a> {
     path: Text<'a>,
 }
 
+/// What the floor reads of a bundle.
+#[derive(Debug, Deserialize)]
+struct Bundled<'a> {
+    #[serde(borrow)]
+    rules: Vec<BundledRule<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BundledRule<'a> {
+    #[serde(borrow)]
+    effect: Text<'a>,
+    #[serde(borrow)]
+    action: Text<'a>,
+    #[serde(borrow)]
+    subject: BundledSubject<'a>,
+    #[serde(borrow)]
+    resource: BundledResource<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BundledSubject<'a> {
+    #[serde(borrow)]
+    groups: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BundledResource<'a> {
+    #[serde(borrow)]
+    path: BundledPath<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BundledPath<'a> {
+    #[serde(borrow)]
+    prefix: Text<'a>,
+}
+
 impl Floor {
     /// The table for the rules.
     #[must_use]
@@ -215,6 +252,24 @@ impl Floor {
             prefixes[rule.action].push((rule.prefix.as_str().into(), rule.allow));
         }
         Self { groups }
+    }
+
+    /// The table for the rules of [`document`], read out of its JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no such document.
+    pub fn from_bundle(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let bundle: Bundled<'_> = serde_json::from_slice(bytes)?;
+        let rule = |rule: &BundledRule<'_>| {
+            Some(Rule {
+                allow: &*rule.effect == "allow",
+                group: rule.subject.groups.to_string(),
+                action: ACTIONS.iter().position(|action| *action == &*rule.action)?,
+                prefix: rule.resource.path.prefix.to_string(),
+            })
+        };
+        Ok(Self::new(&bundle.rules.iter().filter_map(rule).collect::<Vec<_>>()))
     }
 
     /// Decides on a request in memory.

@@ -7,25 +7,28 @@ use std::cell::Cell;
 use std::error::Error;
 use std::hint::black_box;
 
+use fallgate::authzen::{self, Endpoint};
 use fallgate::{Engine, Request};
 use serde_json::{Value, json};
 
-use crate::engine::{NOW, engine, prepared};
+use crate::engine::{BATCH, NOW, batches, engine, prepared};
 use crate::floors::bytes;
-use crate::{admission, failing, many_rules, roles};
+use crate::{admission, failing, many_rules, roles, scale};
 
 /// The paths, by name.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 44] = [
     "w1-allow",
     "w1-deny",
     "w1-cached",
     "w1-bytes",
     "w1-cached-bytes",
+    "w1-batch",
     "w2-allow",
     "w2-deny",
     "w2-cached",
     "w2-bytes",
     "w2-cached-bytes",
+    "w2-batch",
     "w2-audit-none",
     "w2-audit-denies",
     "w2-audit-all",
@@ -35,13 +38,37 @@ pub const NAMES: [&str; 20] = [
     "w3-10000-cached",
     "w4",
     "w4-bytes",
+    "w4-rego",
     "w5",
+    "rules-1000-activate",
+    "quarantines-10",
+    "quarantines-10000",
+    "quarantines-10-begin",
+    "quarantines-10000-begin",
+    "signals-10",
+    "signals-1000",
+    "signals-10-observe",
+    "signals-1000-observe",
+    "scopes-10",
+    "scopes-1000",
+    "scopes-10-enter",
+    "scopes-1000-enter",
+    "cached-1000",
+    "cached-10000",
+    "proposals-10",
+    "proposals-1000",
+    "proposals-10-propose",
+    "proposals-1000-propose",
+    "proposals-10-observe",
+    "proposals-1000-observe",
 ];
 
 /// One path, ready to be walked.
 pub struct Path {
     decide: Box<dyn Fn(usize) -> bool>,
     requests: usize,
+    /// How many decisions a request asks for.
+    each: usize,
 }
 
 impl Path {
@@ -71,8 +98,10 @@ impl Path {
                 typed(&many_rules::document(&rules, cached), &requests, |_| true)
             }
             "w4" if rest == "bytes" => untyped(&admission::document(), admission_bytes()),
+            "w4" if rest == "rego" => typed(&admission::rego_document(), &admission_bytes(), |_| true),
             "w4" => typed(&admission::document(), &admission_bytes(), |_| true),
             "w5" => failing_path(),
+            _ if scale::dimension(workload).is_some() => scale_path(workload, rest),
             _ => Err(format!("there is no path `{name}`").into()),
         }
     }
@@ -80,7 +109,7 @@ impl Path {
     /// How many decisions a walk makes.
     #[must_use]
     pub const fn decisions(&self) -> usize {
-        self.requests
+        self.requests * self.each
     }
 
     /// Decides on each request. What is counted is this function and all that it calls.
@@ -99,6 +128,7 @@ fn roles_path(kind: roles::Kind, rest: &str) -> Result<Path, Box<dyn Error>> {
         "cached" => typed(&document(true), &requests, |_| true),
         "bytes" => untyped(&document(false), requests),
         "cached-bytes" => untyped(&document(true), requests),
+        "batch" => batched(&document(false), &requests),
         _ => audited(document(false), rest, &requests),
     }
 }
@@ -117,13 +147,22 @@ fn typed(document: &Value, requests: &[Vec<u8>], chosen: impl Fn(bool) -> bool) 
 
 fn walking(engine: Engine, requests: Vec<Request>) -> Path {
     let count = requests.len();
-    Path { decide: Box::new(move |at| engine.decide(&requests[at], NOW).is_allow()), requests: count }
+    Path { decide: Box::new(move |at| engine.decide(&requests[at], NOW).is_allow()), requests: count, each: 1 }
 }
 
 fn untyped(document: &Value, requests: Vec<Vec<u8>>) -> Result<Path, Box<dyn Error>> {
     let engine = engine(document)?;
     let count = requests.len();
-    Ok(Path { decide: Box::new(move |at| engine.decide_json(&requests[at], NOW).is_allow()), requests: count })
+    Ok(Path { decide: Box::new(move |at| engine.decide_json(&requests[at], NOW).is_allow()), requests: count, each: 1 })
+}
+
+/// Every request, in AuthZEN evaluations, whose answers are written too.
+fn batched(document: &Value, requests: &[Vec<u8>]) -> Result<Path, Box<dyn Error>> {
+    let engine = engine(document)?;
+    let bodies = batches(requests)?;
+    let count = bodies.len();
+    let answer = move |at: usize| authzen::answer(&engine, Endpoint::Evaluations, &bodies[at], NOW).status == 200;
+    Ok(Path { decide: Box::new(answer), requests: count, each: BATCH })
 }
 
 /// Every request, with audit at that level. Nothing is drained: the buffer has room for all, or, under `no-room`, for none
@@ -146,10 +185,35 @@ fn audited(mut document: Value, rest: &str, requests: &[Vec<u8>]) -> Result<Path
     Ok(walking(engine, requests))
 }
 
+/// How often an operation is done on a walk.
+const OPERATIONS: usize = 16;
+
+/// Much of one thing: the first questions of its world, or an operation, whose end is its name.
+fn scale_path(name: &str, rest: &str) -> Result<Path, Box<dyn Error>> {
+    let unknown = || format!("there is no path `{name}-{rest}`");
+    let dimension = scale::dimension(name).ok_or_else(unknown)?;
+    let (size, operation) = rest.split_once('-').map_or((rest, None), |(size, operation)| (size, Some(operation)));
+    let world = (dimension.world)(size.parse()?)?;
+    let Some(operation) = operation else {
+        let count = world.questions.first().ok_or_else(unknown)?.requests.len();
+        let decide = move |at: usize| world.decide(&world.questions[0].requests[at]).is_allow();
+        return Ok(Path { decide: Box::new(decide), requests: count, each: 1 });
+    };
+    let named = |one: &scale::worlds::Operation| one.name == operation;
+    let at = world.operations.iter().position(named).ok_or_else(unknown)?;
+    // A path is walked twice, once to be warm: no operation is done twice.
+    let done = Cell::new(0);
+    let act = move |_| {
+        (world.operations[at].act)(&world, done.replace(done.get() + 1));
+        true
+    };
+    Ok(Path { decide: Box::new(act), requests: if operation == "activate" { 1 } else { OPERATIONS }, each: 1 })
+}
+
 /// W5, a millisecond a decision.
 fn failing_path() -> Result<Path, Box<dyn Error>> {
     let system = failing::System::new()?;
     let millis = Cell::new(0);
     let decide = move |at: usize| system.decide(at, millis.replace(millis.get() + 1)).is_allow();
-    Ok(Path { decide: Box::new(decide), requests: failing::DECISIONS })
+    Ok(Path { decide: Box::new(decide), requests: failing::DECISIONS, each: 1 })
 }

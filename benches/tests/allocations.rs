@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use fallgate::{Engine, Request};
 use fallgate_benches::counting::{Counting, allocations};
-use fallgate_benches::engine::{NOW, engine, prepared};
+use fallgate_benches::engine::{NOW, drain, engine, prepared};
 use fallgate_benches::floors::bytes;
 use fallgate_benches::{admission, many_rules, roles};
 use serde_json::Value;
@@ -73,6 +73,20 @@ fn attributes_allocate_nothing() {
     cached("W2 cached", &roles::document(kind, &grants, true), &roles_bytes(kind));
 }
 
+/// A host that has drained once records into the memory of what it drained.
+#[test]
+fn a_record_allocates_nothing() {
+    let kind = roles::Kind::Attributes;
+    let mut document = roles::document(kind, &roles::Grants::seeded(), false);
+    document["audit"] = serde_json::json!({ "level": "all" });
+    let (engine, requests) = (engine(&document).unwrap(), prepared(&roles_bytes(kind)).unwrap());
+    requests.iter().for_each(|request| warm(&engine, request));
+    drain(&engine);
+    let before = engine.audit_counters().recorded;
+    check("W2 with audit", &engine, &requests, false);
+    assert_eq!(engine.audit_counters().recorded - before, requests.len() as u64);
+}
+
 #[test]
 fn many_rules_allocate_nothing() {
     let rules = many_rules::Rule::seeded(1_000);
@@ -84,6 +98,33 @@ fn many_rules_allocate_nothing() {
 #[test]
 fn an_admission_review_allocates_nothing() {
     uncached("W4", &admission::document(), &bytes(&admission::requests(), Clone::clone));
+}
+
+/// A request as services send it is read where it stands: what it holds finds room on the stack.
+#[test]
+fn small_requests_as_bytes_allocate_nothing() {
+    let rules = many_rules::Rule::seeded(1_000);
+    let grants = roles::Grants::seeded();
+    let (w1, w2) = (roles::Kind::Roles, roles::Kind::Attributes);
+    let workloads = [
+        ("W1", roles::document(w1, &grants, false), roles_bytes(w1)),
+        ("W2", roles::document(w2, &grants, false), roles_bytes(w2)),
+        (
+            "W3",
+            many_rules::document(&rules, false),
+            bytes(&many_rules::Request::seeded(1_000), many_rules::Request::to_json),
+        ),
+    ];
+    for (workload, document, requests) in workloads {
+        let engine = engine(&document).unwrap();
+        let _warm = engine.decide_json(&requests[0], NOW);
+        let mut allowed = 0;
+        for (at, request) in requests.iter().enumerate() {
+            let count = allocations(|| allowed += usize::from(engine.decide_json(black_box(request), NOW).is_allow()));
+            assert_eq!(count, 0, "{workload}: request {at}: allocations");
+        }
+        assert!(allowed > 0 && allowed < requests.len(), "{workload}: {allowed} allowed");
+    }
 }
 
 /// Under a posture of a scope, with a condition of its own, and past a scope that nobody has heard of.
