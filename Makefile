@@ -277,7 +277,9 @@ bench-node: ## Measure the npm package beside its floors and its peers
 
 .PHONY: fuzz
 fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)
-	@printf '%s\n' $(if $(filter all,$(TARGET)),$(FUZZ_TARGETS),$(TARGET)) | xargs -P "$$(nproc)" -I TARGET fuzz/run TARGET "$(TIME)"
+	@rm -f fuzz/artifacts/*.log
+	@printf '%s\n' $(if $(filter all,$(TARGET)),$(FUZZ_TARGETS),$(TARGET)) | xargs -P "$$(nproc)" -I TARGET fuzz/run TARGET "$(TIME)" \
+		|| { for log in $$(grep -lx FAILED fuzz/artifacts/*.log); do echo "== $$log"; tail -n 40 "$$log"; done; exit 1; }
 
 .PHONY: fuzz-tool
 fuzz-tool:

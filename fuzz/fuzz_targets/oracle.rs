@@ -5,14 +5,19 @@
 //! what a day reached leads to the next one.
 #![no_main]
 
+#[path = "../../oracle/tests/days/controller.rs"]
+mod controller;
 #[path = "../../oracle/tests/days/people.rs"]
 mod people;
+#[path = "../../oracle/tests/days/records.rs"]
+mod records;
 #[path = "../../oracle/tests/days/steps.rs"]
 #[allow(dead_code, reason = "the tests of the oracle count what the days met")]
 mod steps;
 #[path = "../../oracle/tests/days/world.rs"]
 mod world;
 
+use controller::{SAYINGS, Sent};
 use fallgate_fuzz::bound::within;
 use fallgate_fuzz::program::Program;
 use libfuzzer_sys::fuzz_target;
@@ -39,12 +44,26 @@ fn asked(program: &mut Program<'_>) -> Asked {
     }
 }
 
+/// Most messages come when it is their turn, and say what the controller says.
+fn sent(program: &mut Program<'_>) -> Sent {
+    let astray = program.once_in(4);
+    let aside =
+        |program: &mut Program<'_>, to: i64| if astray { i64::from(program.byte()) % (2 * to + 1) - to } else { 0 };
+    Sent {
+        epoch: aside(program, 1),
+        ahead: aside(program, 3),
+        age_ms: aside(program, 16) * 1_000,
+        says: program.below(SAYINGS + 1),
+        other: astray && program.once_in(2),
+    }
+}
+
 fn step(program: &mut Program<'_>) -> Step {
     let ms = |program: &mut Program<'_>| u64::from(program.byte()) * 41;
     let around = |program: &mut Program<'_>| (i64::from(program.byte()) - 128) * 61;
     let (by, back) = (program.below(PEOPLE.len()), program.below(3));
     let (posture, scope) = (program.below(POSTURES.len()), program.below(SCOPES.len()));
-    match program.below(26) {
+    match program.below(30) {
         0..=3 => Step::Pass { ms: ms(program), nanos: u64::from(program.byte() / 200) * 77_777 },
         4 => Step::PutWall { ms: around(program) },
         5 => Step::PutMonotonic { back_ms: ms(program) / 2 },
@@ -81,6 +100,13 @@ fn step(program: &mut Program<'_>) -> Step {
             1 => Step::RevokeOverride { back },
             _ => Step::Approve { back, by },
         },
+        25 => Step::Control(sent(program)),
+        26 => Step::Drain { confirm: program.once_in(2) },
+        27 => match program.below(2) {
+            0 => Step::Begin(asked(program)),
+            _ => Step::Confirm { back },
+        },
+        28 => Step::AskTwice(asked(program)),
         _ => match program.below(4) {
             0 => {
                 let genes = program.once_in(3).then(|| genes(program));
@@ -108,6 +134,10 @@ fuzz_target!(|bytes: &[u8]| {
             if let Err(differs) = pair.take(step) {
                 panic!("step {at}, {step:?}: {differs}");
             }
+        }
+        // What was decided last has its record too.
+        if let Err(differs) = pair.take(Step::Drain { confirm: false }) {
+            panic!("{differs}");
         }
     });
 });

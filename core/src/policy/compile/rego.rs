@@ -41,7 +41,7 @@ impl Compiler<'_> {
     }
 
     /// Warns of each path that is misspelt or undeclared. It has to be there for the rule to be evaluated (spec 1.3), so a
-    /// slip of the pen denies every request; a compiler of CEL refuses it.
+    /// slip of the pen leaves the rule indeterminate for every request; a compiler of CEL refuses it.
     fn warn_of_undeclared(&mut self, pointer: &str, paths: &[InputPath], schema: &Schema) {
         let undeclared: BTreeSet<(&[String], Option<String>)> = paths
             .iter()
@@ -51,7 +51,7 @@ impl Compiler<'_> {
         for (path, meant) in undeclared {
             let path = format!("input.{}", path.join("."));
             let message = format!(
-                "the schema does not declare {}, which this entry point reads: a request without it is denied",
+                "the schema does not declare {}, which this entry point reads: for a request without it the rule is indeterminate",
                 quoted(&path)
             );
             let help = meant.map_or_else(
