@@ -127,7 +127,8 @@ impl Decision {
         self
     }
 
-    /// Makes it a deny for want of its record: of what was allowed nothing is left.
+    /// Makes it a deny for want of its record: of what was allowed nothing is left, but for the name of an override, which
+    /// was used up.
     pub(crate) fn refuse_for_audit(&mut self) -> &mut Self {
         self.rule = None;
         self.hold_back(Reason::AuditUnavailable);

@@ -45,6 +45,12 @@ impl Monotonic {
         Self(self.0.saturating_add(span.as_nanos()))
     }
 
+    /// This time less `span`; saturates at [`Monotonic::ZERO`].
+    #[must_use]
+    pub const fn before(self, span: Ttl) -> Self {
+        Self(self.0.saturating_sub(span.as_nanos()))
+    }
+
     /// How long ago `earlier` was, in nanoseconds; zero if it is yet to come.
     #[must_use]
     pub const fn nanos_since(self, earlier: Self) -> u64 {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 fn bundle(rego: &str, rules: Value) -> Result<Bundle, BundleError> {
     let document = json!({
         "fallgate": 1, "name": "test", "revision": 1,
+        "signals": {"idp": {"ttl": "10s"}},
         "actions": {"read": {}},
         "schema": {
             "subject": {"user": {
@@ -108,6 +109,21 @@ fn what_the_schema_does_not_declare_is_warned_of_with_what_was_meant() {
     ] {
         assert_eq!(warned(path), [(named.to_owned(), help.to_owned())], "{path}");
     }
+}
+
+#[test]
+fn a_signal_that_is_not_declared_is_warned_of_with_what_was_meant() {
+    let rego = "package a\nallow if input.signals.ipd.ok\nallow if input.signals[\"elsewhere\"].status == \"ok\"\nallow if input.signals.clock.ok";
+    let bundle = bundle(rego, allowed_by("data.a.allow")).unwrap();
+    let warned = |found: &Diagnostic| (found.code.as_str(), found.pointer.clone(), found.help.clone().unwrap());
+    let place = "/rules/0/when/rego".to_owned();
+    assert_eq!(
+        bundle.warnings().iter().map(warned).collect::<Vec<_>>(),
+        [
+            ("unknown_signal", place.clone(), "declare it under `signals`".to_owned()),
+            ("unknown_signal", place, "did you mean `idp`?".to_owned()),
+        ]
+    );
 }
 
 #[test]

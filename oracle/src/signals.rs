@@ -13,6 +13,8 @@ pub(crate) struct Report {
     pub(crate) signal: String,
     pub(crate) status: Status,
     pub(crate) at: Time,
+    /// How much older it became by the wall clock than by the monotonic one while it was the last of its signal.
+    slept: Time,
     /// The terms of the signal when it was reported: by these it recovers.
     ttl: Time,
     recover: Option<Recover>,
@@ -25,6 +27,13 @@ const fn goodness(status: Status) -> u8 {
         Status::Unknown => 1,
         Status::Degraded => 2,
         Status::Ok => 3,
+    }
+}
+
+impl Report {
+    /// The last moment at which it holds, with such a time to live.
+    const fn end(&self, ttl: Time) -> Time {
+        self.at.saturating_add(ttl).saturating_sub(self.slept)
     }
 }
 
@@ -46,7 +55,26 @@ impl Oracle {
         match pack.signal(signal).filter(|terms| terms.quorum.is_none() && terms.heartbeat.is_none()) {
             None => "not_observable",
             Some(_) if at > self.now => "future",
-            Some(terms) => self.take_report_on(signal, &terms, status, at),
+            Some(terms) => {
+                let outcome = self.take_report_on(signal, &terms, status, at);
+                let told_late = self.sleeps.last().is_some_and(|(found, _)| at < *found);
+                if let Some(report) = self.reports.last_mut().filter(|_| outcome == "taken" && told_late) {
+                    report.slept = self.sleeps.iter().fold(0, |sum, (_, span)| sum.saturating_add(*span));
+                }
+                outcome
+            }
+        }
+    }
+
+    /// The monotonic clock may have stood still for so long: what was last reported of each signal is older by that.
+    pub(crate) fn sleep(&mut self, span: Time) {
+        self.sleeps.push((self.now, span));
+        let mut seen: Vec<String> = Vec::new();
+        for report in self.reports.iter_mut().rev() {
+            if !seen.contains(&report.signal) {
+                seen.push(report.signal.clone());
+                report.slept = report.slept.saturating_add(span);
+            }
         }
     }
 
@@ -60,28 +88,28 @@ impl Oracle {
         if last.is_some_and(|last| at < last.at || (at == last.at && goodness(status) >= goodness(last.status))) {
             return "older";
         }
-        let report = Report { signal: signal.to_owned(), status, at, ttl: ttl(terms), recover: terms.recover.clone() };
-        self.reports.push(report);
+        let (signal, recover) = (signal.to_owned(), terms.recover.clone());
+        self.reports.push(Report { signal, status, at, slept: 0, ttl: ttl(terms), recover });
         "taken"
     }
 
     /// Whether it failed and has not recovered.
     pub(crate) fn has_to_recover(&self, signal: &str) -> bool {
         let mut failed = self.failed_before.iter().any(|name| name == signal);
-        let mut oks: Vec<Time> = Vec::new();
+        let mut oks: Vec<&Report> = Vec::new();
         for report in self.reports_of(signal) {
             match report.status {
                 Status::Failed => (failed, oks) = (true, Vec::new()),
                 Status::Unknown | Status::Degraded => oks.clear(),
                 Status::Ok if failed => {
-                    if oks.last().is_some_and(|last| report.at - last > report.ttl) {
+                    if oks.last().is_some_and(|last| report.at > last.end(report.ttl)) {
                         oks.clear();
                     }
-                    oks.push(report.at);
+                    oks.push(report);
                     let need = report.recover.as_ref();
                     let many = need.and_then(|need| need.oks).unwrap_or(1);
                     let long = need.and_then(|need| need.for_).unwrap_or_default().as_nanos();
-                    if oks.len() >= many as usize && report.at - oks[0] >= long {
+                    if oks.len() >= many as usize && report.at - oks[0].at >= long {
                         (failed, oks) = (false, Vec::new());
                     }
                 }
@@ -112,7 +140,7 @@ impl Oracle {
         }
         let heard = match self.reports_of(signal).last() {
             None => Status::Unknown,
-            Some(last) if at > last.at.saturating_add(ttl(&terms)) => Status::Unknown,
+            Some(last) if at > last.end(ttl(&terms)) => Status::Unknown,
             Some(last) if last.status == Status::Ok && self.has_to_recover(signal) => Status::Failed,
             Some(last) => last.status,
         };
@@ -125,7 +153,7 @@ impl Oracle {
         let ends = signals.filter_map(|name| {
             let terms = pack.signal(name).filter(|terms| terms.quorum.is_none())?;
             let last = self.reports_of(name).last()?;
-            Some(last.at.saturating_add(ttl(&terms)).saturating_add(MILLI))
+            Some(last.end(ttl(&terms)).saturating_add(MILLI))
         });
         ends.collect()
     }

@@ -30,6 +30,10 @@ pub struct Oracle {
     /// What the clocks read when they were last taken for right.
     anchor: Option<Now>,
     pub(crate) clock_ok: bool,
+    /// How far the wall clock was found ahead since then, at the most.
+    ahead: Time,
+    /// Each time at which it was found further ahead than before, and by how much.
+    pub(crate) sleeps: Vec<(Time, Time)>,
     /// Every bundle that was active; the last one is.
     pub(crate) bundles: Vec<Arc<Pack>>,
     pub(crate) activations: usize,
@@ -103,21 +107,29 @@ impl Oracle {
             self.now = now;
             self.touch(&pack, now);
         }
-        if self.clock_ok && self.anchor.is_some_and(|anchor| !self.agrees(anchor, read)) {
+        let lead = self.anchor.map_or(0, |anchor| Self::lead(anchor, read));
+        let known = if self.clock_ok { 0 } else { i128::from(self.ahead) };
+        let skew = i128::from(self.skew);
+        if lead > known + skew || (self.clock_ok && lead < -skew) {
             self.clock_ok = false;
             self.partings += 1;
             self.void_approvals();
+            let ahead = Monotonic::from_nanos(u64::try_from(lead.max(0)).unwrap_or(u64::MAX)).rounded_up().as_nanos();
+            if ahead > self.ahead {
+                self.sleep(ahead - self.ahead);
+                self.ahead = ahead;
+            }
         }
         self.end_approvals();
         self.touch_now();
         self.end_quarantines();
     }
 
-    /// Whether the clocks have moved alike since they were taken for right.
-    fn agrees(&self, anchor: Now, read: Now) -> bool {
+    /// By how much the wall clock has moved on further than the monotonic one since they were taken for right.
+    fn lead(anchor: Now, read: Now) -> i128 {
         let moved = |from: Monotonic, to: Monotonic| i128::from(to.as_nanos()) - i128::from(from.as_nanos());
         let wall = i128::from(read.wall.as_nanos()) - i128::from(anchor.wall.as_nanos());
-        (wall - moved(anchor.monotonic, read.monotonic)).unsigned_abs() <= u128::from(self.skew)
+        wall - moved(anchor.monotonic, read.monotonic)
     }
 
     /// Notes what has changed at a moment, and what follows from it.
@@ -174,7 +186,7 @@ impl Oracle {
 
     /// The host's word that the clocks are right.
     pub fn anchor_clocks(&mut self, read: Now) {
-        self.anchor = Some(read);
+        (self.anchor, self.ahead) = (Some(read), 0);
         // A clock that is put back began to remember no later than now.
         self.began = self.began.min(self.wall);
         self.clock_ok = true;

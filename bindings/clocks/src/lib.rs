@@ -2,7 +2,8 @@
 //!
 //! The monotonic clock must go on while the machine sleeps: a signal that was observed before a suspension is stale after
 //! it. On Linux and Android that is `CLOCK_BOOTTIME`; elsewhere it is what [`std::time::Instant`] reads, which stands
-//! still on some systems while they sleep. There the engine finds that the two clocks have parted (the signal `clock`).
+//! still on some systems while they sleep. There the engine finds that the two clocks have parted
+//! (the signal `clock`), and makes what was reported older by the difference.
 
 #![forbid(unsafe_code)]
 

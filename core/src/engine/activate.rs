@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// Goes back to a bundle that was active here before, by its digest: to one of the last few, which is still trusted and
-    /// inside its validity. A candidate is abandoned first.
+    /// inside its validity. A candidate is abandoned by that.
     ///
     /// # Errors
     /// [`RolloutError::NeverActive`], or why the bundle may not become active again; with everything as it was.

@@ -10,11 +10,12 @@ use crate::time::Now;
 
 impl Engine {
     /// Does all that is due by now, and finds clocks that have parted: the writers' lock, the time as it is held, and whether
-    /// the clocks were found to have parted. Nothing of it is published yet.
+    /// the clocks were found to have parted, or the wall clock to have run further ahead. Nothing of it is published yet.
     pub(super) fn met(&self, raw: Now) -> (MutexGuard<'_, Told>, Now, bool) {
         let now = self.held(raw);
         let mut told = self.told();
-        let parted = told.clock_ok && told.anchor.is_some_and(|anchor| !anchor.agrees(raw));
+        let known_apart = !told.clock_ok;
+        let parted = told.anchor.is_some_and(|anchor| anchor.is_left(raw, known_apart));
         if parted {
             // Whatever wall time bounds has ended, before anything is done on the strength of it.
             told.end_approvals(Close::Clock, End::Clock, now.monotonic);
@@ -22,7 +23,9 @@ impl Engine {
         // What was due before comes before what is new: a late report hides no silence.
         told.settle(now);
         if parted {
-            told.clock_ok = false;
+            told.part(raw, now.monotonic);
+        }
+        if parted && !known_apart {
             self.events().push(now, EventKind::ClockFailed);
         }
         (told, now, parted)

@@ -378,7 +378,7 @@ impl Engine {
     fn current(&self, now: Now) -> (Guard<Arc<Snapshot>>, Now) {
         point("snapshot: load");
         let snapshot = self.snapshot.load();
-        let parted = snapshot.clock_ok && snapshot.anchor.is_some_and(|anchor| !anchor.agrees(now));
+        let parted = snapshot.anchor.is_some_and(|anchor| anchor.is_left(now, !snapshot.clock_ok));
         let held = self.held(now);
         if held.monotonic < snapshot.due && !parted {
             return (snapshot, held);

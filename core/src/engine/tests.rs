@@ -254,6 +254,48 @@ fn clocks_that_part_end_what_is_cached_until_they_are_anchored() {
 }
 
 #[test]
+fn what_was_reported_is_as_old_as_the_older_clock_says() {
+    let engine = Engine::new(Config::default());
+    let bundle = bundle(|document| document["actions"]["write"] = json!({"requires": ["idp"]}));
+    engine.activate(bundle, at(0)).unwrap();
+    engine.observe(&Observation::ok("idp"), at(0));
+    // The monotonic clock stands still while the machine sleeps.
+    let woken = |millis: u64, slept: i64| {
+        Now::new(Monotonic::from_millis(millis), Wall::from_millis(i64::try_from(millis).unwrap() + slept))
+    };
+    let write = |now| engine.decide_json(&request("write", "staff"), now).reason();
+    assert_eq!(write(woken(1_000, 6_000)), Reason::AllowedByRule, "seven seconds of ten");
+    assert_eq!(engine.next_deadline(), Some(Monotonic::from_millis(4_001)));
+    assert_eq!(write(woken(4_000, 6_000)), Reason::AllowedByRule);
+    assert_eq!(write(woken(4_001, 6_000)), Reason::SignalUnavailable);
+    engine.observe(&Observation::ok("idp"), woken(5_000, 6_000));
+    assert_eq!(write(woken(5_000, 6_000)), Reason::AllowedByRule, "what is told after it is new");
+    // It sleeps again before anybody anchors the clocks.
+    assert_eq!(write(woken(5_100, 20_000)), Reason::SignalUnavailable);
+    let late = Observation::ok("idp").at(Monotonic::from_millis(5_050));
+    assert_eq!(engine.observe(&late, woken(5_200, 20_000)), Observed::Taken);
+    assert_eq!(write(woken(5_200, 20_000)), Reason::SignalUnavailable, "seen before it, and told after it");
+    engine.observe(&Observation::ok("idp"), woken(5_300, 20_000));
+    // A wall clock that goes back, and forth again, is no sleep.
+    assert_eq!(write(woken(5_400, 0)), Reason::AllowedByRule);
+    assert_eq!(write(woken(5_500, 20_000)), Reason::AllowedByRule);
+    engine.anchor_clocks(woken(5_600, 20_000));
+    assert_eq!(write(woken(15_300, 20_000)), Reason::AllowedByRule);
+    assert_eq!(write(woken(15_300, 25_001)), Reason::SignalUnavailable);
+    assert_eq!(codes(&engine).iter().filter(|code| **code == "clock_failed").count(), 2, "once for each anchor");
+}
+
+#[test]
+fn a_second_sleep_ends_what_was_kept_since_the_first() {
+    let engine = engine();
+    let slept = |secs: i64| Now::new(Monotonic::from_millis(1), Wall::from_millis(secs * 1_000));
+    let read = |secs: i64| engine.decide_json(&request("read", "staff"), slept(secs));
+    assert_eq!((read(100).cached(), read(100).cached()), (false, true));
+    assert_eq!((read(200).cached(), read(200).cached()), (false, true));
+    assert!(read(150).cached(), "the wall clock went back");
+}
+
+#[test]
 fn a_clock_that_is_not_trusted_ends_a_validity() {
     let valid = |until: &str| {
         let engine = Engine::new(Config::default());

@@ -59,6 +59,8 @@ pub(super) struct Told {
     pub(super) guards: Guards,
     pub(super) anchor: Option<Anchor>,
     pub(super) clock_ok: bool,
+    /// When it was last found that the monotonic clock may have stood still, and for how long in all.
+    slept: (Monotonic, Ttl),
     pub(super) engine_ok: bool,
     /// Whether an activation or a restore has begun and not ended: where a panic has cut it short, nobody knows what of the
     /// postures was carried over.
@@ -115,6 +117,7 @@ impl Told {
             guards: Guards::new(limits, seed),
             anchor: None,
             clock_ok: true,
+            slept: (Monotonic::ZERO, Ttl::ZERO),
             engine_ok: true,
             half_carried: false,
             audit_ok: true,
@@ -443,6 +446,20 @@ impl Told {
         (until, changes)
     }
 
+    /// The two clocks were found to have parted, or to be further apart. What was reported by then is as old as the wall
+    /// clock says, where that is older; and what is kept rests on a clock that nobody trusts.
+    pub(super) fn part(&mut self, reading: Now, now: Monotonic) {
+        self.clock_ok = false;
+        let span = self.anchor.as_mut().map_or(Ttl::ZERO, |anchor| anchor.note(reading));
+        if span > Ttl::ZERO {
+            self.slept = (now, Ttl::from_nanos(self.slept.1.as_nanos().saturating_add(span.as_nanos())));
+            self.signals.slept(span);
+        }
+        if let Some(clock) = self.statuses.get_mut(usize::from(CLOCK)) {
+            clock.changes = clock.changes.saturating_add(1);
+        }
+    }
+
     /// Takes an observation; `reading` is the clock as the host read it, `now` as it is held.
     pub(super) fn observe(&mut self, observation: &Observation, reading: Monotonic, now: Now) -> Observed {
         let Some(active) = &self.active else { return Observed::UnknownSignal };
@@ -458,6 +475,11 @@ impl Told {
         let Some(held) = self.signals.held_mut(number, policy.signals.len()) else { return Observed::UnknownSignal };
         let recovering = held.is_recovering();
         let observed = held.observe(observation.status, observed_at, now.monotonic, *ttl, *recover);
+        // What was seen before a sleep and is told after it has slept too.
+        let (woken, span) = self.slept;
+        if observed == Observed::Taken && observed_at < woken {
+            held.slept(span);
+        }
         if held.is_recovering() != recovering {
             self.other_changes = self.other_changes.saturating_add(1);
         }

@@ -48,21 +48,47 @@ impl HighWater {
 pub struct Anchor {
     at: Now,
     skew_max: Ttl,
+    /// How far ahead of the monotonic clock the wall clock was found, at the most.
+    ahead: Ttl,
 }
 
 impl Anchor {
     /// Clocks that agree as of now.
     #[must_use]
     pub const fn new(at: Now, skew_max: Ttl) -> Self {
-        Self { at, skew_max }
+        Self { at, skew_max, ahead: Ttl::ZERO }
     }
 
     /// Whether the clocks have moved alike since, within the skew.
     #[must_use]
     pub fn agrees(&self, now: Now) -> bool {
+        self.lead(now).unsigned_abs() <= u128::from(self.skew_max.as_nanos())
+    }
+
+    /// Whether a reading shows what was not known: that the clocks have parted, or, where they had, that the wall clock is
+    /// further ahead than it was found before, by more than the skew.
+    #[must_use]
+    pub fn is_left(&self, now: Now, known_apart: bool) -> bool {
+        if !known_apart {
+            return !self.agrees(now);
+        }
+        self.lead(now) > i128::from(self.ahead.as_nanos()).saturating_add(i128::from(self.skew_max.as_nanos()))
+    }
+
+    /// Notes how far the wall clock is ahead, and gives by how much that is more than before: so long the monotonic clock
+    /// may have stood still, as it does on some systems that sleep. In whole milliseconds, rounded up, as the engine decides.
+    pub fn note(&mut self, now: Now) -> Ttl {
+        let lead = u64::try_from(self.lead(now).max(0)).unwrap_or(u64::MAX);
+        let more = Monotonic::from_nanos(lead).rounded_up().as_nanos().saturating_sub(self.ahead.as_nanos());
+        self.ahead = Ttl::from_nanos(self.ahead.as_nanos().saturating_add(more));
+        Ttl::from_nanos(more)
+    }
+
+    /// By how many nanoseconds the wall clock has moved on further than the monotonic one.
+    fn lead(&self, now: Now) -> i128 {
         let moved = i128::from(now.monotonic.as_nanos()).saturating_sub(i128::from(self.at.monotonic.as_nanos()));
         let wall = i128::from(now.wall.as_nanos()).saturating_sub(i128::from(self.at.wall.as_nanos()));
-        moved.saturating_sub(wall).unsigned_abs() <= u128::from(self.skew_max.as_nanos())
+        wall.saturating_sub(moved)
     }
 }
 
@@ -98,5 +124,26 @@ mod tests {
         assert!(!anchor.agrees(at(1_000, 994_999)));
         assert!(!anchor.agrees(at(28_801_000, 1_000_000)));
         assert!(!anchor.agrees(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN))));
+    }
+
+    #[test]
+    fn each_sleep_is_noted_once_and_a_wall_clock_that_goes_back_is_none() {
+        let at = |mono: u64, wall: i64| Now::new(Monotonic::from_millis(mono), Wall::from_millis(wall));
+        let mut anchor = Anchor::new(at(1_000, 1_000_000), Ttl::from_secs(5));
+        assert!(!anchor.is_left(at(1_000, 1_005_000), false), "within the skew");
+        assert!(anchor.is_left(at(1_000, 1_060_000), false));
+        assert_eq!(anchor.note(at(1_000, 1_060_000)), Ttl::from_secs(60));
+        assert!(!anchor.is_left(at(2_000, 1_066_000), true), "a skew more");
+        assert!(anchor.is_left(at(2_000, 1_066_001), true), "a second sleep");
+        assert_eq!(anchor.note(at(2_000, 1_071_000)), Ttl::from_secs(10), "what is new of it");
+        assert!(!anchor.is_left(at(3_000, 1_002_000), true), "the clocks agree again, and stay known to have parted");
+        assert_eq!(anchor.note(at(3_000, 900_000)), Ttl::ZERO);
+        assert_eq!(anchor.note(at(3_000, 1_072_000)), Ttl::ZERO, "as far as it was");
+        let (mono, wall) = (Monotonic::from_millis(3_000), Wall::from_nanos(1_072_000_000_001));
+        assert_eq!(anchor.note(Now::new(mono, wall)), Ttl::from_millis(1), "rounded up");
+        assert!(anchor.is_left(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX)), true));
+        assert!(anchor.note(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX))) > Ttl::from_secs(1_000_000_000));
+        let mut far = Anchor::new(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN)), Ttl::ZERO);
+        assert_eq!(far.note(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX))), Ttl::from_nanos(u64::MAX));
     }
 }

@@ -88,6 +88,8 @@ impl Observed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     last: Option<(Status, Monotonic)>,
+    /// How much older that is than the monotonic clock says.
+    slept: Ttl,
     /// Whether it failed and has not recovered. Outlives the observation: silence does not recover anything.
     recovering: bool,
     /// Ok observations in a row since the failure, and when the first of them was.
@@ -115,8 +117,8 @@ impl Held {
                 return Observed::Older;
             }
         }
-        let unbroken = self.last.is_some_and(|(held, at)| held == Status::Ok && observed_at <= at.after(ttl));
-        self.last = Some((status, observed_at));
+        let unbroken = self.last.is_some_and(|(held, _)| held == Status::Ok && observed_at <= self.fresh_until(ttl));
+        (self.last, self.slept) = (Some((status, observed_at)), Ttl::ZERO);
         if status == Status::Failed {
             self.recovering = true;
         }
@@ -141,13 +143,23 @@ impl Held {
     /// What the signal is at `now`, and until when, inclusive, that can be said.
     #[must_use]
     pub fn status(&self, now: Monotonic, ttl: Ttl) -> (Status, Option<Monotonic>) {
-        let Some((status, observed_at)) = self.last else { return (Status::Unknown, None) };
-        let fresh_until = observed_at.after(ttl);
+        let Some((status, _)) = self.last else { return (Status::Unknown, None) };
+        let fresh_until = self.fresh_until(ttl);
         if now > fresh_until || status == Status::Unknown {
             return (Status::Unknown, None);
         }
         let status = if status == Status::Ok && self.recovering { Status::Failed } else { status };
         (status, Some(fresh_until))
+    }
+
+    /// Until when, inclusive, the last observation holds: the smaller of the lives that the two clocks leave it.
+    fn fresh_until(&self, ttl: Ttl) -> Monotonic {
+        self.last.map_or(Monotonic::ZERO, |(_, at)| at.after(ttl).before(self.slept))
+    }
+
+    /// The monotonic clock may have stood still for so long since the last observation.
+    pub fn slept(&mut self, span: Ttl) {
+        self.slept = Ttl::from_nanos(self.slept.as_nanos().saturating_add(span.as_nanos()));
     }
 
     /// Whether it failed and has not recovered.
@@ -163,7 +175,7 @@ impl Held {
 
     /// Forgets what was observed, but not that it has to recover.
     pub const fn forget(&mut self) {
-        (self.last, self.oks, self.ok_since) = (None, 0, None);
+        (self.last, self.slept, self.oks, self.ok_since) = (None, Ttl::ZERO, 0, None);
     }
 
     /// Whether it was ok when it was last observed.
@@ -172,10 +184,10 @@ impl Held {
         self.last.is_some_and(|(status, _)| status == Status::Ok)
     }
 
-    /// When the signal was last observed.
+    /// When the signal was last observed, by the clock that makes it older.
     #[must_use]
     pub fn observed_at(&self) -> Option<Monotonic> {
-        self.last.map(|(_, at)| at)
+        self.last.map(|(_, at)| at.before(self.slept))
     }
 }
 
@@ -319,6 +331,37 @@ mod tests {
         assert_eq!(held.observe(Status::Ok, secs(4), secs(6), TTL, AT_ONCE), Observed::Older);
         assert_eq!(held.observe(Status::Ok, secs(7), secs(6), TTL, AT_ONCE), Observed::Future);
         assert_eq!(held.status(secs(6), TTL).0, Status::Failed);
+    }
+
+    #[test]
+    fn a_sleep_makes_a_report_older_and_lets_no_older_one_in() {
+        let mut held = told(&[(5, Status::Ok)], AT_ONCE);
+        held.slept(Ttl::from_secs(4));
+        assert_eq!(held.status(secs(11), TTL), (Status::Ok, Some(secs(11))));
+        assert_eq!(held.observed_at(), Some(secs(1)));
+        held.slept(Ttl::from_secs(4));
+        assert_eq!(held.status(secs(7), TTL), (Status::Ok, Some(secs(7))), "two sleeps add up");
+        assert_eq!(held.status(Monotonic::from_millis(7_001), TTL), (Status::Unknown, None));
+        assert_eq!(
+            held.observe(Status::Ok, secs(4), secs(8), TTL, AT_ONCE),
+            Observed::Older,
+            "it came before the last one"
+        );
+        held.slept(Ttl::from_nanos(u64::MAX));
+        assert_eq!(held.status(secs(5), TTL), (Status::Unknown, None), "nothing lasts that long");
+        assert_eq!(held.observe(Status::Ok, secs(8), secs(8), TTL, AT_ONCE), Observed::Taken);
+        assert_eq!(held.status(secs(18), TTL).0, Status::Ok, "what is new is as old as it is");
+    }
+
+    #[test]
+    fn a_recovery_does_not_go_on_behind_a_sleep() {
+        let recover = Recovery { oks: 2, stable: Ttl::ZERO };
+        let mut held = told(&[(1, Status::Failed), (2, Status::Ok)], recover);
+        held.slept(TTL);
+        held.observe(Status::Ok, secs(3), secs(3), TTL, recover);
+        assert_eq!(held.status(secs(3), TTL).0, Status::Failed, "the first ok had ended");
+        held.observe(Status::Ok, secs(4), secs(4), TTL, recover);
+        assert_eq!(held.status(secs(4), TTL).0, Status::Ok);
     }
 
     #[test]

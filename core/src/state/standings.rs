@@ -10,7 +10,7 @@ use super::guards::Guards;
 use super::signals::{BuiltIn, Held, Standing, standing};
 use crate::condition::{SignalView, Status};
 use crate::policy::signal::{SignalSpec, Source};
-use crate::time::Monotonic;
+use crate::time::{Monotonic, Ttl};
 
 /// What is held of all signals, and what they are.
 #[derive(Debug, Default)]
@@ -54,6 +54,12 @@ impl Signals {
         }
         self.stale.insert(number);
         self.held.get_mut(usize::from(number))
+    }
+
+    /// The monotonic clock may have stood still for so long: all that was reported is older by that.
+    pub fn slept(&mut self, span: Ttl) {
+        self.held.iter_mut().for_each(|held| held.slept(span));
+        self.at = None;
     }
 
     /// Takes over what is held of the signals of another policy.
@@ -173,7 +179,6 @@ mod tests {
     use crate::limits::Limits;
     use crate::name::name;
     use crate::policy::signal::{BUILT_IN, Recovery};
-    use crate::time::Ttl;
 
     const BUILT: BuiltIn = BuiltIn { clock: true, engine: true, bundle: true, epoch: true, audit: true };
 

@@ -103,7 +103,7 @@ impl Compiler<'_> {
             },
             Some(When::Rego(query)) => {
                 rego = true;
-                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, names.all.schema, modules)
+                self.rego_condition(&format!("{pointer}/when/rego"), &query.rego, effect, names.all, modules)
             }
         };
         if let Some(Condition::Cel(program)) = &condition {
