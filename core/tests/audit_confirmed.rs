@@ -156,14 +156,16 @@ fn what_came_in_between_is_what_counts() {
         engine.quarantine(&Selector::Subject("user", "kim"), &terms, at(3)).unwrap();
     };
     type Happens<'a> = &'a dyn Fn(&Engine);
-    let cases: [(&str, Happens<'_>, Reason); 5] = [
+    let ahead = Now::new(at(3).monotonic, at(90_000).wall);
+    let cases: [(&str, Happens<'_>, Reason); 6] = [
         ("a signal", &failed, Reason::SignalUnavailable),
         ("a posture", &|engine| engine.enter_posture("shut", None, at(3)).unwrap(), Reason::Posture),
         ("a quarantine", &quarantine, Reason::Quarantined),
         ("another revision", &|engine| engine.activate(bundle(2), at(3)).unwrap(), Reason::AuditPending),
+        ("clocks that part", &|engine| engine.advance(ahead), Reason::SignalUnavailable),
         (
-            "clocks that part",
-            &|engine| engine.advance(Now::new(at(3).monotonic, at(90_000).wall)),
+            "clocks that part, and a report after that",
+            &|engine| assert_eq!(engine.observe(&Observation::ok("idp"), ahead).code(), "taken"),
             Reason::AllowedByRule,
         ),
     ];

@@ -54,8 +54,8 @@ struct World {
     millis: u64,
     ahead: i64,
     trusted: bool,
-    /// By signal: the last report that counts, and when.
-    reports: [Option<(Status, u64)>; 2],
+    /// By signal: the last report that counts, when it was made, and the last moment at which it holds.
+    reports: [Option<(Status, u64, u64)>; 2],
     /// By posture: whether it is called for, and since when that is so.
     called: [(bool, u64); 2],
     entered: BTreeMap<usize, Entry>,
@@ -77,8 +77,8 @@ impl World {
     }
 
     fn status(&self, signal: usize, millis: u64) -> Status {
-        let fresh = self.reports[signal].filter(|(_, reported)| millis - reported <= TTL);
-        fresh.map_or(Status::Unknown, |(status, _)| status)
+        let fresh = self.reports[signal].filter(|(_, _, end)| millis <= *end);
+        fresh.map_or(Status::Unknown, |(status, ..)| status)
     }
 
     /// `!signals.a.ok`, or a flag; and `signals.b.failed`, which nobody knows of a signal that is silent.
@@ -151,7 +151,8 @@ impl World {
     /// What was noted, as of now.
     fn noted(&self) -> String {
         let ago = |at: u64| (self.millis - at).min(LONG);
-        let reports = self.reports.map(|report| report.map(|(status, at)| (status, ago(at))));
+        let left = |end: u64| (end + 1).saturating_sub(self.millis);
+        let reports = self.reports.map(|report| report.map(|(status, at, end)| (status, ago(at), left(end))));
         let called = self.called.map(|(calls, since)| (calls, ago(since)));
         let entered = self
             .entered
@@ -172,14 +173,14 @@ impl World {
                 let observed = self.engine.observe(&Observation::new(SIGNALS[signal], status), now);
                 // Of two reports of one instant the worse stands.
                 let stands = match self.reports[signal] {
-                    Some((before, at)) if at == self.millis => before == Status::Ok && status == Status::Failed,
+                    Some((before, at, _)) if at == self.millis => before == Status::Ok && status == Status::Failed,
                     _ => true,
                 };
                 if (observed == Observed::Taken) != stands {
                     return Err(format!("a report was {}", observed.code()));
                 }
                 if stands {
-                    self.reports[signal] = Some((status, self.millis));
+                    self.reports[signal] = Some((status, self.millis, self.millis + TTL));
                 }
                 if stands {
                     Met::done("reported")
@@ -230,6 +231,8 @@ impl World {
             Step::Leap => {
                 self.ahead += LEAP;
                 self.trusted = false;
+                // What was reported is older by the leap.
+                self.reports.iter_mut().flatten().for_each(|(_, _, end)| *end -= LEAP.unsigned_abs());
                 self.engine.advance(self.now());
                 Met::done("clocks parted")
             }
