@@ -33,7 +33,7 @@ const LEAP: i64 = 60_000;
 const LONG: u64 = 2_000;
 
 /// How large the spaces are: the whole to a depth, and the closed one.
-const COUNTS_WHOLE: Counts = Counts { states: 1_472, transitions: 5_085, depth: 4, closed: false };
+const COUNTS_WHOLE: Counts = Counts { states: 2_081, transitions: 6_060, depth: 4, closed: false };
 const COUNTS_CLOSED: Counts = Counts { states: 289, transitions: 1_734, depth: 12, closed: true };
 
 #[derive(Clone, Copy, Debug)]
@@ -232,7 +232,7 @@ impl World {
                 self.ahead += LEAP;
                 self.trusted = false;
                 // What was reported is older by the leap.
-                self.reports.iter_mut().flatten().for_each(|(_, _, end)| *end -= LEAP.unsigned_abs());
+                self.reports.iter_mut().flatten().for_each(|(_, _, end)| *end = end.saturating_sub(LEAP.unsigned_abs()));
                 self.engine.advance(self.now());
                 Met::done("clocks parted")
             }
