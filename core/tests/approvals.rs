@@ -18,6 +18,8 @@ mod loading;
 mod overrides;
 #[path = "approvals/restart.rs"]
 mod restart;
+#[path = "approvals/void.rs"]
+mod void;
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use ed25519_dalek::{Signer, SigningKey};

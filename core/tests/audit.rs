@@ -202,6 +202,32 @@ fn without_room_a_demanded_record_denies_and_what_is_lost_is_counted_in_its_plac
     assert_eq!(decide(&engine, "ann", "order:pay", 7), Reason::AllowedByRule);
 }
 
+/// The gate looks for the room of an ordinary record, of 4,096 bytes. What is larger is found out when it is written.
+#[test]
+fn an_allow_whose_record_is_larger_than_the_room_becomes_a_deny() {
+    let mut config = Config::default();
+    config.limits.audit_bytes_max = 6_000;
+    let engine = engine(&json!({ "level": "all" }), config);
+    let pay = |iban: &str, millis| {
+        let mut request: Value = serde_json::from_slice(&request("ann", "order:pay", &json!({}))).unwrap();
+        request["resource"]["properties"]["iban"] = iban.into();
+        engine.decide_json(request.to_string().as_bytes(), at(millis))
+    };
+    // Two events of the bundle are kept, each for 512 bytes: 4,976 are left.
+    let denied = pay(&"7".repeat(5_000), 1);
+    assert_eq!((denied.reason(), denied.rule()), (Reason::AuditUnavailable, None));
+    assert_eq!(engine.signal("audit").map(|status| status.name()), Some("failed"));
+    // Not even the deny found room: it is counted in its place, as a deny.
+    let records = drained(&engine, 2);
+    assert_eq!(kinds(&records)[2..], ["gap"]);
+    assert_eq!((&records[2].body["denies"], &records[2].body["allows"]), (&json!(1), &json!(0)));
+    // With the room that was given back, it is recorded and allowed.
+    assert_eq!(pay(&"7".repeat(5_000), 3).reason(), Reason::AllowedByRule);
+    // Two events and this decision; the deny was not.
+    let counters = engine.audit_counters();
+    assert_eq!((counters.recorded, counters.unrecorded), (3, 1));
+}
+
 #[test]
 fn with_the_sink_stalled_for_an_hour_memory_stays_bounded_and_the_counts_add_up() {
     let mut config = small(1_000);

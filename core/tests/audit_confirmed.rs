@@ -275,6 +275,84 @@ fn without_room_nothing_waits() {
     assert!(ask(&engine, 30_010).id.is_some(), "what has ended takes no room");
 }
 
+/// Kim asks with an address of 6,000 letters: the record takes more than the 4,096 bytes that the gate looks for.
+fn ask_at_length(engine: &Engine, millis: u64) -> Pending {
+    let request = String::from_utf8(request("kim", "vault:open")).unwrap();
+    let request = request.replace("kim@example.org", &"k".repeat(6_000));
+    engine.decide_pending_json(request.as_bytes(), at(millis))
+}
+
+fn engine_with_bytes(bytes: usize) -> Engine {
+    let mut config = Config::default();
+    config.limits.audit_bytes_max = bytes;
+    engine_with(config)
+}
+
+#[test]
+fn an_allow_whose_record_finds_no_room_does_not_wait_for_it() {
+    // Three events are kept, each for 512 bytes: 5,464 are left, and the record takes more than 6,000.
+    let engine = engine_with_bytes(7_000);
+    let denied = ask_at_length(&engine, 1);
+    assert_eq!((denied.decision.reason(), denied.id, denied.seq), (Reason::AuditUnavailable, None, 0));
+    assert!(denied.decision.obligations().is_empty());
+    assert_eq!(engine.next_deadline(), Some(at(60_001).monotonic), "the signal's, and nothing waits");
+    let mut written = Vec::new();
+    write(&engine, 2, &mut written);
+    assert!(written.iter().all(|record| record.kind.code() != "pending"));
+    let gap = written.iter().find(|record| record.kind.code() == "gap").unwrap();
+    assert_eq!((&gap.body["denies"], &gap.body["allows"]), (&json!(1), &json!(0)));
+    // With the room that was given back, it waits and is given.
+    let id = ask_at_length(&engine, 3).id.unwrap();
+    write(&engine, 4, &mut written);
+    assert!(engine.confirm(id, at(5)).is_allow());
+}
+
+#[test]
+fn an_allow_that_waited_and_whose_second_record_finds_no_room_is_not_given() {
+    let engine = engine_with_bytes(8_500);
+    let id = ask_at_length(&engine, 1).id.unwrap();
+    let mut written = Vec::new();
+    write(&engine, 2, &mut written);
+    // Three small records that nobody writes leave the room that the gate looks for, and not that of the large one.
+    for millis in 3..6 {
+        assert_eq!(engine.decide_json(&request("bob", "vault:look"), at(millis)).reason(), Reason::NoMatchingRule);
+    }
+    let denied = engine.confirm(id, at(6));
+    assert_eq!((denied.reason(), denied.rule()), (Reason::AuditUnavailable, None));
+    assert!(denied.obligations().is_empty());
+    write(&engine, 7, &mut written);
+    let again = engine.confirm(id, at(8));
+    assert!(!again.is_allow() && again.detail().unwrap().contains("nothing waits"), "it is not given later either");
+    let said = said(&written);
+    assert_eq!(said.first(), Some(&("pending", "allowed_by_rule".to_owned())));
+    assert_eq!(said.last(), Some(&("withdrawn", "audit_unavailable".to_owned())));
+    assert!(!said[1..].contains(&("decision", "allowed_by_rule".to_owned())), "{said:?}");
+    assert_eq!(written.last().unwrap().body["decision"], id.to_string());
+}
+
+/// Those that are confirmed leave their ends behind, which are swept now and then: what waits keeps its own.
+#[test]
+fn what_waits_ends_in_its_time_however_many_are_confirmed_meanwhile() {
+    let engine = engine();
+    let mut written = Vec::new();
+    let first = ask(&engine, 1).id.unwrap();
+    for millis in 2..=200 {
+        let id = ask(&engine, millis).id.unwrap();
+        write(&engine, millis, &mut written);
+        assert!(engine.confirm(id, at(millis)).is_allow());
+    }
+    let last = ask(&engine, 201).id.unwrap();
+    write(&engine, 201, &mut written);
+    assert_eq!(engine.next_deadline(), Some(at(30_001).monotonic));
+    engine.advance(at(30_001));
+    assert_eq!(engine.next_deadline(), Some(at(30_201).monotonic));
+    write(&engine, 30_001, &mut written);
+    let withdrawn = written.last().unwrap();
+    assert_eq!((withdrawn.kind.code(), &withdrawn.body["decision"]), ("withdrawn", &json!(first.to_string())));
+    assert!(!engine.confirm(first, at(30_002)).is_allow());
+    assert!(engine.confirm(last, at(30_200)).is_allow());
+}
+
 #[test]
 fn nobody_guesses_what_waits() {
     let engine = engine();

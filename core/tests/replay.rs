@@ -14,6 +14,11 @@
 mod changed;
 #[path = "replay/corpus.rs"]
 mod corpus;
+#[path = "control/fleet.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod fleet;
+#[path = "replay/inputs.rs"]
+mod inputs;
 #[path = "replay/recording.rs"]
 mod recording;
 #[path = "replay/records.rs"]

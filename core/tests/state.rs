@@ -381,6 +381,54 @@ fn what_the_bundle_does_not_know_is_the_strictest_posture_and_the_rest_counts() 
     assert_eq!(unscoped.posture(None).unwrap().as_str(), "lockdown");
 }
 
+/// Of a condition that holds already, and is to enter a posture in a while.
+#[test]
+fn an_entry_to_come_of_a_posture_that_the_bundle_does_not_have_is_the_strictest_one() {
+    let old = engine(at(0));
+    old.observe(&Observation::failed("a"), at(1_000));
+    let state = old.export_state(at(2_000)).unwrap();
+    assert_eq!(sealed(&state)["entering"], json!([{"posture": "read-only", "in_ms": 19_000}]));
+    let renamed = engine_of(
+        pack(|document| {
+            document["postures"][0]["name"] = json!("readonly");
+            document["revision"] = json!(4);
+        }),
+        at(3_000),
+    );
+    assert_eq!(renamed.restore_state(&state, None, at(3_000)), Err(StateError::DoesNotFit));
+    assert_eq!(renamed.posture(None).unwrap().as_str(), "lockdown");
+}
+
+/// The condition held there for 20 s at 20 s, and here only at 100 s: what follows the entry is counted from the earlier.
+#[test]
+fn what_follows_an_entry_that_was_due_elsewhere_before_is_not_put_off() {
+    let active = engine(at(0));
+    active.observe(&Observation::failed("a"), at(0));
+    let state = active.export_state(at(10_000)).unwrap();
+    assert_eq!(sealed(&state)["entering"], json!([{"posture": "read-only", "in_ms": 10_000}]));
+    let standby = || {
+        let standby = engine(at(0));
+        standby.observe(&Observation::failed("a"), at(80_000));
+        standby.advance(at(100_000));
+        assert_eq!(standby.posture(None).unwrap().as_str(), "read-only");
+        standby
+    };
+    // By itself it goes on to the lockdown 100 s after it was entered.
+    let alone = standby();
+    alone.advance(at(199_999));
+    assert_eq!(alone.posture(None).unwrap().as_str(), "read-only");
+    alone.advance(at(200_000));
+    assert_eq!(alone.posture(None).unwrap().as_str(), "lockdown");
+    // 90 s have passed since the export, or 95 s by clocks that differ by 5 s, of which 10 s were left until the entry: 85 s
+    // of the 100 s are over.
+    let restored = standby();
+    assert_eq!(restored.restore_state(&state, None, at(100_000)).unwrap().elapsed, Some(Ttl::from_secs(95)));
+    restored.advance(at(114_999));
+    assert_eq!(restored.posture(None).unwrap().as_str(), "read-only");
+    restored.advance(at(115_000));
+    assert_eq!(restored.posture(None).unwrap().as_str(), "lockdown");
+}
+
 #[test]
 fn what_is_restored_is_joined_with_what_is_there() {
     let state = exported();
@@ -412,6 +460,28 @@ fn a_revocation_voids_what_a_standby_has_decided_too() {
     assert!(!cached(&standby, at(3_000)), "inclusive");
     assert!(!cached(&standby, at(3_001)));
     assert!(cached(&standby, at(3_002)));
+}
+
+/// Without room for one subject more everybody is revoked, here and where it is restored.
+#[test]
+fn a_revocation_of_everybody_is_in_force_again() {
+    let mut narrow = config(7);
+    narrow.limits.quarantines_max = 1;
+    let active = Engine::new(narrow);
+    active.activate(pack(|_| {}), at(0)).unwrap();
+    active.revoke("user", "bob", Monotonic::from_millis(1_500), at(1_000));
+    active.revoke("user", "eve", Monotonic::from_millis(1_700), at(1_000));
+    let state = active.export_state(at(1_000)).unwrap();
+    assert_eq!(sealed(&state)["revocations"], json!([{"lasts_ms": 700}]));
+    // There it lasts as long again, however much later that is.
+    let standby = engine(at(0));
+    standby.restore_state(&state, None, at(5_000)).unwrap();
+    let again = sealed(&standby.export_state(at(5_200)).unwrap());
+    assert_eq!(again["revocations"], json!([{"lasts_ms": 500}]));
+    // Of two the longer one counts.
+    standby.restore_state(&state, None, at(5_300)).unwrap();
+    let longer = sealed(&standby.export_state(at(5_300)).unwrap());
+    assert_eq!(longer["revocations"], json!([{"lasts_ms": 700}]));
 }
 
 #[test]

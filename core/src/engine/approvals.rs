@@ -222,6 +222,8 @@ impl Told {
             return Err(ApprovalError::AlreadyApproved);
         }
         self.approvals.authenticate(member, proof, Purpose::Approval, &pending.proposal, now)?;
+        // Whatever comes of it: a code is used up, which is exported.
+        self.other_changes = self.other_changes.saturating_add(1);
         point("approve: authenticated");
         self.approvals.approve(id, member);
         point("approve: counted");

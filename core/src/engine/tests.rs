@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::combine::Verdict;
 use crate::faults;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
@@ -144,6 +145,47 @@ fn a_panic_of_a_candidate_is_its_own_and_stops_its_rollout() {
         assert_eq!(faults::disarm(), None);
         assert_eq!(engine.promote(at(60_000)).unwrap_err().code(), "rollout_stopped");
         engine.roll_back(at(60_000)).unwrap();
+    }
+}
+
+/// A decision looks at one snapshot. Between that and its count somebody rolls the candidate back, and stages another.
+#[test]
+fn a_candidate_that_is_gone_while_a_decision_counts_in_it_neither_answers_nor_ends_another() {
+    let revision = |revision: u64| {
+        bundle(|document| {
+            document["revision"] = json!(revision);
+            document["rollout"] =
+                json!({"shadow": "1s", "canary": ["100%"], "sample": 1, "roll_back_when": {"newly_denied": 1}});
+            document["actions"]["read"] = json!({});
+            if revision > 3 {
+                let rules = document["rules"].as_array_mut().unwrap();
+                rules.push(json!({"id": "nobody", "effect": "deny", "action": "read"}));
+            }
+        })
+    };
+    for stages in [false, true] {
+        let engine = Engine::new(Config::default());
+        engine.activate(revision(3), at(0)).unwrap();
+        engine.stage(revision(4), at(500)).unwrap();
+        assert_eq!(engine.decide_json(&request("read", "guests"), at(600)).reason(), Reason::NoMatchingRule);
+        engine.advance(at(1_500));
+        let request = Request::from_json(&request("read", "staff"), &Limits::DEFAULT).unwrap();
+        let view = RequestView::from(&request);
+        let spelling = Spelling::of(&view);
+        let checked = Checked::new(&view, &spelling, &Limits::DEFAULT).unwrap();
+        let (snapshot, now) = engine.current(at(2_000));
+        assert!(snapshot.candidate.is_some());
+        engine.roll_back(at(2_000)).unwrap();
+        if stages {
+            engine.stage(revision(5), at(2_000)).unwrap();
+        }
+        codes(&engine);
+        let mut decision = Decision::new(Verdict::deny(Reason::InternalError), now);
+        let decider = engine.decide_by(&snapshot, &checked, now, &mut decision);
+        assert_eq!((decision.reason(), decision.revision()), (Reason::AllowedByRule, 3));
+        assert_eq!(decider.active.as_ref().unwrap().bundle.revision(), 3);
+        assert_eq!(codes(&engine), [""; 0]);
+        assert_eq!(engine.is_in_rollout(), stages);
     }
 }
 

@@ -466,6 +466,30 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_lost_its_place_to_a_restored_state_is_not_taken() {
+        let restored = |epoch: u64, sequence: u64| ControlState {
+            doubted_ms: None,
+            feeds: vec![FeedState {
+                feed: "fleet".to_owned(),
+                epoch,
+                sequence,
+                seen: sequence,
+                contradicted: false,
+                digests: vec!["07".repeat(32)],
+            }],
+        };
+        for (epoch, sequence) in [(1, 2), (1, 5), (2, 0), (2, 1)] {
+            let mut feeds = Feeds::new(&Limits::DEFAULT);
+            assert_eq!(taken(&mut feeds, 1, 1, 1), Ok(Placed::Next));
+            assert_eq!(feeds.place(&place(1, 2), &[2; 32]), Ok(Placed::Next));
+            assert!(feeds.join(&restored(epoch, sequence)));
+            let before = feeds.feed(&place(1, 1).feed).cloned();
+            feeds.take(&place(1, 2), [2; 32], AT);
+            assert_eq!(feeds.feed(&place(1, 1).feed).cloned(), before, "{epoch} {sequence}");
+        }
+    }
+
+    #[test]
     fn without_room_another_feed_is_refused_and_none_forgotten() {
         let mut feeds = Feeds::new(&Limits { control_feeds_max: 1, ..Limits::DEFAULT });
         assert_eq!(taken(&mut feeds, 1, 1, 1), Ok(Placed::Next));

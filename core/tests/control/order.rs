@@ -268,3 +268,53 @@ fn without_room_no_further_feed_is_taken() {
     assert_eq!(engine.apply(&other, at(1_000)), Err(ControlError::Full));
     assert_eq!(fate(engine.apply(&beat(1, 2, 1_000), at(1_000))), "heard");
 }
+
+/// Restored into an engine with less room: what there is no room for does not fit, and the rest counts.
+#[test]
+fn a_state_with_more_feeds_than_there_is_room_for_does_not_fit() {
+    let active = engine();
+    assert_eq!(fate(active.apply(&message(1, 1, 1_000, Some(quarantine("ann"))), at(1_000))), "done");
+    let partners = canonical(&crate::fleet::payload("partners", 1, 1, 1_000, None));
+    let partners = signed_as(envelope::CONTROL, &partners, &[crate::fleet::PARTNER]);
+    assert_eq!(fate(active.apply(&partners, at(1_000))), "heard");
+    let state = active.export_state(at(2_000)).unwrap();
+    let narrow = |feeds: usize| {
+        let mut config = Config::default();
+        config.trust = fallgate::policy::bundle::Trust::keys(crate::fleet::root(&root_form()));
+        config.state_key = fallgate::state::document::StateKey::new([7; 32]);
+        config.limits.control_feeds_max = feeds;
+        let engine = Engine::new(config);
+        engine.activate_signed(&signed_as(envelope::BUNDLE, &canonical(&pack(1)), &[OWNER]), at(0)).unwrap();
+        engine
+    };
+    let fits = narrow(2);
+    fits.restore_state(&state, None, at(2_000)).unwrap();
+    assert_eq!(fits.posture(None).as_deref(), Some("normal"));
+    let again = narrow(1);
+    assert_eq!(again.restore_state(&state, None, at(2_000)).unwrap_err().code(), "state_does_not_fit");
+    assert_eq!(again.posture(None).as_deref(), Some("sealed"), "the strictest");
+    // The first of the feeds by name was taken over with all it had said.
+    assert_eq!(fate(again.apply(&message(1, 1, 1_000, Some(quarantine("ann"))), at(2_000))), "again");
+    assert_eq!(fate(again.apply(&partners, at(2_000))), "control_full");
+}
+
+/// What was said lately is remembered by its digests, as many as there is room for: the last.
+#[test]
+fn a_state_with_more_digests_than_there_is_room_for_keeps_the_last() {
+    let active = engine();
+    for sequence in 1..=4 {
+        assert_eq!(fate(active.apply(&beat(1, sequence, 1_000), at(1_000))), "heard");
+    }
+    let state = active.export_state(at(2_000)).unwrap();
+    let mut config = Config::default();
+    config.trust = fallgate::policy::bundle::Trust::keys(crate::fleet::root(&root_form()));
+    config.state_key = fallgate::state::document::StateKey::new([7; 32]);
+    config.limits.control_digests_max = 2;
+    let again = Engine::new(config);
+    again.activate_signed(&signed_as(envelope::BUNDLE, &canonical(&pack(1)), &[OWNER]), at(0)).unwrap();
+    again.restore_state(&state, None, at(2_000)).unwrap();
+    // Of the second nobody here knows what it said; it has no effect all the same.
+    assert_eq!(fate(again.apply(&message(1, 2, 1_000, Some(quarantine("ann"))), at(2_000))), "again");
+    assert!(allows(&again, "list", "ann", at(2_000)));
+    assert_eq!(fate(again.apply(&message(1, 3, 1_000, Some(quarantine("ann"))), at(2_000))), "control_conflict");
+}

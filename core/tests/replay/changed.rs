@@ -105,6 +105,28 @@ fn a_line_that_was_dropped_doubled_moved_or_put_in_is_found() {
 }
 
 #[test]
+fn what_is_wrong_with_a_line_is_told_by_its_code() {
+    let (lines, secrets) = journal();
+    let instead = |line: String| [&[lines[0].clone(), line], &lines[2..]].concat();
+    let changed = |from: &str, to: &str| {
+        assert!(lines[1].contains(from), "{from}: {}", lines[1]);
+        instead(lines[1].replacen(from, to, 1))
+    };
+    for (what, changed, code) in [
+        ("one is left out", [&lines[..1], &lines[2..]].concat(), "entry_sequence"),
+        ("one comes twice", [&lines[..2], &lines[1..]].concat(), "entry_sequence"),
+        ("what was put in", changed("\"name\\\":\\\"desk", "\"name\\\":\\\"dusk"), "entry_hash"),
+        ("what it follows", changed("\"prev\":\"", "\"prev\":\"0"), "entry_hash"),
+        ("its version", changed("journal/1", "journal/9"), "entry_version"),
+        ("a space", changed("{\"activate\":", "{ \"activate\":"), "entry_malformed"),
+        ("cut short", instead(lines[1][..lines[1].len() - 1].to_owned()), "entry_malformed"),
+    ] {
+        let (_, error) = first(&changed, &secrets).unwrap_or_else(|| panic!("{what}: nothing is found"));
+        assert_eq!(error.unwrap_err().fault.code(), code, "{what}");
+    }
+}
+
+#[test]
 fn a_journal_cut_at_every_line_is_a_shorter_one_and_cut_within_a_line_is_none() {
     let (lines, secrets) = journal();
     for at in 1..=lines.len() {

@@ -139,6 +139,8 @@ fn no_secret_is_in_a_journal_and_each_is_asked_for() {
         assert_eq!((error.number, error.fault.code()), (1, "journal_key"));
         assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
     }
+    // Nor is it where what holds it is printed.
+    assert_eq!(format!("{all:?}"), "Secrets");
 }
 
 #[test]

@@ -178,6 +178,40 @@ fn what_is_newly_allowed_and_declared_waits_at_the_end_of_the_shadow_for_people(
 }
 
 #[test]
+fn a_promotion_is_of_the_bundle_that_is_staged_and_ends_with_its_rollout() {
+    let engine = engine();
+    let candidate = erasing(2, true);
+    let promote = json!({ "promote": { "bundle": candidate.id().to_string() } });
+    let unfit = || Err(ApprovalError::UnfitProposal { message: "no bundle of that digest is staged".to_owned() });
+    assert_eq!(approved(&engine, &promote, secs(0)), unfit());
+    engine.stage(candidate.clone(), secs(1)).unwrap();
+    let other = json!({ "promote": { "bundle": erasing(3, true).id().to_string() } });
+    assert_eq!(approved(&engine, &other, secs(1)), unfit());
+    // One approval short of two, when the rollout ends.
+    let [ann, bob, cho] = owners();
+    let end = secs(3_600);
+    let document = json!({
+        "fallgate": "proposal/1", "bundle": "docs", "operation": promote, "by": "ann", "reason": "it is wanted",
+        "issued_at": secs(2).wall.to_string(), "expires_at": end.wall.to_string(), "nonce": "2",
+    });
+    let id = engine.propose(&document, Proof::Signature(&ann.sign(Purpose::Proposal, &document)), secs(2)).unwrap();
+    let approve = |person: &Person, now| {
+        let signature = person.sign(Purpose::Approval, &document);
+        engine.approve(id, person.name, Proof::Signature(&signature), now)
+    };
+    assert_eq!(approve(&bob, secs(2)).unwrap().waits_for, Some("not_approved"));
+    engine.roll_back(secs(3)).unwrap();
+    assert!(engine.proposals().is_empty());
+    let told: Vec<Value> = std::iter::from_fn(|| engine.poll_event()).map(|event| event.to_json()).collect();
+    let closed = told.iter().find(|event| event["event"] == "proposal_closed").unwrap();
+    assert_eq!((&closed["proposal"], &closed["why"]), (&json!(id.to_string()), &json!("moot")));
+    // The same bundle, staged anew, is another rollout.
+    engine.stage(candidate, secs(4)).unwrap();
+    assert_eq!(approve(&cho, secs(5)), Err(ApprovalError::UnknownProposal));
+    assert_eq!(overview(&engine, secs(5))["approved"], false);
+}
+
+#[test]
 fn in_a_canary_nothing_is_newly_allowed_that_nobody_saw_in_the_shadow() {
     let engine = engine();
     engine.stage(erasing(2, true), secs(1)).unwrap();

@@ -258,3 +258,6 @@ impl Event {
         members.into()
     }
 }
+
+#[cfg(test)]
+mod tests;
