@@ -196,13 +196,13 @@ test('events, counters and clocks', () => {
   assert.deepEqual([events[3].signal, events[3].from, events[3].to, events[3].at], ['sensor', 'ok', 'failed', { monotonicNs: 3_000_000n, wallNs: at(2).now.wallNs }])
   assert.equal(engine.pollEvent(), null)
   assert.deepEqual([...engine.events()], [])
-  // The wall clock jumps an hour ahead of the monotonic one.
+  // The wall clock jumps an hour ahead of the monotonic one: what was reported is as old.
   const parted = { now: { ...at(10).now, wallNs: at(3_600_000).now.wallNs } }
   engine.advance(parted)
   assert.equal(engine.signal('clock'), 'failed')
   engine.anchorClocks(parted)
   assert.equal(engine.signal('clock'), 'ok')
-  assert.deepEqual([...engine.events()].map(({ code }) => code), ['clock_failed', 'clock_anchored'])
+  assert.deepEqual([...engine.events()].map(({ code }) => code), ['clock_failed', 'signal_changed', 'clock_anchored'])
   engine.decide(asking(), at(1))
   const { clockWentBack, ...counted } = engine.counters()
   assert.ok(clockWentBack > 0)
