@@ -232,7 +232,10 @@ impl World {
                 self.ahead += LEAP;
                 self.trusted = false;
                 // What was reported is older by the leap.
-                self.reports.iter_mut().flatten().for_each(|(_, _, end)| *end = end.saturating_sub(LEAP.unsigned_abs()));
+                self.reports
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|(_, _, end)| *end = end.saturating_sub(LEAP.unsigned_abs()));
                 self.engine.advance(self.now());
                 Met::done("clocks parted")
             }
