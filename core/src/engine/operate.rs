@@ -191,6 +191,6 @@ const fn is_input(operation: &Operation) -> bool {
 
 /// Whether bytes that are no operation begin as that of a restored state does.
 fn would_restore(bytes: &[u8]) -> bool {
-    let start: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(16).collect();
-    start.starts_with(br#"{"restore_state""#)
+    let named = bytes.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    named.is_some_and(|named| named.starts_with(br#""restore_state""#))
 }
