@@ -224,6 +224,27 @@ fn silence_beyond_the_ttl_is_unknown_to_the_millisecond() {
 }
 
 #[test]
+fn what_a_guard_heard_is_as_old_as_the_older_clock_says() {
+    let mut gateway = breaker();
+    gateway["ttl"] = json!("10s");
+    let engine = engine(&gateway);
+    call(&engine, Success, 0).unwrap();
+    assert_eq!(status(&engine), Status::Ok);
+    // A sleep of eight seconds, in which the monotonic clock stood still, and of a minute.
+    let woken = |millis: u64, slept: u64| Now::new(at(millis).monotonic, at(millis + slept).wall);
+    let known = |now: Now| {
+        engine.advance(now);
+        status(&engine)
+    };
+    assert_eq!(known(woken(2_000, 8_000)), Status::Ok, "ten seconds");
+    assert_eq!(known(woken(2_001, 8_000)), Status::Unknown);
+    let permit = engine.acquire("gateway", None, woken(3_000, 8_000)).unwrap();
+    engine.report("gateway", permit, Success, None, woken(3_000, 8_000)).unwrap();
+    assert_eq!(known(woken(3_000, 8_000)), Status::Ok, "heard anew");
+    assert_eq!(known(woken(3_000, 68_000)), Status::Unknown);
+}
+
+#[test]
 fn slow_calls_open_it_by_either_measure() {
     let spec = json!({"breaker": {"window": 2, "slow_after": "2s", "slow_rate": 1, "open_for": "1s"}});
     let engine = engine(&spec);

@@ -454,6 +454,7 @@ impl Told {
         if span > Ttl::ZERO {
             self.slept = (now, Ttl::from_nanos(self.slept.1.as_nanos().saturating_add(span.as_nanos())));
             self.signals.slept(span);
+            self.guards.slept(span);
         }
         if let Some(clock) = self.statuses.get_mut(usize::from(CLOCK)) {
             clock.changes = clock.changes.saturating_add(1);

@@ -251,9 +251,26 @@ enum Carried {
 struct Guard {
     machine: Machine,
     ttl: Option<Ttl>,
-    /// When something was heard of its calls.
-    heard_at: Option<Monotonic>,
+    heard: Option<Heard>,
     counts: GuardCounts,
+}
+
+/// When something was heard of a guard's calls, and how much older that is by sleeps in which the clock stood still.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    at: Monotonic,
+    slept: Ttl,
+}
+
+impl Heard {
+    const fn at(at: Monotonic) -> Self {
+        Self { at, slept: Ttl::ZERO }
+    }
+
+    /// Until when, inclusive, it counts. The sleep comes off the end: when it was heard may be nearer to the clock's zero.
+    const fn until(self, ttl: Ttl) -> Monotonic {
+        self.at.after(ttl).before(self.slept)
+    }
 }
 
 #[derive(Debug)]
@@ -342,7 +359,7 @@ impl Guard {
                 Ok(())
             }
             (Machine::Bulkhead { bulkhead, places, .. }, None) => {
-                self.heard_at = Some(at);
+                self.heard = Some(Heard::at(at));
                 let place = bulkhead.acquire(at);
                 // The places whose leases are over, which are the oldest.
                 let taken = usize::try_from(bulkhead.under_way()).unwrap_or(usize::MAX);
@@ -354,7 +371,7 @@ impl Guard {
                 Ok(())
             }
             (Machine::Limiter { limiter, keys_max, full, used_up }, key) => {
-                self.heard_at = Some(at);
+                self.heard = Some(Heard::at(at));
                 let done = limiter.acquire(key.unwrap_or_default().as_bytes(), at);
                 *full = match done {
                     Err(Limited::NoRoom) => true,
@@ -371,7 +388,7 @@ impl Guard {
                 })
             }
             (Machine::Retry { backoff, tries, .. }, None) => {
-                self.heard_at = Some(at);
+                self.heard = Some(Heard::at(at));
                 // A call that is forgotten is not tried again.
                 while tries.len() >= permits_max && tries.pop_first().is_some() {}
                 tries.insert(number, backoff.begin());
@@ -386,7 +403,7 @@ impl Guard {
 
     fn first_seen(&mut self, key: &str, made_at: Wall, wall: Wall, at: Monotonic) -> Result<(), GuardError> {
         let Machine::ReplayGuard { guard, full } = &mut self.machine else { return Err(GuardError::NotThisGuard) };
-        self.heard_at = Some(at);
+        self.heard = Some(Heard::at(at));
         let done = guard.take(key.as_bytes(), made_at, wall);
         *full = match done {
             Err(replay_guard::Refused::NoRoom) => true,
@@ -413,17 +430,17 @@ impl Guard {
                 // The first thing to be heard has to be good news: a breaker that only ever failed is closed too.
                 let says = match outcome {
                     CallOutcome::Success => true,
-                    CallOutcome::Failure => self.heard_at.is_some(),
+                    CallOutcome::Failure => self.heard.is_some(),
                     CallOutcome::Ignored => false,
                 };
                 if taken && says {
-                    self.heard_at = Some(at);
+                    self.heard = Some(Heard::at(at));
                 }
                 taken
             }
             Machine::Bulkhead { bulkhead, places, .. } => places.remove(&number).is_some_and(|place| {
                 bulkhead.release(place);
-                self.heard_at = Some(at);
+                self.heard = Some(Heard::at(at));
                 true
             }),
             Machine::Retry { tries, .. } => tries.remove(&number).is_some(),
@@ -444,11 +461,11 @@ impl Guard {
     }
 
     fn standing(&self, at: Monotonic) -> Standing {
-        let heard_until = match (self.heard_at, self.ttl) {
-            (Some(heard_at), Some(ttl)) => Some(heard_at.after(ttl)),
+        let heard_until = match (self.heard, self.ttl) {
+            (Some(heard), Some(ttl)) => Some(heard.until(ttl)),
             _ => None,
         };
-        let silent = self.heard_at.is_none() || heard_until.is_some_and(|until| until < at);
+        let silent = self.heard.is_none() || heard_until.is_some_and(|until| until < at);
         let (status, changes_at) = match &self.machine {
             Machine::Breaker { breaker, .. } => {
                 let status = match breaker.state(at) {
@@ -499,7 +516,7 @@ impl Guards {
             let seed = self.seed ^ u64::try_from(number).unwrap_or(u64::MAX);
             let counts = GuardCounts::default();
             let machine = Machine::new(wanted, seed);
-            let mut fresh = machine.map(|machine| Guard { machine, ttl: *ttl, heard_at: None, counts });
+            let mut fresh = machine.map(|machine| Guard { machine, ttl: *ttl, heard: None, counts });
             if let Some((_, _, Guard { machine: Machine::Breaker { breaker: old, .. }, .. })) = known
                 && let Some(Guard { machine: Machine::Breaker { breaker, .. }, .. }) = &mut fresh
                 && old.state(Monotonic::ZERO) == BreakerState::ForcedOpen
@@ -515,14 +532,21 @@ impl Guards {
         self.guards.extend(carried.into_iter().map(|carried| match carried {
             Carried::Anew(guard) => guard,
             Carried::Kept(number, ttl) => held.get_mut(number)?.take().map(|guard| {
-                let heard_at = guard.heard_at.filter(|_| !anew);
-                Guard { ttl, heard_at, ..guard }
+                let heard = guard.heard.filter(|_| !anew);
+                Guard { ttl, heard, ..guard }
             }),
         }));
     }
 
     fn guard(&mut self, number: u16) -> Result<&mut Guard, GuardError> {
         self.guards.get_mut(usize::from(number)).and_then(Option::as_mut).ok_or(GuardError::NotThisGuard)
+    }
+
+    /// The monotonic clock may have stood still for so long: what was heard of calls is older by that.
+    pub fn slept(&mut self, span: Ttl) {
+        for heard in self.guards.iter_mut().flatten().filter_map(|guard| guard.heard.as_mut()) {
+            heard.slept = Ttl::from_nanos(heard.slept.as_nanos().saturating_add(span.as_nanos()));
+        }
     }
 
     /// What the guard of that signal is at `at`, and until when, inclusive, that can be said without another call.
