@@ -262,13 +262,7 @@ mod tests {
     use super::*;
     use crate::contest::Label;
     use crate::record::Lane;
-
-    fn record(workload: &str, lanes: &[(&str, &str, f64)]) -> Record {
-        let lane = |(engine, variant, value): &(&str, &str, f64)| {
-            Lane::time(Label::new(engine, "1", variant, "the call"), *value)
-        };
-        Record::new(workload, 2_048, 700, lanes.iter().map(lane).collect()).unwrap()
-    }
+    use crate::report::tests::record;
 
     #[test]
     fn a_goal_is_measured_against_its_bound() {

@@ -1,7 +1,7 @@
 //! From the records of all runs to one page: the goals first, then ratios, then medians, and where each figure comes from.
 
 mod goals;
-mod numbers;
+pub(crate) mod numbers;
 mod text;
 mod threads;
 
@@ -321,7 +321,8 @@ fn timed(page: &mut String, parts: &Parts) -> std::fmt::Result {
 mod tests {
     use super::*;
 
-    fn record(workload: &str, lanes: &[(&str, &str, f64)]) -> Record {
+    /// A record of these lanes: engine, variant, nanoseconds.
+    pub(super) fn record(workload: &str, lanes: &[(&str, &str, f64)]) -> Record {
         let lane = |(engine, variant, value): &(&str, &str, f64)| {
             Lane::time(Label::new(engine, "1", variant, "the call"), *value)
         };

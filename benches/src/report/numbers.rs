@@ -20,7 +20,7 @@ pub(super) fn figure(value: f64, unit: &str) -> String {
 }
 
 /// A whole number, its digits in groups of three.
-pub(super) fn thousands(number: f64) -> String {
+pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{:.0}", number.abs());
     let mut grouped = if number < 0.0 { String::from("-") } else { String::new() };
     for (at, digit) in digits.chars().enumerate() {

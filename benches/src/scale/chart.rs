@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use crate::report::numbers::thousands;
+
 /// A line of a chart.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -92,7 +94,7 @@ fn panel(svg: &mut String, panel: &Panel, left: f64) -> std::fmt::Result {
     for decade in x_least..=x_most {
         let x = x_of(10_f64.powi(decade));
         writeln!(svg, r#"<line class="grid" x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{bottom}"/>"#)?;
-        let label = grouped(10_f64.powi(decade));
+        let label = thousands(10_f64.powi(decade));
         writeln!(svg, r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{label}</text>"#, bottom + 18.0)?;
     }
     for decade in y_least..=y_most {
@@ -128,19 +130,6 @@ fn panel(svg: &mut String, panel: &Panel, left: f64) -> std::fmt::Result {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
-}
-
-/// A whole number, its digits in groups of three.
-pub(super) fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]

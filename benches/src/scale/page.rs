@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use super::Dimension;
-use super::chart::{Line, Panel, grouped, svg};
+use super::chart::{Line, Panel, svg};
 use super::growth::exponent;
 use super::measure::Point;
 use crate::record::Machine;
+use crate::report::numbers::thousands;
 
 /// One thing and what was measured of it.
 pub type Curves<'d> = (&'d Dimension, Vec<Point>);
@@ -37,7 +38,7 @@ pub fn page(all: &[Curves<'_>], machine: &Machine, date: &str) -> Result<String,
                 let bytes = (point.bytes - before.bytes) / (point.size - before.size) as f64;
                 format!("{bytes:.0} B")
             });
-            let size = grouped(point.size as f64);
+            let size = thousands(point.size as f64);
             let more = more.unwrap_or_else(|| "–".into());
             writeln!(page, "| {size} | {} | {} | {more} |", times.join(" | "), memory(point.bytes))?;
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::postures::PostureError;
 use super::proposal::{Change, LIFE_MAX, Proposal, ProposalId};
+use super::refusals::Refusals;
 use super::statement::{Purpose, is_signed};
 use super::totp::{CodeBook, CodeError, Tries};
 use crate::faults::point;
@@ -15,11 +16,8 @@ use crate::policy::approver::{Fingerprint, Member, Quorum, Verifier};
 use crate::policy::compile::Policy;
 use crate::time::{Monotonic, Now, Ttl, Wall};
 
-/// How many refusals are told one by one within [`REFUSALS_WINDOW`]; the others are counted.
+/// How many refusals are told one by one in a minute; the others are counted.
 const REFUSALS_TOLD: u32 = 16;
-
-/// After what time refusals are told one by one again.
-const REFUSALS_WINDOW: Ttl = Ttl::from_secs(60);
 
 /// What proves who proposes, approves or withdraws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -327,14 +325,6 @@ impl Orders {
     }
 }
 
-/// Refusals, told one by one until there are too many of them.
-#[derive(Clone, Copy, Debug, Default)]
-struct Refusals {
-    since: Monotonic,
-    told: u32,
-    untold: u64,
-}
-
 impl Approvals {
     /// No proposals; at most `proposals_max` are remembered, and the used codes of `secrets_max` secrets.
     #[must_use]
@@ -347,7 +337,7 @@ impl Approvals {
             forgotten: None,
             began: None,
             codes: CodeBook::new(secrets_max),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(REFUSALS_TOLD),
             proposals_max,
         }
     }
@@ -567,16 +557,7 @@ impl Approvals {
 
     /// Whether a refusal is told as an event, and how many were not told since the last one that was.
     pub fn tells_refusal(&mut self, now: Monotonic) -> Option<u64> {
-        let refusals = &mut self.refusals;
-        if now >= refusals.since.after(REFUSALS_WINDOW) {
-            (refusals.since, refusals.told) = (now, 0);
-        }
-        if refusals.told >= REFUSALS_TOLD {
-            refusals.untold = refusals.untold.saturating_add(1);
-            return None;
-        }
-        refusals.told = refusals.told.saturating_add(1);
-        Some(std::mem::take(&mut refusals.untold))
+        self.refusals.tells(now)
     }
 }
 
@@ -734,15 +715,5 @@ mod tests {
         table.propose(other, QUORUM, None, at(10));
         assert_eq!(table.leaving().map(|pending| pending.proposal.id).collect::<Vec<_>>(), [leave.id]);
         assert_eq!((table.pending().count(), table.leaving_approved().count()), (2, 0));
-    }
-
-    #[test]
-    fn refusals_are_told_until_there_are_too_many() {
-        let mut table = table(8);
-        let mut told = |seconds| table.tells_refusal(at(seconds).monotonic);
-        assert_eq!((0..16).map(|_| told(100)).collect::<Vec<_>>(), [Some(0); 16]);
-        assert_eq!((told(100), told(159)), (None, None));
-        assert_eq!(told(160), Some(2), "a minute later, with those that were not told");
-        assert_eq!(told(160), Some(0));
     }
 }

@@ -12,14 +12,14 @@ use crate::error::{Diagnostic, quoted};
 use crate::limits::Limits;
 use crate::name::{self, Name};
 use crate::state::document::{ControlState, FeedState};
-use crate::time::{Monotonic, Ttl, Wall};
+use crate::state::refusals::Refusals;
+use crate::time::{Monotonic, Wall};
 
 /// The highest epoch and sequence that canonical JSON writes exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
-/// How many refusals are told as events in a window; noise must not drown out what happens.
+/// How many refusals are told one by one in a minute; the others are counted.
 const REFUSALS_TOLD: u32 = 10;
-const REFUSALS_WINDOW: Ttl = Ttl::from_secs(60);
 
 /// The SHA-256 of a message's payload: what was said, whoever signed it.
 pub type Digest = [u8; 32];
@@ -213,13 +213,6 @@ pub struct Feeds {
     refusals: Refusals,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Refusals {
-    since: Monotonic,
-    told: u32,
-    untold: u64,
-}
-
 impl Feeds {
     /// None.
     #[must_use]
@@ -230,7 +223,7 @@ impl Feeds {
             digests_max: limits.control_digests_max.max(1),
             doubted: None,
             counts: BTreeMap::new(),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(REFUSALS_TOLD),
         }
     }
 
@@ -330,16 +323,7 @@ impl Feeds {
 
     /// Whether a refusal is told as an event, and how many were not told since the last one that was.
     pub fn tells_refusal(&mut self, now: Monotonic) -> Option<u64> {
-        let refusals = &mut self.refusals;
-        if now >= refusals.since.after(REFUSALS_WINDOW) {
-            (refusals.since, refusals.told) = (now, 0);
-        }
-        if refusals.told >= REFUSALS_TOLD {
-            refusals.untold = refusals.untold.saturating_add(1);
-            return None;
-        }
-        refusals.told = refusals.told.saturating_add(1);
-        Some(std::mem::take(&mut refusals.untold))
+        self.refusals.tells(now)
     }
 
     /// What is exported of them.

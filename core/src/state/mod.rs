@@ -15,6 +15,7 @@ pub mod overrides;
 pub mod postures;
 pub mod proposal;
 pub mod quarantine;
+pub mod refusals;
 pub mod rollout;
 pub mod severity;
 pub mod signals;
