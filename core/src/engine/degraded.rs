@@ -30,10 +30,13 @@ pub(super) fn verdict(
         }
         OnFailure::ServeCached(_) => {
             // Only what the action requires may have changed since, and a posture that rules do not read: every other fact
-            // must be as it was.
+            // must be as it was. An answer that knows of more changes than this decision was made by another thread after
+            // this one began: it is no earlier one.
             let earlier = kept.filter(|answer| {
                 answer.verdict.reason().effect() == Effect::Allow
                     && answer.stamp.activation == stamp.activation
+                    && answer.stamp.required <= stamp.required
+                    && answer.stamp.quarantine <= stamp.quarantine
                     && answer.stamp.read == stamp.read
                     && (answer.stamp.posture == stamp.posture || !action.reads.posture)
                     && evaluation.now.monotonic < answer.stale_until

@@ -247,3 +247,25 @@ fn what_was_decided_before_a_revocation_stands_in_no_more() {
     });
     assert!(kept.load(Ordering::Relaxed) > 0, "no answer was kept");
 }
+
+/// What stands in was decided before: not with what another thread has heard since this decision began. Where all was
+/// revoked, and the signal comes back, an answer comes from the rules or from nowhere.
+#[test]
+fn what_stands_in_was_decided_before_the_decision_began() {
+    let stands_in = json!({
+        "requires": ["idp"], "cache": {"allow": "1m"}, "on_failure": {"serve_cached": {"max_stale": "1m"}},
+    });
+    each_decision_is_of_its_time(Story {
+        pack: bundle(&pack(&stands_in, "subject.id == 'ann'")),
+        before: |engine| {
+            idp_is_ok(engine);
+            report(engine, &Observation::failed("idp"), 1);
+            engine.revoke("user", "ann", at(2).monotonic, at(2));
+        },
+        changes: &[|engine| report(engine, &Observation::ok("idp"), 3)],
+        ask: ann_reads,
+        fits: |told, decision| {
+            decision.reason() == if told == 0 { Reason::SignalUnavailable } else { Reason::AllowedByRule }
+        },
+    });
+}
