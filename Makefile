@@ -29,6 +29,12 @@ CARGO_LLVM_COV_VERSION := 0.9.1
 MDBOOK_VERSION := 0.5.4
 # Every feature that is no default, but for those that leave out what makes decisions fast (`make test-modes`).
 FEATURES := fallgate/schema,fallgate-node/floors
+export FEATURES
+# The whole workspace with what its tests need, also where one program is wanted: cargo chooses the features of what we
+# depend on for all that it is asked for at once, and builds anew whatever has others. So what the tests need is built once.
+BUILD := $(CARGO) build --locked --workspace --features $(FEATURES)
+# The command, as `make command` builds it.
+COMMAND := target/debug/fallgate
 
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
@@ -39,6 +45,10 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Rehearse an outage on a shipped pack, decision by decision (PACK=policies/…)
 	@$(CARGO) run --locked --quiet --package fallgate-cli -- drill $(PACK)
+
+.PHONY: command
+command:
+	@$(BUILD) --quiet --bins --examples
 
 .PHONY: test
 test: ## Build everything and run every test, in all languages
@@ -118,7 +128,7 @@ $(NODE_MODULES): bindings/node/package-lock.json
 
 .PHONY: test-node
 test-node: $(NODE_MODULES) ## Build the npm package and run its tests
-	cd bindings/node && node scripts/build.mjs
+	cd bindings/node && node scripts/build.mjs --workspace
 	cd bindings/node && npm run --silent check && npm test --silent
 	cd bindings/node && npm run --silent test-packed
 
@@ -135,9 +145,8 @@ test-page: ## Open the pages of drills in Chromium
 	@test -z "$(FALLGATE_CHROMIUM_REQUIRED)" || { echo 'there is no Chromium, and the pages of drills need it' >&2; exit 1; }
 	@echo 'the pages of drills were left out: there is no Chromium on this machine'
 else
-test-page: $(PAGE_MODULES)
-	$(CARGO) build --locked --quiet --package fallgate-cli
-	cd bindings/cli/tests/page && FALLGATE=$(CURDIR)/target/debug/fallgate FALLGATE_CHROMIUM=$(CHROMIUM) npm test --silent
+test-page: $(PAGE_MODULES) command
+	cd bindings/cli/tests/page && FALLGATE=$(CURDIR)/$(COMMAND) FALLGATE_CHROMIUM=$(CHROMIUM) npm test --silent
 endif
 
 .PHONY: fmt
@@ -178,15 +187,15 @@ REFERENCE := docs/book/reference
 REFERENCE_PAGES := rules cases pack operation drill control trust envelope commands
 
 .PHONY: generate
-generate: ## Write what is made from the code (docs/formats, the book's reference, fallgate.h, the types of the npm package)
+generate: command ## Write what is made from the code (docs/formats, the book's reference, fallgate.h, the types of the npm package)
 	@mkdir -p docs/formats
 	@for format in pack rules cases drill operation envelope trust control; do \
-		$(CARGO) run --locked --quiet --package fallgate-cli -- schema $$format > docs/formats/$$format.schema.json.new; \
+		$(COMMAND) schema $$format > docs/formats/$$format.schema.json.new; \
 		mv docs/formats/$$format.schema.json.new docs/formats/$$format.schema.json; \
 	done
 	@mkdir -p $(REFERENCE)
 	@for page in $(REFERENCE_PAGES); do \
-		$(CARGO) run --locked --quiet --package fallgate-cli -- book-page $$page > $(REFERENCE)/$$page.md.new; \
+		$(COMMAND) book-page $$page > $(REFERENCE)/$$page.md.new; \
 		mv $(REFERENCE)/$$page.md.new $(REFERENCE)/$$page.md; \
 	done
 	@$(MAKE) --no-print-directory -C bindings/c generate
@@ -276,7 +285,7 @@ bench-node: ## Measure the npm package beside its floors and its peers
 	@$(MAKE) --no-print-directory bench-report
 
 .PHONY: fuzz
-fuzz: fuzz-tool ## Fuzz (TARGET=name or all, TIME=seconds for each)
+fuzz: fuzz-tool command ## Fuzz (TARGET=name or all, TIME=seconds for each)
 	@rm -f fuzz/artifacts/*.log
 	@printf '%s\n' $(if $(filter all,$(TARGET)),$(FUZZ_TARGETS),$(TARGET)) | xargs -P "$$(nproc)" -I TARGET fuzz/run TARGET "$(TIME)" \
 		|| { for log in $$(grep -lx FAILED fuzz/artifacts/*.log); do echo "== $$log"; tail -n 40 "$$log"; done; exit 1; }

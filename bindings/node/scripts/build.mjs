@@ -1,5 +1,6 @@
-// Builds the addon of this machine's platform and puts it beside the package; `--release` for what is packed, and
-// `--floors` for the benches, whose addon stays in their folder.
+// Builds the addon of this machine's platform and puts it beside the package; `--release` for what is packed, `--floors`
+// for the benches, whose addon stays in their folder, and `--workspace` together with all else that is tested, so that what
+// it depends on is not built twice.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +12,9 @@ const folder = dirname(dirname(fileURLToPath(import.meta.url)))
 const floors = process.argv.includes('--floors')
 const release = floors || process.argv.includes('--release')
 
-const cargo = ['build', '--locked', '--package', 'fallgate-node', '--message-format', 'json-render-diagnostics']
+const cargo = ['build', '--locked', '--message-format', 'json-render-diagnostics']
+if (process.argv.includes('--workspace')) cargo.push('--workspace', '--features', 'fallgate/schema', '--lib', '--examples')
+else cargo.push('--package', 'fallgate-node')
 if (release) cargo.push('--release')
 if (floors) cargo.push('--features', 'floors')
 const built = spawnSync('cargo', cargo, {
