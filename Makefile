@@ -72,7 +72,7 @@ same-answers:
 		|| { echo 'the languages do not decide alike: see the lines above' >&2; exit 1; }
 
 .PHONY: test-modes
-test-modes: ## Decide the corpus and run the laws without the index, the cache, the quick reader (MODES=… for some)
+test-modes: ## Decide the corpus and run the laws without the index, the cache, the quick reader (MODES=… for some, or together)
 	@core/tests/modes/run $(MODES)
 
 .PHONY: test-schedules
@@ -80,10 +80,11 @@ test-schedules: ## Try the orders in which threads may go on, one after the othe
 	FALLGATE_SCHEDULES=$(ORDERS) $(CARGO) test --locked --manifest-path core/schedules/Cargo.toml --target-dir target -- --nocapture
 
 .PHONY: test-nightly
-test-nightly: ## A million steps of random days (STEPS=…), a minute of 64 threads, and new orders of their steps
+test-nightly: ## A million steps of random days (STEPS=…), a minute of 64 threads, new orders of their steps, and each mode
 	FALLGATE_ORACLE_STEPS=$(STEPS) $(CARGO) test --locked --package fallgate-oracle --features new-days --test days -- --nocapture
 	FALLGATE_THREADS_SECONDS=60 $(CARGO) test --locked --package fallgate --test sixty_four_threads -- --nocapture
 	FALLGATE_SCHEDULES_SEED=$$(date +%s) $(MAKE) --no-print-directory test-schedules ORDERS=3000
+	@$(MAKE) --no-print-directory test-modes
 
 .PHONY: mutants
 mutants: mutants-tool ## Plant small faults where security rests on the code, and see that a test finds each (FILE=… for some)
