@@ -34,7 +34,7 @@ export FEATURES
 # depend on for all that it is asked for at once, and builds anew whatever has others. So what the tests need is built once.
 BUILD := $(CARGO) build --locked --workspace --features $(FEATURES)
 # The command, as `make command` builds it.
-COMMAND := target/debug/fallgate
+COMMAND := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/fallgate
 
 FUZZ_TARGETS = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
@@ -147,7 +147,7 @@ test-page: ## Open the pages of drills in Chromium
 	@echo 'the pages of drills were left out: there is no Chromium on this machine'
 else
 test-page: $(PAGE_MODULES) command
-	cd bindings/cli/tests/page && FALLGATE=$(CURDIR)/$(COMMAND) FALLGATE_CHROMIUM=$(CHROMIUM) npm test --silent
+	cd bindings/cli/tests/page && FALLGATE=$(COMMAND) FALLGATE_CHROMIUM=$(CHROMIUM) npm test --silent
 endif
 
 .PHONY: fmt
