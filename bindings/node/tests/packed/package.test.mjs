@@ -46,8 +46,10 @@ test('the packed package holds all that it needs, and works in an empty folder',
   }
   const binaries = packed.files.filter(({ path }) => path.endsWith('.node'))
   assert.equal(binaries.length, 1)
-  // The command is in it, with Rego, CEL and SQLite. What is packed by mistake, such as debug symbols, shows.
-  assert.ok(binaries[0].size < 24_000_000, `${binaries[0].path}: ${binaries[0].size} bytes`)
+  // The command is in it, with Rego, CEL and SQLite. What is packed by mistake, such as debug symbols, shows. A build that
+  // was told to leave out the optimisation across crates is no release, and holds what that would have thrown away.
+  const most = process.env.CARGO_PROFILE_RELEASE_LTO === 'off' ? 34_000_000 : 24_000_000
+  assert.ok(binaries[0].size < most, `${binaries[0].path}: ${binaries[0].size} bytes`)
   for (const name of names) assert.doesNotMatch(name, /^(src|tests|node_modules|benches|target)\/|Cargo/, `${name} is packed`)
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${packed.filename}`], place)
   assert.ok(readdirSync(join(place, 'node_modules')).includes('fallgate'))
