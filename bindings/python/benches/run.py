@@ -32,6 +32,8 @@ REQUESTS = 2_000
 QUICK = os.environ.get("QUICK", "0") not in ("", "0")
 ROUNDS = 1 if QUICK else 31
 START = fallgate.Now(1_000_000_000_000, 1_767_225_600_000_000_000)
+#: To start a thread takes as long as a hundred decisions and more, and a service's threads stay: few starts among the calls.
+CALLS_OF_A_THREAD = 20
 #: Where the records of all benches go.
 RECORDS = Path(__file__).resolve().parents[3] / "target" / "bench" / "python"
 
@@ -107,7 +109,7 @@ def lanes(attributes: bool) -> tuple[list[Lane], int]:
     agree("fallgate in Rust", rust.answers(), expected)
     for name, batch in (("decide_many of dicts", whole), ("decide_many of JSON", texts)):
         agree(name, [bool(decision) for decision in plain.decide_many(batch)], expected)
-    for answers in in_two_threads(plain, texts):
+    for answers in in_two_threads(plain, texts, 1):
         agree("decide_many in two threads", [bool(decision) for decision in answers], expected)
     if not all(kept.decide(**one).cached for one in parts):
         raise SystemExit("the cached lane is not cached")
@@ -132,10 +134,15 @@ def lanes(attributes: bool) -> tuple[list[Lane], int]:
             calls=3, decisions=1_000,
         ),
         ours(
-            "decide_many of 1,000 JSON, 2 threads", "a call on each of two threads, started for it; the time is that of each",
-            lambda at: in_two_threads(plain, thousand), calls=3, decisions=2_000,
+            "decide_many of 1,000 JSON, 2 threads",
+            f"{CALLS_OF_A_THREAD} calls, one after the other, on each of two threads; the time is that of each decision",
+            lambda at: in_two_threads(plain, thousand, CALLS_OF_A_THREAD), calls=1, decisions=2 * CALLS_OF_A_THREAD * 1_000,
         ),
         Lane("fallgate in Rust", version, "bytes", "`decide_json` for each, in one native call", lambda at: rust.decide(), 3, REQUESTS),
+        Lane(
+            "fallgate in Rust", version, "bytes, 2 threads", "the same in each of two threads, started for ten times all requests",
+            lambda at: rust.decide_in_two_threads(10), calls=1, decisions=20 * REQUESTS,
+        ),
         *peers,
     ], sum(expected)  # fmt: skip
 
@@ -146,11 +153,13 @@ def agree(name: str, answers: list[bool], expected: list[bool]) -> None:
         raise SystemExit(f"{name} does not agree: {wrong} of {REQUESTS} decisions differ; nothing was timed")
 
 
-def in_two_threads(engine: fallgate.Engine, batch: list[bytes]) -> list[list[fallgate.Decision]]:
+def in_two_threads(engine: fallgate.Engine, batch: list[bytes], calls: int) -> list[list[fallgate.Decision]]:
+    """What each thread's last call answered."""
     answers: list[list[fallgate.Decision]] = [[], []]
 
     def decide(at: int) -> None:
-        answers[at] = engine.decide_many(batch)
+        for _ in range(calls):
+            answers[at] = engine.decide_many(batch)
 
     threads = [threading.Thread(target=decide, args=(at,)) for at in range(2)]
     for thread in threads:
