@@ -293,6 +293,7 @@ mod tests {
         assert_eq!(Monotonic::from_millis(1).rounded_up(), Monotonic::from_millis(1));
         assert_eq!(Monotonic::from_nanos(u64::MAX - 1).rounded_up(), Monotonic::NEVER);
         assert_eq!(Monotonic::from_nanos(1_999_999).rounded_down(), Monotonic::from_millis(1));
+        assert_eq!(Monotonic::from_millis(3).as_nanos(), 3_000_000);
     }
 
     #[test]

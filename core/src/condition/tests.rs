@@ -287,6 +287,21 @@ fn membership_looks_through_lists_sets_and_keys() {
     holds("'acme' in data.tenants && data.tenants['acme'] == 7 && data.limits.max > resource.amount");
     holds("subject.id in [subject.id] && !(resource.any in ['x'])");
     holds("has(data.limits.max) && !has(data.limits.min)");
+    // A double is the key that it is exactly, or none.
+    holds("dyn(1.0) in {1: true} && !(dyn(1.5) in {1: true}) && {-3: true}[dyn(-3.0)]");
+    holds("dyn(9223372036854775808.0) in {9223372036854775808u: true}");
+}
+
+#[test]
+fn a_map_that_is_built_asks_for_the_room_of_its_entries() {
+    let entries = (1..=100).map(|key| format!("{key}: resource.amount")).collect::<Vec<_>>().join(", ");
+    let text = format!("size({{{entries}}}) == 100");
+    let room = 100 * size_of::<(View<'_>, View<'_>)>();
+    for (room, expected) in [(room, Truth::True), (room - 1, Truth::Indeterminate(Cause::Limit))] {
+        let limits = Limits { arena_bytes_max: room, ..Limits::DEFAULT };
+        let program = cel::compile(&text, &mut declared(), &limits).unwrap();
+        assert_eq!(with_scope(100_000, None, |scope| program.truth(scope)), expected, "{room}");
+    }
 }
 
 #[test]
@@ -550,6 +565,11 @@ fn steps_stop_what_multiplies() {
     let program = compile("subject.t && subject.t");
     assert_eq!(with_scope(3, None, |scope| program.truth(scope)), Truth::True);
     assert_eq!(with_scope(2, None, |scope| program.truth(scope)), Truth::Indeterminate(Cause::Limit));
+    // Where the last step goes into what is absent, what comes behind it was never looked at: the limit is the cause.
+    let absent = compile("subject.missing && subject.missing");
+    for (steps, cause) in [(2, Cause::Limit), (4, Cause::Missing)] {
+        assert_eq!(with_scope(steps, None, |scope| absent.truth(scope)), Truth::Indeterminate(cause), "{steps}");
+    }
 }
 
 #[test]

@@ -716,4 +716,24 @@ mod tests {
         assert_eq!(table.leaving().map(|pending| pending.proposal.id).collect::<Vec<_>>(), [leave.id]);
         assert_eq!((table.pending().count(), table.leaving_approved().count()), (2, 0));
     }
+
+    #[test]
+    fn a_leave_counts_as_approved_from_its_last_approval_on() {
+        let mut table = table(8);
+        let (leave, mut other) = (proposal("ann", 10, 20), proposal("ann", 10, 21).document);
+        other.operation = Change::ClearFlag(crate::state::proposal::ClearFlag { flag: "f".to_owned() });
+        let other = Proposal::read(&serde_json::to_value(other).unwrap()).unwrap();
+        for asked in [&leave, &other] {
+            table.propose(asked.clone(), Quorum { need: 2, group: 0 }, None, at(10));
+        }
+        let mut approved = Vec::new();
+        for name in ["bob", "eve"] {
+            let verifier = Verifier::Codes(crate::policy::approver::Secret::new(name.as_bytes().to_vec()));
+            let member = Member { name: name.parse().unwrap(), subject: None, verifier };
+            table.approve(leave.id, &member);
+            table.approve(other.id, &member);
+            approved.push(table.leaving_approved().map(|pending| pending.proposal.id).collect::<Vec<_>>());
+        }
+        assert_eq!(approved, [vec![], vec![leave.id]]);
+    }
 }

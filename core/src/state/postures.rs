@@ -192,6 +192,8 @@ pub struct PostureMachine {
     turns: u64,
     /// The change that a forgotten scope may have seen.
     forgotten: u64,
+    /// What decisions see has a scope that is not here any more.
+    sees_forgotten: bool,
     /// The postures that flags hold.
     flagged: Vec<u16>,
     /// The earliest escalation that is due.
@@ -566,11 +568,12 @@ impl PostureMachine {
         if self.scopes.len() < self.scopes_max {
             return true;
         }
-        let forgotten = &mut self.forgotten;
+        let (forgotten, sees_forgotten) = (&mut self.forgotten, &mut self.sees_forgotten);
         self.scopes.retain(|_, instance| {
             let stays = instance.layers.iter().any(|layer| layer.is_remembered(at));
             if !stays {
                 *forgotten = (*forgotten).max(instance.changed);
+                *sees_forgotten = true;
             }
             stays
         });
@@ -580,12 +583,12 @@ impl PostureMachine {
     /// Makes anew what decisions see, of all scopes.
     fn reckon(&mut self, postures: &Postures) {
         self.in_force = Arc::new(self.all(postures));
+        self.sees_forgotten = false;
     }
 
     /// Makes anew what decisions see, of what has changed: the others are shared with what they saw before.
     fn reckon_in(&mut self, postures: &Postures, scopes: &[Scope]) {
-        // Where a scope was forgotten, what decisions see has one that is not here any more.
-        if self.in_force.forgotten() != self.forgotten || self.in_force.known() > self.scopes.len() {
+        if self.sees_forgotten {
             return self.reckon(postures);
         }
         point("postures: reckon");
@@ -680,4 +683,65 @@ impl Instance {
 fn doubled(dwell: Ttl, times: u32) -> Ttl {
     let nanos = 1_u64.checked_shl(times).map_or(u64::MAX, |factor| dwell.as_nanos().saturating_mul(factor));
     Ttl::from_nanos(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::policy::bundle::{Bundle, Trust};
+
+    fn bundle() -> Bundle {
+        let posture = |name: &str, rank: u32, leave| {
+            let enter = serde_json::json!({ "when": "!signals.idp.ok", "for": "1m" });
+            serde_json::json!({ "name": name, "rank": rank, "permits": "none", "enter": enter, "leave": leave })
+        };
+        let backs_off = serde_json::json!({ "dwell": "1s", "back_off": { "within": "10m", "max": "30m" } });
+        let document = serde_json::json!({
+            "fallgate": 1, "name": "p", "revision": 1, "actions": { "read": {} }, "signals": { "idp": { "ttl": "30s" } },
+            "schema": { "resource": { "thing": { "tenant": "string" } } }, "scopes": { "tenant": "resource.tenant" },
+            "postures": [posture("shut", 1, serde_json::json!({})), posture("barred", 2, backs_off)],
+            "rules": [{ "id": "all", "effect": "allow" }],
+        });
+        Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).unwrap()
+    }
+
+    const fn at(second: u64) -> Monotonic {
+        Monotonic::from_millis(second * 1_000)
+    }
+
+    /// A condition that begins or ceases to hold is exported, so what orders exports has to grow with it, and not without.
+    #[test]
+    fn a_condition_that_turns_is_a_change_of_what_is_exported() {
+        let bundle = bundle();
+        let (postures, mut machine, mut out) = (&bundle.policy().postures, PostureMachine::default(), Vec::new());
+        let mut turns = Vec::new();
+        for (second, truth) in (1..).zip([Truth::False, Truth::False, Truth::True, Truth::True, Truth::False]) {
+            machine.step(postures, &[None, Some(truth)], at(second), &mut out);
+            turns.push(machine.turns());
+        }
+        assert!(out.is_empty(), "it has not held for a minute");
+        assert_eq!(turns, [0, 0, 1, 1, 2]);
+    }
+
+    /// Of two scopes the one that was left last may be forgotten first: what the other saw is no change beyond that.
+    #[test]
+    fn a_scope_that_makes_room_is_gone_whichever_was_left_last() {
+        let bundle = bundle();
+        let (postures, mut machine, mut out) = (&bundle.policy().postures, PostureMachine::new(2), Vec::new());
+        let (shut, barred) = (1, 2);
+        let scope = |name: &str| Some(Box::from(name));
+        machine.step(postures, &[None, Some(Truth::False), Some(Truth::False)], at(0), &mut out);
+        machine.enter(postures, scope("tenant:b"), barred, at(1), &mut out);
+        machine.enter(postures, scope("tenant:a"), shut, at(2), &mut out);
+        // It backs off for ten minutes, so it is remembered.
+        machine.leave(postures, scope("tenant:b"), barred, true, at(3), &mut out).unwrap();
+        machine.leave(postures, scope("tenant:a"), shut, true, at(4), &mut out).unwrap();
+        machine.enter(postures, scope("tenant:c"), shut, at(5), &mut out);
+        machine.enter(postures, scope("tenant:d"), shut, at(700), &mut out);
+        let mut known: Vec<_> = machine.in_force().scopes().map(|(scope, _)| scope.to_owned()).collect();
+        known.sort();
+        assert_eq!(known, ["tenant:c", "tenant:d"]);
+        assert!(machine.in_force().is_as(&machine.all(postures)));
+    }
 }

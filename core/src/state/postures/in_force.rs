@@ -57,16 +57,6 @@ impl InForce {
         in_force
     }
 
-    /// The change that a forgotten scope may have seen.
-    pub(super) const fn forgotten(&self) -> u64 {
-        self.forgotten
-    }
-
-    /// How many scopes have a standing of their own.
-    pub(super) fn known(&self) -> usize {
-        self.scopes.size()
-    }
-
     /// Whether decisions see the same in both.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         let same_kind = |kind| self.strictest_of(kind).posture == other.strictest_of(kind).posture;
