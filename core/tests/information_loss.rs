@@ -385,6 +385,9 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         "has(subject.number) && subject.number > 2",
         "signals.one.ok ? subject.flag : false",
         "subject.off == true",
+        // What is known of the pack's data when it is loaded is no constant: the data may be lost.
+        "has(data.flags.x)",
+        "has(data.flags.x) == true",
     ];
     for test in falls {
         assert_eq!(refused("allow", test), None, "{test}");
@@ -406,11 +409,18 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         "has(subject.number) == has(subject.flag)",
         "'%s'.format([subject.map]) == '{}'",
         "cel.bind(x, has(subject.flag), !x)",
+        "!has(subject.number) ? has(data.flags.x) : true",
+        "subject.any in [subject.map]",
     ] {
         assert!(refused("allow", nowhere).is_some() && refused("deny", nowhere).is_some(), "{nowhere}");
     }
-    for everywhere in ["subject.number > 2", "signals.one.failed", "signals.one.age > duration('1s')", "!subject.flag"]
-    {
+    for everywhere in [
+        "subject.number > 2",
+        "signals.one.failed",
+        "signals.one.age > duration('1s')",
+        "!subject.flag",
+        "subject.any in subject.list",
+    ] {
         assert!(refused("allow", everywhere).is_none() && refused("deny", everywhere).is_none(), "{everywhere}");
     }
 }

@@ -33,9 +33,13 @@ fn target_faults(targets: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<S
             faults.push(format!("{file}: no tests hold it"));
         }
         for test in tests {
-            let there = match test.strip_prefix("lib:") {
-                Some(module) => !module.is_empty(),
-                None => read(&format!("core/tests/{test}.rs")).is_some(),
+            let of_target = |target: &str| read(&format!("core/tests/{target}.rs"));
+            let there = match test.split_once(':') {
+                Some(("lib", module)) => !module.is_empty(),
+                Some((target, begin)) => {
+                    !begin.is_empty() && of_target(target).is_some_and(|text| text.contains(&format!("\nfn {begin}")))
+                }
+                None => of_target(test).is_some(),
             };
             if !there {
                 faults.push(format!("{file}: {test}: there are no such tests"));
@@ -123,9 +127,17 @@ fn some_files(path: &str) -> Option<String> {
 
 #[test]
 fn each_mistake_in_them_is_found() {
-    let targets = "# files\ncore/src/a.rs lib:a t\n";
+    let targets = "# files\ncore/src/a.rs lib:a t:on t\n";
     assert_eq!(target_faults(targets, &some_files), Vec::<String>::new());
-    for (good, bad) in [("a.rs", "b.rs"), ("lib:a t", ""), (" t", " u"), ("lib:a", "lib:")] {
+    for (good, bad) in [
+        ("a.rs", "b.rs"),
+        ("lib:a t:on t", ""),
+        (" t\n", " u\n"),
+        ("lib:a", "lib:"),
+        ("t:on", "t:two"),
+        ("t:on", "u:on"),
+        ("t:on", "t:"),
+    ] {
         assert_eq!(target_faults(&targets.replacen(good, bad, 1), &some_files).len(), 1, "`{good}` -> `{bad}`");
     }
     let fault = r#"{"name": "n", "file": "core/src/a.rs", "before": "a < b", "after": "a <= b", "found_by": ["core/tests/t.rs::one"]}"#;

@@ -419,6 +419,7 @@ fn a_root_that_is_not_exactly_one_is_refused() {
         (with(&|form| form["version"] = json!(-1)), Code::InvalidValue),
         (with(&|form| form["version"] = json!(1.5)), Code::InvalidValue),
         (with(&|form| form["version"] = json!(u64::MAX)), Code::InvalidValue),
+        (with(&|form| form["version"] = json!(9_007_199_254_740_992_u64)), Code::InvalidValue),
         (with(&|form| form["threshold"] = json!(0)), Code::InvalidValue),
         (with(&|form| form["threshold"] = json!(2)), Code::InvalidValue),
         (with(&|form| form["keys"] = json!([])), Code::InvalidValue),
@@ -449,6 +450,8 @@ fn a_root_that_is_not_exactly_one_is_refused() {
         (json!({}), Code::MissingField),
     ];
     assert!(read_root(&one()).is_ok());
+    // The highest that canonical JSON (RFC 8785) writes exactly: 2^53 - 1.
+    assert!(read_root(&with(&|form| form["version"] = json!(9_007_199_254_740_991_u64))).is_ok());
     for (form, code) in cases {
         let error = read_root(&form).unwrap_err();
         assert_eq!(error.code, code, "{form}: {error}");

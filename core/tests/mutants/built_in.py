@@ -61,7 +61,14 @@ def cannot_be_built_in(fault: dict) -> str | None:
     """Why a fault has to be built alone, if it has to."""
     if fault["function"] is None:
         return "a constant"
-    return "the type of each arm would be another" if re.search(r"\bimpl\b", fault["function"]["return_type"]) else None
+    given = fault["function"]["return_type"]
+    return "the type of each arm would be another" if re.search(r"\bimpl\b", given) and not boxed(given) else None
+
+
+def boxed(given: str) -> str | None:
+    """The one type that an arm can have where the function gives an iterator without saying which."""
+    found = re.fullmatch(r"-> impl (Iterator<.*>)", given)
+    return f"Box<dyn {found[1]} + '_>" if found else None
 
 
 def build_in(text: Text, faults: list[tuple[int, dict]]) -> tuple[str, list[tuple[int, int, int]]]:
@@ -79,11 +86,13 @@ def build_in(text: Text, faults: list[tuple[int, dict]]) -> tuple[str, list[tupl
             body = text.body(function)
             own = by_function.pop(function)
             parts.append(text.text[at : body[0]] + " match crate::fault_in_force() {\n")
+            box = boxed(own[0][1]["function"]["return_type"])
+            begin, end_of_arm = ("Box::new({", f"}}) as {box}") if box else ("{", "}")
             for number, fault in own:
                 span = fault.get("at") or text.span(fault["span"])
                 changed = text.text[body[0] : span[0]] + fault["replacement"] + text.text[span[1] : body[1]]
-                parts.append(f"/*fault {number}*/ {number} => {{ {changed} }}\n/*end {number}*/\n")
-            parts.append(f"_ => {{ {written(*body)} }}\n}}\n")
+                parts.append(f"/*fault {number}*/ {number} => {begin} {changed} {end_of_arm},\n/*end {number}*/\n")
+            parts.append(f"_ => {begin} {written(*body)} {end_of_arm},\n}}\n")
             at = body[1]
         return "".join([*parts, text.text[at:end]])
 
