@@ -388,6 +388,12 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         // What is known of the pack's data when it is loaded is no constant: the data may be lost.
         "has(data.flags.x)",
         "has(data.flags.x) == true",
+        "!has(subject.number) ? false : true",
+        "!(!has(subject.number) ? true : false)",
+        // A choice with a constant branch settles to that branch, or stays what the other one is.
+        "!has(subject.number) ? false : subject.flag",
+        "!(!has(subject.number) ? true : subject.flag)",
+        "!(has(subject.number) ? subject.flag : true)",
     ];
     for test in falls {
         assert_eq!(refused("allow", test), None, "{test}");
