@@ -365,9 +365,12 @@ fn without_the_check_counterexamples_are_found() {
     assert!(found.is_some(), "the generator finds nothing that the check would have to prevent");
 }
 
+/// What of a condition makes that a rule of that effect is refused; the postures are `normal`, `slow` and `shut`.
 fn refused(effect: &str, when: &str) -> Option<String> {
     let rule = Rule { deny: effect == "deny", when: when.to_owned(), clause: None };
-    let document = document(&[rule], false, &json!({"flags": {"x": 1}}));
+    let mut document = document(&[rule], false, &json!({"flags": {"x": 1}}));
+    let posture = |name: &str, rank: u32| json!({"name": name, "rank": rank, "permits": "all", "leave": {}});
+    document["postures"] = json!([posture("slow", 1), posture("shut", 2)]);
     let error = Bundle::from_document(&document, &Trust::unsigned_for_development(), &Limits::DEFAULT).err()?;
     let first = error.diagnostics()[0].clone();
     assert_eq!((first.code.as_str(), first.pointer.as_str()), ("information_loss", "/rules/0/when"), "{first}");
@@ -390,6 +393,8 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         "has(data.flags.x) == true",
         "!has(subject.number) ? false : true",
         "!(!has(subject.number) ? true : false)",
+        "subject.off != false",
+        "true == subject.off",
         // A choice with a constant branch settles to that branch, or stays what the other one is.
         "!has(subject.number) ? false : subject.flag",
         "!(!has(subject.number) ? true : subject.flag)",
@@ -417,6 +422,8 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         "cel.bind(x, has(subject.flag), !x)",
         "!has(subject.number) ? has(data.flags.x) : true",
         "subject.any in [subject.map]",
+        "subject.map.exists_one(name, name == 'k')",
+        "subject.map.filter(name, name == 'k') == ['k']",
     ] {
         assert!(refused("allow", nowhere).is_some() && refused("deny", nowhere).is_some(), "{nowhere}");
     }
@@ -426,6 +433,10 @@ fn each_presence_test_is_accepted_in_its_safe_direction_only() {
         "signals.one.age > duration('1s')",
         "!subject.flag",
         "subject.any in subject.list",
+        // A number is no map, whatever it is compared with; and a list is whole or absent.
+        "subject.any == 2",
+        "subject.list.exists(item, item > 1)",
+        "subject.list.filter(item, item > 1) == [2]",
     ] {
         assert!(refused("allow", everywhere).is_none() && refused("deny", everywhere).is_none(), "{everywhere}");
     }
@@ -562,18 +573,38 @@ fn less_knowledge_is_a_stricter_posture() {
 
 #[test]
 fn a_bound_on_the_posture_is_accepted_in_its_direction_only() {
-    for upper in
-        ["posture.rank <= 1", "posture.rank < 2", "2 > posture.rank", "posture.rank == 0", "posture.name == 'normal'"]
-    {
+    for upper in [
+        "posture.rank <= 1",
+        "posture.rank < 2",
+        "2 > posture.rank",
+        "posture.rank == 0",
+        "posture.name == 'normal'",
+        "posture.name != 'shut'",
+    ] {
         assert_eq!(refused("allow", upper), None, "{upper}");
         assert!(refused("deny", upper).is_some(), "{upper}");
     }
-    for lower in ["posture.rank >= 1", "1 < posture.rank", "posture.rank != 0", "posture.name != 'normal'"] {
+    for lower in [
+        "posture.rank >= 1",
+        "1 < posture.rank",
+        "posture.rank != 0",
+        "posture.name != 'normal'",
+        "posture.name == 'shut'",
+    ] {
         assert_eq!(refused("deny", lower), None, "{lower}");
         assert!(refused("allow", lower).is_some(), "{lower}");
     }
-    for nowhere in ["posture.rank == 1", "posture.name == 'slow'", "posture.rank + 1 > 1", "posture.name in ['normal']"]
-    {
+    for nowhere in [
+        "posture.rank == 1",
+        "posture.rank != 1",
+        "posture.name == 'slow'",
+        "posture.name != 'slow'",
+        // Names have an order of their own, which is not that of the ranks.
+        "posture.name < 'slow'",
+        "posture.name >= 'normal'",
+        "posture.rank + 1 > 1",
+        "posture.name in ['normal']",
+    ] {
         assert!(refused("allow", nowhere).is_some() && refused("deny", nowhere).is_some(), "{nowhere}");
     }
 }
