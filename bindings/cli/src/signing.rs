@@ -191,7 +191,14 @@ fn key_text(path: &Path) -> Result<String, Finding> {
 pub fn follow(roots: &[PathBuf], now: Wall) -> Result<Option<TrustRoot>, Finding> {
     let Some((first, further)) = roots.split_first() else { return Ok(None) };
     let refused = |path: &Path, error: &Diagnostic| refusal(&quoted(&shown(path)), error);
-    let mut root = TrustRoot::from_json(&bytes_of(first)?, &Limits::DEFAULT).map_err(|error| refused(first, &error))?;
+    let bytes = bytes_of(first)?;
+    let mut root = TrustRoot::from_json(&bytes, &Limits::DEFAULT).map_err(|error| {
+        if Envelope::from_json(&bytes, &Limits::DEFAULT).is_err() {
+            return refused(first, &error);
+        }
+        let message = format!("{} is signed: it counts by the trust root that it follows", quoted(&shown(first)));
+        Finding::error(Code::WrongPayloadType, message).help("name the one that it follows before it")
+    })?;
     for path in further {
         root = root.rotate(&bytes_of(path)?, &Limits::DEFAULT, now).map_err(|error| refused(path, &error))?;
     }

@@ -175,7 +175,7 @@ fn a_root_follows_another_by_its_keys_alone() {
         (1, "unknown_key".to_owned())
     );
     // A root that follows is no anchor, and an anchor no root that follows.
-    assert_eq!(desk.run("keys list @second.json").exit, 3);
+    assert_eq!(desk.refused("keys list @second.json"), (3, "wrong_payload_type".to_owned()));
     assert_eq!(desk.run("keys list @trust.json @trust.json").exit, 3);
     // A threshold that nobody could reach, a key that is not there.
     assert_eq!(desk.refused("keys trust --key @a.pub --threshold 2 -o @no.json"), (3, "invalid_value".to_owned()));
