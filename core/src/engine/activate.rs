@@ -55,8 +55,7 @@ impl Engine {
 
     fn replace_active(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
         let reading = now;
-        let now = self.held(now);
-        let mut told = self.told();
+        let (mut told, now, _) = self.met(now);
         told.anchor.get_or_insert(Anchor::new(reading, self.config.clock_skew_max));
         told.approvals.begin(now.wall);
         self.publish(&mut told, now);

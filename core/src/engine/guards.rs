@@ -113,12 +113,13 @@ impl Engine {
         now: Now,
         act: impl FnOnce(&mut Told, u16, Now) -> Result<T, GuardError>,
     ) -> Result<T, GuardError> {
-        let now = self.held(now);
-        let mut told = self.told();
+        // What was due before comes before what is new.
+        let (mut told, now, parted) = self.met(now);
+        if parted {
+            self.publish(&mut told, now);
+        }
         let active = told.active.as_ref().ok_or(GuardError::NoPolicy)?;
         let number = active.bundle.policy().signal(signal).ok_or(GuardError::UnknownSignal)?;
-        // What was due before comes before what is new.
-        told.settle(now);
         let due = self.snapshot.load().due <= now.monotonic;
         let before = told.guards.standing(number, now.monotonic);
         point("guard: begin");

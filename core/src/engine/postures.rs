@@ -84,10 +84,8 @@ impl Engine {
         now: Now,
         act: impl FnOnce(&mut Told, &Policy, Scope, u16, Now) -> Result<Option<EventKind>, PostureError>,
     ) -> Result<(), PostureError> {
-        let now = self.held(now);
-        let mut told = self.told();
         // What was due before comes before what the operator does.
-        self.publish(&mut told, now);
+        let (mut told, now) = self.follow(now);
         point("posture: begin");
         let done = told
             .named(posture, scope)

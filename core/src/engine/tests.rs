@@ -12,6 +12,7 @@ use crate::faults;
 use crate::policy::bundle::Trust;
 use crate::reason::Effect;
 use crate::request::RequestError;
+use crate::state::postures::PostureError;
 use crate::time::Wall;
 
 fn at(millis: u64) -> Now {
@@ -325,6 +326,44 @@ fn what_was_reported_is_as_old_as_the_older_clock_says() {
     assert_eq!(write(woken(15_300, 20_000)), Reason::AllowedByRule);
     assert_eq!(write(woken(15_300, 25_001)), Reason::SignalUnavailable);
     assert_eq!(codes(&engine).iter().filter(|code| **code == "clock_failed").count(), 2, "once for each anchor");
+}
+
+/// The clocks are looked at by every call that tells the time, before what it asks for is done.
+#[test]
+fn whoever_tells_the_time_finds_that_the_clocks_have_parted() {
+    let calls: [(&str, fn(&Engine, Now) -> bool); 5] = [
+        ("enter_posture", |engine, now| engine.enter_posture("shut", None, now).is_ok()),
+        ("leave_posture", |engine, now| engine.leave_posture("shut", None, now).is_ok()),
+        ("acknowledge_posture", |engine, now| engine.acknowledge_posture("shut", None, now).is_ok()),
+        ("activate", |engine, now| engine.activate(bundle(|document| document["revision"] = 9.into()), now).is_ok()),
+        ("force_open", |engine, now| engine.force_open("idp", now).is_ok()),
+    ];
+    for (name, call) in calls {
+        let engine = engine();
+        let slept = Now::new(Monotonic::from_millis(1), Wall::from_millis(8 * 3_600_000));
+        assert_eq!(engine.signal("clock"), Some(Status::Ok));
+        let _done_or_not = call(&engine, slept);
+        assert_eq!(engine.signal("clock"), Some(Status::Failed), "{name}");
+        assert!(codes(&engine).contains(&"clock_failed"), "{name}");
+    }
+}
+
+/// A check of what leaves a posture is no younger than the older clock says.
+#[test]
+fn a_posture_is_not_left_on_what_was_reported_before_a_sleep() {
+    let engine = Engine::new(Config::default());
+    let with_posture = |document: &mut Value| {
+        let leave = json!({"checks": ["idp"]});
+        document["postures"] = json!([{"name": "shut", "rank": 1, "permits": "none", "leave": leave}]);
+    };
+    engine.activate(bundle(with_posture), at(0)).unwrap();
+    engine.enter_posture("shut", None, at(0)).unwrap();
+    engine.observe(&Observation::ok("idp"), at(0));
+    let slept = Now::new(Monotonic::from_millis(1), Wall::from_millis(8 * 3_600_000));
+    assert_eq!(engine.leave_posture("shut", None, slept), Err(PostureError::CheckNotOk));
+    assert_eq!(reason(&engine, "read", 2), Reason::Posture);
+    engine.observe(&Observation::ok("idp"), Now { monotonic: Monotonic::from_millis(2), ..slept });
+    assert_eq!(engine.leave_posture("shut", None, Now { monotonic: Monotonic::from_millis(2), ..slept }), Ok(()));
 }
 
 #[test]
