@@ -331,7 +331,8 @@ fn what_was_reported_is_as_old_as_the_older_clock_says() {
 /// The clocks are looked at by every call that tells the time, before what it asks for is done.
 #[test]
 fn whoever_tells_the_time_finds_that_the_clocks_have_parted() {
-    let calls: [(&str, fn(&Engine, Now) -> bool); 5] = [
+    type Call = fn(&Engine, Now) -> bool;
+    let calls: [(&str, Call); 5] = [
         ("enter_posture", |engine, now| engine.enter_posture("shut", None, now).is_ok()),
         ("leave_posture", |engine, now| engine.leave_posture("shut", None, now).is_ok()),
         ("acknowledge_posture", |engine, now| engine.acknowledge_posture("shut", None, now).is_ok()),
