@@ -554,6 +554,19 @@ fn long_chains_compile_and_evaluate_on_a_small_stack() {
     });
 }
 
+/// What is left of a host's stack may be less than the deepest condition takes: it is evaluated on one of its own.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the stack of the thread is what is tested")]
+fn the_deepest_condition_evaluates_where_little_of_the_stack_is_left() {
+    let choice = |inner: String, _| format!("(subject.t ? {inner} : subject.f)");
+    let program = compile(&(0..60).fold("subject.t".to_owned(), choice));
+    let evaluated = || with_scope(100_000, None, |scope| program.truth(scope));
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().stack_size(48 << 10).spawn_scoped(threads, evaluated).unwrap();
+        assert_eq!(thread.join().unwrap(), Truth::True);
+    });
+}
+
 #[test]
 fn steps_stop_what_multiplies() {
     let list = format!("[{}]", vec!["1"; 100].join(","));
