@@ -14,6 +14,8 @@ PACK ?= policies/idp-outage
 # What `make fuzz` runs: one target of fuzz/fuzz_targets, or all of them; and for how many seconds each.
 TARGET ?= all
 TIME ?= 60
+# What memory is watched with: `make fuzz TARGET=c_abi SANITIZER=address`.
+SANITIZER ?=
 # A clone of RustSec's advisories that `make deny` reads.
 ADVISORIES ?=
 # How many orders of each kind `make test-schedules` tries of a scenario.
@@ -27,6 +29,8 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_LLVM_COV_VERSION := 0.9.1
 MDBOOK_VERSION := 0.5.4
+# What a tool of ours needs of speed it has unoptimised too, and a new machine builds it twice as fast.
+INSTALL := CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --locked --debug
 # Every feature that is no default, but for those that leave out what makes decisions fast (`make test-modes`).
 FEATURES := fallgate/schema,fallgate-node/floors
 export FEATURES
@@ -79,9 +83,18 @@ test-modes: ## Decide the corpus and run the laws without the index, the cache, 
 test-schedules: ## Try the orders in which threads may go on, one after the other (ORDERS=… of each kind)
 	FALLGATE_SCHEDULES=$(ORDERS) $(CARGO) test --locked --manifest-path core/schedules/Cargo.toml --target-dir target -- --nocapture
 
+# Optimised, and with every assertion: five times as many steps in the time.
+NIGHTLY := $(CARGO) test --locked --release --workspace --features $(FEATURES)
+
 .PHONY: test-nightly
-test-nightly: ## A million steps of random days (STEPS=…), a minute of 64 threads, new orders of their steps, and each mode
-	FALLGATE_ORACLE_STEPS=$(STEPS) $(CARGO) test --locked --package fallgate-oracle --features new-days --test days -- --nocapture
+test-nightly: export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS := true
+test-nightly: export CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS := true
+test-nightly: export CARGO_PROFILE_RELEASE_LTO := off
+test-nightly: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+test-nightly: ## A million steps of random days (STEPS=…), larger state spaces, a minute of 64 threads, new orders, each mode
+	FALLGATE_ORACLE_STEPS=$(STEPS) $(NIGHTLY),fallgate-oracle/new-days --test days -- --nocapture
+	FALLGATE_SPACES_DEEPER=1 $(NIGHTLY) --test spaces -- --nocapture
+	FALLGATE_SPACES_DEEPER=60 $(NIGHTLY) --test spaces -- --nocapture activation
 	FALLGATE_THREADS_SECONDS=60 $(CARGO) test --locked --package fallgate --test sixty_four_threads -- --nocapture
 	FALLGATE_SCHEDULES_SEED=$$(date +%s) $(MAKE) --no-print-directory test-schedules ORDERS=3000
 	@$(MAKE) --no-print-directory test-modes
@@ -97,7 +110,7 @@ mutants-alone: mutants-tool ## Plant those that the last `make mutants` could no
 .PHONY: mutants-tool
 mutants-tool:
 	@$(CARGO) mutants --version 2>/dev/null | grep -qx 'cargo-mutants $(CARGO_MUTANTS_VERSION)' \
-		|| $(CARGO) install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION)
+		|| $(INSTALL) cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 .PHONY: test-faults
 test-faults: ## Let every point of every call in the drills of the fault tests panic, once and again (takes an hour)
@@ -181,7 +194,7 @@ book: book-tool ## Build the book to target/book, where a link that leads nowher
 .PHONY: book-tool
 book-tool:
 	@mdbook --version 2>/dev/null | grep -qx 'mdbook v$(MDBOOK_VERSION)' \
-		|| $(CARGO) install --locked mdbook@$(MDBOOK_VERSION) --no-default-features --features search
+		|| $(INSTALL) mdbook@$(MDBOOK_VERSION) --no-default-features --features search
 
 # The pages of the book that follow from the definitions.
 REFERENCE := docs/book/reference
@@ -286,15 +299,20 @@ bench-node: ## Measure the npm package beside its floors and its peers
 	@$(MAKE) --no-print-directory bench-report
 
 .PHONY: fuzz
-fuzz: fuzz-tool command ## Fuzz (TARGET=name or all, TIME=seconds for each)
+fuzz: export FUZZ_SANITIZER := $(SANITIZER)
+fuzz: fuzz-tool command ## Fuzz (TARGET=name or all, TIME=seconds for each, SANITIZER=address)
 	@rm -f fuzz/artifacts/*.log
 	@printf '%s\n' $(if $(filter all,$(TARGET)),$(FUZZ_TARGETS),$(TARGET)) | xargs -P "$$(nproc)" -I TARGET fuzz/run TARGET "$(TIME)" \
 		|| { for log in $$(grep -lx FAILED fuzz/artifacts/*.log); do echo "== $$log"; tail -n 40 "$$log"; done; exit 1; }
 
+.PHONY: fuzz-planted
+fuzz-planted: fuzz-tool command ## Plant faults in a copy, and see that the fuzz targets find them (TIME=seconds for each, TARGET=name)
+	@fuzz/planted $(TIME) $(filter-out all,$(TARGET))
+
 .PHONY: fuzz-tool
 fuzz-tool:
 	@$(CARGO) fuzz --version 2>/dev/null | grep -qx 'cargo-fuzz $(CARGO_FUZZ_VERSION)' \
-		|| $(CARGO) install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION)
+		|| $(INSTALL) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
 .PHONY: coverage
 coverage: coverage-tool ## Measure which lines and branches of the core its tests reach, and write docs/coverage.md
@@ -303,7 +321,7 @@ coverage: coverage-tool ## Measure which lines and branches of the core its test
 .PHONY: coverage-tool
 coverage-tool:
 	@$(CARGO) llvm-cov --version 2>/dev/null | grep -qx 'cargo-llvm-cov $(CARGO_LLVM_COV_VERSION)' \
-		|| $(CARGO) install --locked cargo-llvm-cov@$(CARGO_LLVM_COV_VERSION)
+		|| $(INSTALL) cargo-llvm-cov@$(CARGO_LLVM_COV_VERSION)
 
 .PHONY: deny
 deny: deny-tool ## Check licences, sources and doubles of what we depend on (ADVISORIES=… a clone of RustSec's, too)
@@ -313,12 +331,12 @@ deny: deny-tool ## Check licences, sources and doubles of what we depend on (ADV
 .PHONY: deny-tool
 deny-tool:
 	@$(CARGO) deny --version 2>/dev/null | grep -qx 'cargo-deny $(CARGO_DENY_VERSION)' \
-		|| $(CARGO) install --locked cargo-deny@$(CARGO_DENY_VERSION)
+		|| $(INSTALL) cargo-deny@$(CARGO_DENY_VERSION)
 
 .PHONY: sbom
 sbom: target/sbom/env/ready ## List what the crate, the wheel and the npm package are made of, in target/sbom
 	@$(CARGO) cyclonedx --version 2>/dev/null | grep -qx 'cargo-cyclonedx-cyclonedx $(CARGO_CYCLONEDX_VERSION)' \
-		|| $(CARGO) install --locked cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
+		|| $(INSTALL) cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
 	@target/sbom/env/bin/python supply/sbom
 
 target/sbom/env/ready: supply/requirements.txt

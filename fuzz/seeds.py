@@ -1,5 +1,6 @@
 """Seeds for the fuzzers from the shipped packs and the hostile inputs: `seeds.py KIND FOLDER`."""
 
+import base64
 import json
 import pathlib
 import random
@@ -34,6 +35,9 @@ def questions():
         for endpoint in "01234":
             yield endpoint + request
         yield '1{"evaluations": [{}, %s], "options": {"evaluations_semantic": "permit_on_first_permit"}}' % request
+        # What all items share, and an item that has a resource of its own.
+        shared = request.rstrip().removesuffix("}")
+        yield '1%s, "evaluations": [{}, {"resource": {"type": "record", "id": "r", "properties": {"status": "active"}}}]}' % shared
         yield '2{"page": {"limit": 1},' + request.lstrip().removeprefix("{")
 
 
@@ -92,6 +96,10 @@ def records():
     ])
     yield json.dumps(decision)
     yield json.dumps({"kind": "checkpoint", "body": {"count": 0, "head": "0" * 64}})
+    # A first record, whole but for its hash, which nobody has reckoned.
+    record = {"at": "2026-01-01T00:00:00Z", "body": {"event": "clock_failed"}, "fallgate": "audit/1", "hash": "0" * 64, "kind": "clock",
+              "monotonic_ms": 0, "prev": "0" * 64, "seq": 1}
+    yield json.dumps(record, separators=(",", ":"))
 
 
 def texts():
@@ -101,9 +109,14 @@ def texts():
 
 
 def signed():
-    """The signed files that every language refuses or takes."""
+    """The signed files that every language refuses or takes, and what is signed in them; and a trust root."""
+    root = {"fallgate_trust": 1, "keys": [{"id": "21fe31dfa154a261626bf854046fd2271b7bed4b6abe45aa58877ef47f9721b9",
+                                           "key": "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}], "threshold": 1, "version": 1}
+    yield json.dumps(root, separators=(",", ":"))
     for path in sorted((ROOT / "bindings" / "signed").glob("*.json")):
         yield path.read_bytes()
+        if payload := re.search(rb'"payload":"([A-Za-z0-9+/=]+)"', path.read_bytes()):
+            yield base64.b64decode(payload[1] + b"===")
 
 
 def program(seed, length):

@@ -1,4 +1,4 @@
-//! What `make mutants` rests on, against the repository: the files and their tests are there, each fault that was thought of
+//! What `make mutants` and `make fuzz-planted` rest on, against the repository: the files and their tests are there, each fault that was thought of
 //! still has what it changes and who finds it, and no survivor stands in the list without a reason.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 const TARGETS: &str = include_str!("mutants/targets.txt");
 const SEMANTIC: &str = include_str!("mutants/semantic.json");
+const FUZZED: &str = include_str!("../../fuzz/planted.json");
 const SURVIVORS: &str = include_str!("mutants/survivors.txt");
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -49,9 +50,14 @@ fn target_faults(targets: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<S
     faults
 }
 
-/// What is wrong with the faults that were thought of.
-fn semantic_faults(semantic: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let list: Vec<Value> = serde_json::from_str(semantic).unwrap_or_default();
+/// What is wrong with the faults that were thought of; `who` finds each, and `missing` says why one of these is not there.
+fn planned_faults(
+    planned: &str,
+    who: &str,
+    read: &impl Fn(&str) -> Option<String>,
+    missing: &impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let list: Vec<Value> = serde_json::from_str(planned).unwrap_or_default();
     let mut faults = Vec::new();
     if list.len() < 2 {
         faults.push("there are no faults".to_owned());
@@ -66,16 +72,26 @@ fn semantic_faults(semantic: &str, read: &impl Fn(&str) -> Option<String>) -> Ve
             Some(1) => faults.push(format!("{name}: changes nothing")),
             Some(count) => faults.push(format!("{name}: what it changes is there {count} times")),
         }
-        let tests = fault.get("found_by").and_then(Value::as_array).cloned().unwrap_or_default();
-        if tests.is_empty() {
+        let finders = fault.get(who).and_then(Value::as_array).cloned().unwrap_or_default();
+        if finders.is_empty() {
             faults.push(format!("{name}: nobody finds it"));
         }
-        for test in &tests {
-            let test = test.as_str().unwrap_or_default();
-            faults.extend(places::missing(test, read).map(|why| format!("{name}: `{test}`: {why}")));
+        for finder in &finders {
+            let finder = finder.as_str().unwrap_or_default();
+            faults.extend(missing(finder).map(|why| format!("{name}: `{finder}`: {why}")));
         }
     }
     faults
+}
+
+fn semantic_faults(semantic: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+    planned_faults(semantic, "found_by", read, &|test| places::missing(test, read))
+}
+
+/// Those that fuzz targets find.
+fn fuzzed_faults(planted: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let target = |target: &str| format!("fuzz/fuzz_targets/{target}.rs");
+    planned_faults(planted, "targets", read, &|name| read(&target(name)).is_none().then(|| "no such target".to_owned()))
 }
 
 /// What is wrong with the list of survivors.
@@ -114,6 +130,7 @@ fn what_the_mutants_rest_on_is_there() {
     let mut faults = target_faults(TARGETS, &repository);
     faults.extend(semantic_faults(SEMANTIC, &repository));
     faults.extend(survivor_faults(SURVIVORS, TARGETS));
+    faults.extend(fuzzed_faults(FUZZED, &repository).into_iter().map(|fault| format!("fuzz/planted.json: {fault}")));
     assert!(faults.is_empty(), "core/tests/mutants:\n{}", faults.join("\n"));
 }
 
@@ -121,7 +138,18 @@ fn some_files(path: &str) -> Option<String> {
     match path {
         "core/src/a.rs" => Some("if a < b { a } else { b }".to_owned()),
         "core/tests/t.rs" => Some("#[test]\nfn one() {}\n".to_owned()),
+        "fuzz/fuzz_targets/decide.rs" => Some(String::new()),
         _ => None,
+    }
+}
+
+#[test]
+fn a_fault_is_planted_for_each_fuzz_target() {
+    let targets = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets"));
+    for target in targets.expect("the targets") {
+        let target = target.expect("a target").path();
+        let name = target.file_stem().and_then(|name| name.to_str()).expect("its name");
+        assert!(FUZZED.contains(&format!("\"{name}\"")), "fuzz/planted.json: no fault for `{name}`");
     }
 }
 
@@ -154,6 +182,13 @@ fn each_mistake_in_them_is_found() {
         assert_eq!(semantic_faults(&semantic.replacen(good, bad, 1), &some_files).len(), 1, "`{good}` -> `{bad}`");
     }
     assert_eq!(semantic_faults("[]", &some_files).len(), 1);
+    let fault =
+        r#"{"name": "n", "file": "core/src/a.rs", "before": "a < b", "after": "a <= b", "targets": ["decide"]}"#;
+    let planted = format!("[{fault}, {fault}]");
+    assert_eq!(fuzzed_faults(&planted, &some_files), Vec::<String>::new());
+    for (good, bad) in [("decide", "decades"), ("[\"decide\"]", "[]"), ("a < b", "a > b")] {
+        assert_eq!(fuzzed_faults(&planted.replacen(good, bad, 1), &some_files).len(), 1, "`{good}` -> `{bad}`");
+    }
     let survivors = "# list\ncore/src/a.rs: replace < with <= in a\n    both come to the same where they are equal\n";
     assert_eq!(survivor_faults(survivors, targets), Vec::<String>::new());
     for (good, bad) in [

@@ -65,6 +65,11 @@ struct Made {
     used: u32,
 }
 
+/// Mostly one of the approvers, by a name that is theirs.
+fn who(program: &mut Program<'_>) -> &'static str {
+    if program.once_in(3) { program.pick(&NAMES) } else { program.pick(&NAMES[..5]) }
+}
+
 /// What is signed of a proposal; nothing where it has no canonical form.
 fn bytes_of(document: &Json) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(document).unwrap_or_default()
@@ -112,7 +117,7 @@ impl Life {
     }
 
     fn propose(&mut self, program: &mut Program<'_>) {
-        let by = program.pick(&NAMES);
+        let by = who(program);
         let lets = (!program.once_in(3)).then(|| (program.pick(&SUBJECTS), program.pick(&ACTIONS)));
         let uses = u32::from(program.byte() % 5);
         let operation = match lets {
@@ -146,7 +151,7 @@ impl Life {
 
     fn approve(&mut self, program: &mut Program<'_>) {
         let back = program.below(3);
-        let (Some(number), by) = (self.made.len().checked_sub(back + 1), program.pick(&NAMES)) else { return };
+        let (Some(number), by) = (self.made.len().checked_sub(back + 1), who(program)) else { return };
         let made = &self.made[number];
         let (bytes, other) = (bytes_of(&made.document), bytes_of(&self.made[0].document));
         let (signature, is_right) = signed(by, Purpose::Approval, &bytes, &other, program);
@@ -169,7 +174,7 @@ impl Life {
     }
 
     fn withdraw(&mut self, program: &mut Program<'_>) {
-        let (Some(made), by) = (self.made.last_mut(), program.pick(&NAMES)) else { return };
+        let (Some(made), by) = (self.made.last_mut(), who(program)) else { return };
         let bytes = bytes_of(&made.document);
         let (signature, is_right) = signed(by, Purpose::Withdrawal, &bytes, &bytes, program);
         let id = id_of(&made.document);
@@ -213,7 +218,8 @@ impl Life {
             0..=1 => self.propose(program),
             2..=5 => self.approve(program),
             6..=7 => self.ask(program),
-            8 => self.ms += u64::from(program.byte()) * 97,
+            8 if program.once_in(4) => self.ms += WINDOW_MS,
+            8 => self.ms += program.millis(),
             9 => self.withdraw(program),
             10 => {
                 self.careful |= self.operate(&json!({ "enter_posture": { "posture": "careful" } })).is_ok();

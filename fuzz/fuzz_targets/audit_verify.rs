@@ -16,6 +16,7 @@ use fallgate_fuzz::program::Program;
 use fallgate_fuzz::{at, bundle_of};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 /// What an engine wrote, and where it came to.
 static CHAIN: LazyLock<(Vec<Vec<u8>>, Head)> = LazyLock::new(|| {
@@ -65,6 +66,16 @@ fn relinked(lines: &mut Vec<Vec<u8>>, from: usize) {
     *lines = anew;
 }
 
+/// A record with a hash of what it says now; the one behind it is of the record that it was.
+fn rehashed(mut record: Json) -> Option<Vec<u8>> {
+    let prev = data_encoding::HEXLOWER.decode(record["prev"].as_str()?.as_bytes()).ok()?;
+    record.as_object_mut()?.remove("hash");
+    let without = serde_json_canonicalizer::to_vec(&record).ok()?;
+    let hash = Sha256::new().chain_update(prev).chain_update(without).finalize();
+    record["hash"] = data_encoding::HEXLOWER.encode(&hash).into();
+    serde_json_canonicalizer::to_vec(&record).ok()
+}
+
 fn edit(lines: &mut Vec<Vec<u8>>, program: &mut Program<'_>) {
     let (one, other) = (program.below(lines.len().max(1)), program.below(lines.len().max(1)));
     let Some(line) = lines.get_mut(one) else { return };
@@ -83,7 +94,8 @@ fn edit(lines: &mut Vec<Vec<u8>>, program: &mut Program<'_>) {
         6 => {
             if let Ok(mut record) = serde_json::from_slice::<Json>(line) {
                 change(&mut record, program);
-                if let Ok(bytes) = serde_json_canonicalizer::to_vec(&record) {
+                let anew = program.once_in(2).then(|| rehashed(record.clone())).flatten();
+                if let Some(bytes) = anew.or_else(|| serde_json_canonicalizer::to_vec(&record).ok()) {
                     *line = bytes;
                 }
             }

@@ -13,6 +13,9 @@ fn check(bytes: &[u8]) {
         assert!(as_it_is.is_err(), "no JSON, and yet a bundle");
         return;
     };
+    if let Ok(taken) = &as_it_is {
+        assert_eq!(taken.bytes(), bytes, "it was taken, and is not the canonical form");
+    }
     match Bundle::from_document(&document, &trust, &limits) {
         Ok(bundle) => match Bundle::from_json_within(bundle.bytes(), &trust, &limits) {
             Ok(again) => assert_eq!(bundle.id(), again.id()),

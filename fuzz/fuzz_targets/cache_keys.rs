@@ -70,9 +70,13 @@ fn same_whole(one: &Request, other: &Request) -> bool {
 }
 
 fn key(reads: &ActionReads, slots: &[Option<View<'_>>], request: &Request) -> Vec<u8> {
-    let mut key = Key::default();
-    key.fill(7, reads, slots, &RequestView::from(request));
-    key.bytes().to_vec()
+    let of = |action: u32| {
+        let mut key = Key::default();
+        key.fill(action, reads, slots, &RequestView::from(request));
+        key.bytes().to_vec()
+    };
+    assert_ne!(of(7), of(8), "two actions have one key");
+    of(7)
 }
 
 /// What of a request stands in slots: every attribute that there is, and the same ones where there is none.

@@ -47,21 +47,31 @@ fn check(bytes: &[u8]) {
     for engine in [&caching, &plain] {
         assert_eq!(engine.activate(bundle.clone(), at(0)), Ok(()));
     }
-    let mut ms: u64 = 0;
+    let (mut ms, mut last): (u64, u8) = (0, 0);
     let mut allowed_at = BTreeMap::new();
     for operation in bytes.chunks_exact(2).take(500) {
         let what = operation[1];
         match operation[0] % 4 {
-            0 => ms += u64::from(what) * 37,
+            // A moment, any span, or one in whole half seconds: the ends that the policy names.
+            0 => {
+                ms += match what {
+                    0..128 => u64::from(what),
+                    128..192 => u64::from(what) * 37,
+                    _ => u64::from(what - 191) * 500,
+                }
+            }
             1 => {
                 let observation = Observation::new(SIGNALS[usize::from(what % 4)], STATUSES[usize::from(what / 4 % 4)]);
                 assert_eq!(caching.observe(&observation, at(ms)), plain.observe(&observation, at(ms)));
             }
-            2 => {
+            2 if what < 64 => {
                 caching.advance(at(ms));
                 plain.advance(at(ms));
             }
-            _ => {
+            kind => {
+                // The last question once more, or another one.
+                let what = if kind == 2 { last } else { what };
+                last = what;
                 let (question, request) = (question(what), request(what));
                 let (with, without) = (caching.decide_json(&request, at(ms)), plain.decide_json(&request, at(ms)));
                 let shown = String::from_utf8_lossy(&request);

@@ -59,14 +59,13 @@ fn sent(program: &mut Program<'_>) -> Sent {
 }
 
 fn step(program: &mut Program<'_>) -> Step {
-    let ms = |program: &mut Program<'_>| u64::from(program.byte()) * 41;
     let around = |program: &mut Program<'_>| (i64::from(program.byte()) - 128) * 61;
     let (by, back) = (program.below(PEOPLE.len()), program.below(3));
     let (posture, scope) = (program.below(POSTURES.len()), program.below(SCOPES.len()));
-    match program.below(30) {
-        0..=3 => Step::Pass { ms: ms(program), nanos: u64::from(program.byte() / 200) * 77_777 },
+    match program.below(33) {
+        0..=3 => Step::Pass { ms: program.millis(), nanos: u64::from(program.byte() / 200) * 77_777 },
         4 => Step::PutWall { ms: around(program) },
-        5 => Step::PutMonotonic { back_ms: ms(program) / 2 },
+        5 => Step::PutMonotonic { back_ms: program.millis() / 2 },
         6 => Step::Anchor,
         7 => Step::Advance,
         8 => Step::Activate(genes(program)),
@@ -90,7 +89,7 @@ fn step(program: &mut Program<'_>) -> Step {
             absolute: program.once_in(2),
         },
         21 => Step::Lift { what: program.below(12) },
-        22 => Step::Revoke { subject: program.byte() % 4, ago_ms: program.once_in(2).then(|| ms(program)) },
+        22 => Step::Revoke { subject: program.byte() % 4, ago_ms: program.once_in(2).then(|| program.millis()) },
         23 => {
             let life_ms = if program.once_in(4) { 1_000 + around(program).abs() } else { 3_600_000 };
             Step::Propose { change: program.below(CHANGES), by, age_ms: i64::from(program.byte() / 200) * 900, life_ms }
@@ -107,6 +106,12 @@ fn step(program: &mut Program<'_>) -> Step {
             _ => Step::Confirm { back },
         },
         28 => Step::AskTwice(asked(program)),
+        29 => Step::Call { outcome: program.byte() % 5 },
+        30 => Step::Report { back: program.below(4), outcome: program.byte() % 5 },
+        31 => match program.below(8) {
+            0 => Step::Force { open: program.once_in(2) },
+            _ => Step::Acquire,
+        },
         _ => match program.below(4) {
             0 => {
                 let genes = program.once_in(3).then(|| genes(program));

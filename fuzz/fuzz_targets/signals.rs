@@ -148,7 +148,7 @@ impl Told {
 
     fn step(&mut self, program: &mut Program<'_>) {
         match program.below(16) {
-            0..=3 => self.ms += u64::from(program.byte()) * 23,
+            0..=3 => self.ms += program.millis(),
             4..=9 => {
                 let (signal, status) =
                     (program.pick(&SIGNALS), program.pick(&[Status::Ok, Status::Ok, Status::Ok, Status::Failed]));

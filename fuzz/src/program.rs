@@ -39,6 +39,12 @@ impl<'p> Program<'p> {
         self.below(many) == many - 1
     }
 
+    /// A span in milliseconds: up to eight seconds of any length, or one in whole half seconds, as ends in packs are written.
+    pub fn millis(&mut self) -> u64 {
+        let byte = u64::from(self.byte());
+        if byte < 192 { byte * 41 } else { (byte - 191) * 500 }
+    }
+
     /// Any number.
     pub fn number(&mut self) -> u64 {
         (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))

@@ -19,6 +19,7 @@
 
 mod approvals;
 mod audit;
+mod calls;
 mod decide;
 mod feed;
 mod kept;

@@ -52,7 +52,10 @@ impl Oracle {
         if !pack.signals().any(|name| name == signal) {
             return "unknown_signal";
         }
-        match pack.signal(signal).filter(|terms| terms.quorum.is_none() && terms.heartbeat.is_none()) {
+        match pack
+            .signal(signal)
+            .filter(|terms| terms.quorum.is_none() && terms.heartbeat.is_none() && terms.breaker.is_none())
+        {
             None => "not_observable",
             Some(_) if at > self.now => "future",
             Some(terms) => {
@@ -138,6 +141,9 @@ impl Oracle {
                 _ => Status::Unknown,
             };
         }
+        if let Some(status) = self.status_of_calls(pack, signal, at) {
+            return status;
+        }
         let heard = match self.reports_of(signal).last() {
             None => Status::Unknown,
             Some(last) if at > last.end(ttl(&terms)) => Status::Unknown,
@@ -150,10 +156,11 @@ impl Oracle {
 
     /// The moments at which what was told of these signals ends, if nothing else is told.
     pub(crate) fn silences<'p>(&self, pack: &Pack, signals: impl Iterator<Item = &'p str>) -> Vec<Time> {
-        let ends = signals.filter_map(|name| {
-            let terms = pack.signal(name).filter(|terms| terms.quorum.is_none())?;
-            let last = self.reports_of(name).last()?;
-            Some(last.end(ttl(&terms)).saturating_add(MILLI))
+        let ends = signals.flat_map(|name| {
+            let terms = pack.signal(name).filter(|terms| terms.quorum.is_none());
+            let last = terms.zip(self.reports_of(name).last());
+            let end = last.map(|(terms, last)| last.end(ttl(&terms)).saturating_add(MILLI));
+            self.turns_of_calls(pack, name).into_iter().chain(end)
         });
         ends.collect()
     }

@@ -1,5 +1,6 @@
 //! What was told, in lists, and time that passes over it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fallgate::condition::Status;
@@ -8,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::approvals::{Override, Proposal};
 use crate::audit::Waiting;
+use crate::calls::Event;
 use crate::feed::Feed;
 use crate::kept::Kept;
 use crate::pack::Pack;
@@ -40,6 +42,9 @@ pub struct Oracle {
     /// The bundle of the highest revision that a restored state knows.
     pub(crate) floor: Option<Arc<Pack>>,
     pub(crate) reports: Vec<Report>,
+    /// What became of the calls that breakers were asked about, by the signal's name, and how many were permitted.
+    pub(crate) calls: BTreeMap<String, Vec<(Time, Event)>>,
+    pub(crate) permits: u64,
     /// Signals that failed before the engine was there.
     pub(crate) failed_before: Vec<String>,
     /// Each change of a signal's status, by the signal's name.
@@ -117,6 +122,7 @@ impl Oracle {
             let ahead = Monotonic::from_nanos(u64::try_from(lead.max(0)).unwrap_or(u64::MAX)).rounded_up().as_nanos();
             if ahead > self.ahead {
                 self.sleep(ahead - self.ahead);
+                self.calls_slept(ahead - self.ahead);
                 self.ahead = ahead;
             }
         }
@@ -260,6 +266,7 @@ impl Oracle {
         }
         if let Some(before) = self.pack().cloned() {
             self.void_by(&before, &new);
+            self.carry_calls(&before, &new);
         }
         let told = |pack: &Pack, signal: &str| pack.signal(signal).is_some_and(|terms| terms.quorum.is_none());
         if let Some(active) = self.pack().cloned() {

@@ -6,6 +6,7 @@ fault makes it, and the body as it stands for every other number.
 """
 
 import re
+from bisect import bisect_right
 
 # Put around the words of the crate, in the copy alone. What is reckoned while the compiler runs knows of no fault: to tell the
 # one from the other is not stable, so that the copy is compiled with leave to (`WRAPPER`).
@@ -43,6 +44,10 @@ class Text:
     def at(self, place: dict) -> int:
         return self.starts[place["line"] - 1] + place["column"] - 1
 
+    def place(self, at: int) -> dict:
+        line = bisect_right(self.starts, at)
+        return {"line": line, "column": at - self.starts[line - 1] + 1}
+
     def span(self, span: dict) -> tuple[int, int]:
         return self.at(span["start"]), self.at(span["end"])
 
@@ -55,6 +60,21 @@ class Text:
             if sign == "{" and depth == 0:
                 return at + 1, self.code.rindex("}", at, function[1])
         raise ValueError("a function without a body")
+
+    def function_around(self, at: int) -> tuple[int, int]:
+        """The innermost function that a place stands in."""
+        around = []
+        for found in re.finditer(r"\bfn\s+\w", self.code[:at]):
+            depth, begun = 0, False
+            for end in range(found.start(), len(self.code)):
+                sign = self.code[end]
+                depth += (sign in "([{") - (sign in ")]}")
+                begun |= sign == "{"
+                if depth == 0 and (begun and sign == "}" or sign == ";"):
+                    break
+            if end >= at:
+                around.append((found.start(), end + 1))
+        return around[-1]
 
 
 def cannot_be_built_in(fault: dict) -> str | None:

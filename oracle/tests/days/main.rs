@@ -78,7 +78,7 @@ fn steps() -> usize {
 
 #[test]
 fn the_engine_decides_as_the_oracle_on_fixed_days() {
-    let met = live([5; 32], steps());
+    let met = live([2; 32], steps());
     // Days on which something never happens compare nothing of it.
     let apart = [Reason::InternalError, Reason::LimitExceeded];
     let missed = Reason::ALL.iter().filter(|reason| !apart.contains(reason) && !met.reasons.contains_key(reason));

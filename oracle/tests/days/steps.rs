@@ -3,9 +3,11 @@
 use fallgate::condition::Status;
 use fallgate::decision::DecisionId;
 use fallgate::operation::Applied;
+use fallgate::resilience::breaker::CallOutcome;
 use fallgate::state::approvals::Proof;
 use fallgate::state::control::ControlError;
 use fallgate::state::document::StateKey;
+use fallgate::state::guards::{PermitId, Reported};
 use fallgate::state::statement::Purpose;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use fallgate::{Config, Decision, Engine, Observation, Reason};
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 use crate::controller::{BEAT, Controller, SAYINGS, Sent, bundle, envelope, trust};
 use crate::people::{CHANGES, PEOPLE, change, id, signed};
 use crate::records::{ROOM, Records, has_room};
-use crate::world::{Asked, BEGINS, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
+use crate::world::{Asked, BEGINS, BREAKER, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
 
 /// How many steps a day has at the most.
 pub(crate) const DAY: usize = 60;
@@ -115,6 +117,20 @@ pub(crate) enum Step {
         flag: usize,
         set: bool,
     },
+    /// The host asks whether it may make a call.
+    Acquire,
+    /// It tells what one came to; the number says how many permits ago.
+    Report {
+        back: usize,
+        outcome: u8,
+    },
+    /// Both, one after the other.
+    Call {
+        outcome: u8,
+    },
+    Force {
+        open: bool,
+    },
     /// A controller sends a message.
     Control(Sent),
     /// The host takes the records, and may confirm that they are written.
@@ -209,6 +225,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Advance),
         6 => any::<bool>().prop_map(|confirm| Step::Drain { confirm }),
         16 => sent().prop_map(Step::Control),
+        5 => Just(Step::Acquire),
+        5 => (0_usize..4, 0_u8..5).prop_map(|(back, outcome)| Step::Report { back, outcome }),
+        10 => (0_u8..5).prop_map(|outcome| Step::Call { outcome }),
+        1 => any::<bool>().prop_map(|open| Step::Force { open }),
         3 => genes().prop_map(Step::Activate),
         25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
             .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
@@ -247,6 +267,7 @@ pub(crate) struct Pair {
     text: Value,
     records: Records,
     controller: Controller,
+    permits: Vec<u64>,
     /// What has waited: under which name, for which record, and its number with the oracle.
     waiting: Vec<(DecisionId, u64, usize, Value)>,
     /// The reasons of the answers so far, and how many were given again.
@@ -265,6 +286,12 @@ fn config() -> Config {
 
 fn status(number: u8) -> Status {
     [Status::Failed, Status::Degraded, Status::Unknown, Status::Ok][usize::from(number % 4)]
+}
+
+/// What a call came to: mostly that it went well.
+fn outcome(number: u8) -> CallOutcome {
+    [CallOutcome::Success, CallOutcome::Success, CallOutcome::Failure, CallOutcome::Failure, CallOutcome::Ignored]
+        [usize::from(number % 5)]
 }
 
 type Differs = Result<(), String>;
@@ -294,6 +321,7 @@ impl Pair {
             text: Value::Null,
             records: Records::default(),
             controller: Controller::new(),
+            permits: Vec::new(),
             waiting: Vec::new(),
             asked: Vec::new(),
             reasons: Vec::new(),
@@ -403,6 +431,7 @@ impl Pair {
                 for signal in (0..SIGNALS.len()).filter(|signal| *signal != but) {
                     self.take(Step::Observe { signal, status: 3, at: None })?;
                 }
+                self.take(Step::Call { outcome: 0 })?;
                 self.take(Step::Control(BEAT))?;
             }
             Step::AskAndFail { asked, signal } => {
@@ -498,6 +527,30 @@ impl Pair {
                 let done = self.operate(&json!({ name: {"flag": FLAGS[flag]} }));
                 self.oracle.at(now);
                 alike(done, self.oracle.put_flag(FLAGS[flag], set))?;
+            }
+            Step::Acquire => {
+                let permit = self.engine.acquire(BREAKER, None, now);
+                self.oracle.at(now);
+                let permit = permit.map(PermitId::number).map_err(|error| error.code());
+                self.permits.extend(permit);
+                same(permit, self.oracle.acquire(BREAKER))?;
+            }
+            Step::Report { back, outcome: number } => {
+                let Some(permit) = self.permits.iter().rev().nth(back).copied() else { return Ok(()) };
+                let reported = self.engine.report(BREAKER, PermitId::from_number(permit), outcome(number), None, now);
+                self.oracle.at(now);
+                let reported = reported.map(Reported::code).map_err(|error| error.code());
+                same(reported, self.oracle.report(BREAKER, permit, outcome(number)))?;
+            }
+            Step::Call { outcome } => {
+                self.take(Step::Acquire)?;
+                self.take(Step::Report { back: 0, outcome })?;
+            }
+            Step::Force { open } => {
+                let done = if open { self.engine.force_open(BREAKER, now) } else { self.engine.release(BREAKER, now) };
+                self.oracle.at(now);
+                let expected = if open { self.oracle.force_open(BREAKER) } else { self.oracle.release(BREAKER) };
+                same(done.map_err(|error| error.code()), expected)?;
             }
             Step::Control(sent) => {
                 let message = self.controller.send(sent, self.wall / 1_000_000);

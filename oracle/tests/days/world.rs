@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 /// 2026-01-01T00:00:00Z, in milliseconds.
 pub(crate) const BEGINS: i64 = 1_767_225_600_000;
 
-pub(crate) const SIGNALS: [&str; 7] = ["a", "b", "c", "d", "e", "q", "h"];
+pub(crate) const SIGNALS: [&str; 8] = ["a", "b", "c", "d", "e", "q", "h", BREAKER];
+/// The signal that is a breaker of the host's calls.
+pub(crate) const BREAKER: &str = "g";
 pub(crate) const POSTURES: [&str; 4] = ["read-only", "careful", "lockdown", "normal"];
 pub(crate) const SCOPES: [Option<&str>; 5] =
     [None, Some("tenant:x"), Some("tenant:y"), Some("region:eu"), Some("planet:mars")];
@@ -45,12 +47,15 @@ fn rules() -> Vec<Value> {
         json!({"id": "vip", "effect": "allow", "action": "*", "subject": {"type": "user"}, "when": "subject.vip"}),
         json!({"id": "h-only", "effect": "allow", "action": "ping", "when": "signals.h.ok"}),
         json!({"id": "h-failed", "effect": "deny", "action": "file:list", "when": "signals.h.failed"}),
+        json!({"id": "g-well", "effect": "allow", "action": ["ping", "host:boot"], "when": "signals.g.ok"}),
+        json!({"id": "g-failed", "effect": "deny", "action": ["file:write", "ping"], "when": "signals.g.failed"}),
+        json!({"id": "no-service", "effect": "deny", "action": ["host:boot", "file:list"], "subject": {"type": "service"}}),
         json!({"id": "clocked", "effect": "allow", "action": "file:list", "when": "signals.clock.ok && signals.q.ok"}),
     ]
 }
 
 /// How many rules there are.
-pub(crate) const RULES: u32 = 21;
+pub(crate) const RULES: u32 = 24;
 
 pub(crate) fn document(genes: Genes) -> Value {
     let Genes { revision, valid, rules: which, ways } = genes;
@@ -69,6 +74,9 @@ pub(crate) fn document(genes: Genes) -> Value {
             "a": {"ttl": "10s"}, "b": {"ttl": "5s", "recover": {"oks": 2}},
             "c": {"ttl": "8s", "recover": {"for": "3s"}}, "d": {"ttl": "20s", "recover": {"oks": 2, "for": "2s"}},
             "h": {"ttl": "9s", "heartbeat": {"feed": crate::controller::FEED}, "recover": {"oks": 2}},
+            "g": {"ttl": "12s", "breaker": {
+                "window": 3, "minimum": 2, "failure_rate": 0.5, "open_for": if bit(23) { "5s" } else { "2s" }, "half_open_probes": 2,
+            }},
             "q": {"ttl": "7s", "quorum": {"of": ["c", "d", "e"], "need": 2}},
         },
         "schema": {
@@ -136,6 +144,12 @@ pub(crate) fn document(genes: Genes) -> Value {
         pack["actions"]["ping"]["requires"] = json!(["h"]);
         pack["actions"]["ping"]["on_failure"] = way(21);
     }
+    if bit(24) {
+        pack["actions"]["file:list"]["requires"] = json!(["b", "g"]);
+    }
+    if bit(25) {
+        pack["postures"][1]["enter"] = json!({"when": "signals.g.failed", "for": "1s"});
+    }
     if let Some((from, until)) = valid {
         let time = |secs: i64| fallgate::time::Wall::from_millis(BEGINS + secs * 1_000).to_string();
         pack["valid"] = json!({"from": time(from), "until": time(until)});
@@ -144,7 +158,7 @@ pub(crate) fn document(genes: Genes) -> Value {
 }
 
 /// How many bits vary of the ways.
-pub(crate) const WAYS: u32 = 23;
+pub(crate) const WAYS: u32 = 26;
 
 /// What varies of a request, as bits and small numbers.
 #[derive(Clone, Copy, Debug)]

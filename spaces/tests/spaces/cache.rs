@@ -296,5 +296,5 @@ fn an_earlier_answer_is_given_while_all_that_it_rests_on_holds() {
         "opened",
         "activated",
     ];
-    explore(&Cached::new(), DEPTH).hold("cache", COUNTS, &names);
+    explore(&Cached::new(), DEPTH).hold("cache", &[COUNTS], &names);
 }

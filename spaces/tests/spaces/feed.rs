@@ -296,5 +296,5 @@ fn a_feed_is_done_in_order_and_once_whatever_comes() {
         "opened",
         "restarted",
     ];
-    explore(&Feed::new(), usize::MAX).hold("feed", COUNTS, &names);
+    explore(&Feed::new(), usize::MAX).hold("feed", &[COUNTS], &names);
 }

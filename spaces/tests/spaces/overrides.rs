@@ -324,7 +324,7 @@ fn what_people_approve_is_granted_once_and_ends_in_every_order() {
         "anchored",
         "restarted",
     ];
-    explore(&Overrides::new(false), 5).hold("overrides", COUNTS_NOTHING, &names);
+    explore(&Overrides::new(false), 5).hold("overrides", &[COUNTS_NOTHING], &names);
     let names = ["used", "denied", "revoked", "in force", "after the window", "withdrawal refused"];
-    explore(&Overrides::new(true), 4).hold("overrides in force", COUNTS_GRANTED, &names);
+    explore(&Overrides::new(true), 4).hold("overrides in force", &[COUNTS_GRANTED], &names);
 }

@@ -386,11 +386,11 @@ fn postures_are_entered_and_left_as_their_pack_says_in_every_order() {
         "anchored",
         "not the worse report",
     ];
-    explore(&space(true), 4).hold("postures", COUNTS_WHOLE, &names);
+    explore(&space(true), 4).hold("postures", &[COUNTS_WHOLE], &names);
 }
 
 #[test]
 fn from_every_posture_a_way_leads_back_to_normal() {
     let names = ["is normal", "is read-only", "is locked down", "left read-only", "left lockdown", "dwelling"];
-    explore(&space(false), usize::MAX).hold("way back", COUNTS_CLOSED, &names);
+    explore(&space(false), usize::MAX).hold("way back", &[COUNTS_CLOSED], &names);
 }

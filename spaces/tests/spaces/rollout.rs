@@ -328,6 +328,6 @@ fn a_successor_decides_no_sooner_and_no_more_than_its_rollout_says() {
     ];
     for (staged, counts) in [(1, COUNTS_DECLARED), (2, COUNTS_UNDECLARED)] {
         let refused = if staged == 1 { "not_approved" } else { "rollout_stopped" };
-        explore(&Rollouts::new(staged), 5).hold("rollout", counts, &[&names as &[_], &[refused]].concat());
+        explore(&Rollouts::new(staged), 5).hold("rollout", &[counts], &[&names as &[_], &[refused]].concat());
     }
 }
