@@ -1,5 +1,6 @@
 //! The way back: to what was active here, and by what.
 
+use fallgate::condition::Status;
 use serde_json::json;
 
 use super::*;
@@ -90,6 +91,17 @@ fn where_the_clocks_part_an_approved_activation_is_over() {
     engine.advance(Now::new(secs(7).monotonic, secs(600).wall));
     engine.anchor_clocks(secs(8));
     assert_eq!(engine.activate(stranger, secs(8)).unwrap_err().code(), "older_revision");
+}
+
+#[test]
+fn an_activation_finds_by_itself_that_the_clocks_have_parted() {
+    let (engine, _) = advanced();
+    let stranger = changed(1, |pack| pack["description"] = json!("another first one"));
+    approved(&engine, &json!({ "activate": { "bundle": stranger.id().to_string() } }), secs(6)).unwrap();
+    // Nobody has told the engine the time since: what was approved is over before it is looked at.
+    let parted = Now::new(secs(7).monotonic, secs(600).wall);
+    assert_eq!(engine.activate(stranger, parted).unwrap_err().code(), "older_revision");
+    assert_eq!(engine.signal("clock"), Some(Status::Failed));
 }
 
 #[test]
