@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+use fallgate::condition::Status;
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::state::events::EventKind;
@@ -398,6 +399,31 @@ fn a_new_bundle_keeps_the_postures_or_is_refused() {
     });
     engine.activate(bundle(&another_rank), at(1)).unwrap();
     assert_eq!(decide(&engine, "doc:write", 1).posture(), "read-only");
+}
+
+/// Found by the oracle on new days.
+#[test]
+fn a_condition_that_a_bundle_does_not_ask_breaks_off() {
+    let asks = |revision: u64| pack(|pack| pack["revision"] = revision.into());
+    let asks_not = |revision: u64| {
+        pack(|pack| {
+            pack["revision"] = revision.into();
+            pack["postures"][1].as_object_mut().unwrap().remove("enter");
+            pack["postures"][1]["leave"].as_object_mut().unwrap().remove("stable");
+        })
+    };
+    // It holds from 1,000 ms on, and enters after two seconds; by when, the bundle between the two says.
+    for (between, enters_at) in [(asks(2), 3_000), (asks_not(2), 4_900)] {
+        let engine = engine(&asks(1));
+        engine.observe(&Observation::new("a", Status::Failed), at(1_000));
+        engine.activate(bundle(&between), at(1_500)).unwrap();
+        engine.advance(at(2_000));
+        engine.activate(bundle(&asks(3)), at(2_900)).unwrap();
+        engine.advance(at(enters_at - 1));
+        assert_eq!(engine.posture(None).unwrap().as_str(), "normal", "{enters_at}");
+        engine.advance(at(enters_at));
+        assert_eq!(engine.posture(None).unwrap().as_str(), "read-only", "{enters_at}");
+    }
 }
 
 #[test]

@@ -277,7 +277,12 @@ impl PostureMachine {
             let (held_for, truth) = match (&spec.enter, truth) {
                 _ if flagged => (Ttl::ZERO, Truth::True),
                 (Some(enter), Some(truth)) => (enter.held_for, *truth),
-                _ => continue,
+                // Where nothing is asked nothing holds: what held under an earlier bundle, or for a flag, has broken off.
+                (None, _) => {
+                    self.forget_watch(number);
+                    continue;
+                }
+                (Some(_), None) => continue,
             };
             let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1)) else { continue };
             let held = watch.holds_since.is_some();
@@ -411,6 +416,15 @@ impl PostureMachine {
         out.push(Transition { at, posture: number, scope: scope.clone(), entered: None, since: at });
         self.reckon_in(postures, &[scope]);
         Ok(())
+    }
+
+    fn forget_watch(&mut self, number: u16) {
+        if let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1))
+            && watch.holds_since.is_some()
+        {
+            *watch = Watch::default();
+            self.turns = self.turns.saturating_add(1);
+        }
     }
 
     /// All that what is to come hangs on, with each time as how long ago it was (for one to come: how long until then):
