@@ -165,6 +165,25 @@ fn a_quarantine_holds_until_its_end_and_never_less_for_being_begun_again() {
     assert_eq!(of(1_000_000), Reason::Quarantined, "without an end");
 }
 
+/// Found by the oracle on new days.
+#[test]
+fn a_quarantine_ends_without_a_bundle_too_and_makes_room() {
+    let mut config = Config::default();
+    config.limits.quarantines_max = 1;
+    let engine = Engine::new(config);
+    let [ann, bob] = ["ann", "bob"].map(|id| Selector::Subject("user", id));
+    engine.quarantine(&ann, &until(1_000), at(0)).unwrap();
+    assert_eq!(engine.next_deadline(), Some(Monotonic::from_millis(1_000)));
+    assert_eq!(engine.lift_quarantine(&ann, at(1_000)), Err(QuarantineError::NotQuarantined), "it is over");
+    assert_eq!(engine.quarantine(&bob, &TERMS, at(1_000)), Ok(bob), "and not everything");
+    let expected = [
+        "0 quarantined subject `user` `ann`",
+        "1000 quarantine_ended subject `user` `ann`",
+        "1000 quarantined subject `user` `bob`",
+    ];
+    assert_eq!(events(&engine), expected);
+}
+
 #[test]
 fn where_there_is_no_room_everything_is_quarantined() {
     let engine = engine_with(2);

@@ -190,7 +190,8 @@ impl Life {
 
     /// Asks whether somebody may do something, and looks whether anybody gave him leave.
     fn ask(&mut self, program: &mut Program<'_>) {
-        let (subject, action) = (program.pick(&SUBJECTS), program.pick(&ACTIONS));
+        let last = self.made.iter().rev().find_map(|made| made.lets).filter(|_| program.once_in(2));
+        let (subject, action) = last.unwrap_or_else(|| (program.pick(&SUBJECTS), program.pick(&ACTIONS)));
         let resource = program.pick(&["d", "vault"]);
         let request = json!({
             "subject": { "type": "user", "id": subject.trim_start_matches("user:") }, "action": { "name": action },

@@ -9,42 +9,16 @@ use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::time::{Now, Wall};
 use fallgate::{Config, Decision, Engine, Observation, Reason};
 use fallgate_fuzz::bound::within;
-use fallgate_fuzz::change::change;
+use fallgate_fuzz::change::{change, mutate};
 use fallgate_fuzz::program::Program;
 use fallgate_fuzz::{at, low_limits};
-use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use serde_json::{Value as Json, json};
 
 /// How many cases of a bundle are asked.
 const CASES: usize = 6;
 
-fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    let document = serde_json::from_slice::<Json>(&data[..size]);
-    let Ok(mut document) = document else { return fuzzer_mutate(data, size, max_size) };
-    if seed.is_multiple_of(16) {
-        return fuzzer_mutate(data, size, max_size);
-    }
-    // The steps that follow on a seed (xorshift64).
-    let mut state = u64::from(seed) << 1 | 1;
-    let dice: Vec<u8> = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    })
-    .take(64)
-    .collect();
-    let mut program = Program::of(&dice);
-    for _ in 0..=program.below(3) {
-        change(&mut document, &mut program);
-    }
-    let text = document.to_string();
-    if text.len() > max_size {
-        return size;
-    }
-    data[..text.len()].copy_from_slice(text.as_bytes());
-    text.len()
-});
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { mutate(data, size, max_size, seed) });
 
 fn bundle(document: &Json, limits: &Limits) -> Option<Bundle> {
     Bundle::from_document(document, &Trust::unsigned_for_development(), limits).ok()

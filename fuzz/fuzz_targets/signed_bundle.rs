@@ -5,8 +5,11 @@ use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::trust::envelope::Envelope;
 use fallgate::policy::trust::root::TrustRoot;
 use fallgate_fuzz::bound::within;
+use fallgate_fuzz::change::mutate;
 use fallgate_fuzz::{at, low_limits};
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { mutate(data, size, max_size, seed) });
 
 /// A root with the key of RFC 8032's first test, whose private half the fuzzer does not know.
 const ROOT: &str = concat!(

@@ -39,10 +39,14 @@ impl<'p> Program<'p> {
         self.below(many) == many - 1
     }
 
-    /// A span in milliseconds: up to eight seconds of any length, or one in whole half seconds, as ends in packs are written.
+    /// A span in milliseconds: a few, up to eight seconds of any length, or one in whole half seconds, as ends in packs are
+    /// written.
     pub fn millis(&mut self) -> u64 {
-        let byte = u64::from(self.byte());
-        if byte < 192 { byte * 41 } else { (byte - 191) * 500 }
+        match u64::from(self.byte()) {
+            few @ 0..32 => few,
+            any @ 32..192 => any * 41,
+            halves => (halves - 191) * 500,
+        }
     }
 
     /// Any number.

@@ -147,7 +147,10 @@ impl Told {
     /// The snapshot of `now`, and the signals that have changed since the last one.
     pub(super) fn snapshot(&mut self, now: Now) -> (Snapshot, Vec<SignalChange>) {
         let Some(mut active) = self.active.clone() else {
-            return (self.empty(), Vec::new());
+            // What ends by time ends without a bundle too: it must not take the room of what is new.
+            self.quarantines_ended.extend(self.quarantines.expire(now.monotonic));
+            let due = self.quarantines.due().unwrap_or(Monotonic::NEVER);
+            return (Snapshot { due, ..self.empty() }, Vec::new());
         };
         active.revoked |= self.root_behind().is_some();
         let policy = Arc::clone(active.bundle.policy());
