@@ -1,5 +1,5 @@
-//! What `make mutants` and `make fuzz-planted` rest on, against the repository: the files and their tests are there, each fault that was thought of
-//! still has what it changes and who finds it, and no survivor stands in the list without a reason.
+//! What `make mutants` and `make fuzz-planted` rest on, against the repository: the files and their tests are there, each
+//! fault that was thought of still has what it changes and who finds it, and no survivor stands in the list without a reason.
 
 // The lints that forbid a panic are for code in reach of input. A test panics to fail.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects)]

@@ -52,7 +52,8 @@ fn check(bytes: &[u8]) {
     for operation in bytes.chunks_exact(2).take(500) {
         let what = operation[1];
         match operation[0] % 4 {
-            // A moment, any span, or one in whole half seconds: the ends that the policy names.
+            // Half of them moments, so that much happens within the life of an answer; any span; or whole half seconds,
+            // the ends that the policy names.
             0 => {
                 ms += match what {
                     0..128 => u64::from(what),

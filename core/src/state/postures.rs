@@ -418,6 +418,7 @@ impl PostureMachine {
         Ok(())
     }
 
+    /// Forgets since when the condition of a posture has held.
     fn forget_watch(&mut self, number: u16) {
         if let Some(watch) = self.watches.get_mut(usize::from(number).saturating_sub(1))
             && watch.holds_since.is_some()

@@ -288,7 +288,7 @@ fn status(number: u8) -> Status {
     [Status::Failed, Status::Degraded, Status::Unknown, Status::Ok][usize::from(number % 4)]
 }
 
-/// What a call came to: mostly that it went well.
+/// What a call came to.
 fn outcome(number: u8) -> CallOutcome {
     [CallOutcome::Success, CallOutcome::Success, CallOutcome::Failure, CallOutcome::Failure, CallOutcome::Ignored]
         [usize::from(number % 5)]
