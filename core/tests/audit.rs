@@ -7,6 +7,7 @@ use fallgate::audit::chain::Head;
 use fallgate::audit::verify::{Record, Verifier};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
+use fallgate::state::events::Event;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use fallgate::{Config, Engine, Observation, Reason};
 use serde_json::{Value, json};
@@ -200,6 +201,24 @@ fn without_room_a_demanded_record_denies_and_what_is_lost_is_counted_in_its_plac
     // Room again: the signal is well, and the action is allowed.
     assert_eq!(engine.signal("audit").map(|status| status.name()), Some("ok"));
     assert_eq!(decide(&engine, "ann", "order:pay", 7), Reason::AllowedByRule);
+}
+
+/// A buffer that fills up is no reading of the clocks: the time of its last record may be one that was held.
+#[test]
+fn a_buffer_that_fills_up_after_a_clock_went_back_does_not_part_the_clocks() {
+    let engine = engine(&json!({ "level": "all" }), small(5));
+    engine.advance(at(60_000));
+    // The monotonic clock goes back a minute, further than the skew, and an operator takes the two for right.
+    let back = |millis: u64| Now::new(START.monotonic.after(Ttl::from_millis(millis)), at(60_000 + millis).wall);
+    engine.anchor_clocks(back(0));
+    let status = |name| engine.signal(name).map(|status| status.name());
+    while status("audit") == Some("ok") {
+        let _decision = engine.decide_json(&request("ann", "order:read", &json!({})), back(1));
+    }
+    assert_eq!((status("audit"), status("clock")), (Some("failed"), Some("ok")));
+    assert!(
+        std::iter::from_fn(|| engine.poll_event()).filter(|event| event.kind.code() == "clock_failed").count() == 1
+    );
 }
 
 /// The gate looks for the room of an ordinary record, of 4,096 bytes. What is larger is found out when it is written.

@@ -131,13 +131,13 @@ fuzz_target!(|bytes: &[u8]| {
         let mut program = Program::of(bytes);
         let mut pair = Pair::new();
         let mut first = Some(Step::Activate(Genes { valid: None, ..genes(&mut program) }));
-        for at in 0..DAY {
-            if program.is_over() {
-                break;
-            }
+        let mut taken = Vec::with_capacity(DAY);
+        while taken.len() < DAY && !program.is_over() {
             let step = first.take().unwrap_or_else(|| step(&mut program));
+            taken.push(step);
             if let Err(differs) = pair.take(step) {
-                panic!("step {at}, {step:?}: {differs}");
+                // What comes of one step often began in another.
+                panic!("{taken:?}\nthe last of these steps: {differs}");
             }
         }
         // What was decided last has its record too.

@@ -256,7 +256,7 @@ impl Engine {
         if !journal.buffer.push(&draft, policy, input) && !journal.full {
             journal.full = true;
             drop(journal);
-            self.advance(decision.at());
+            self.show(decision.at());
         }
     }
 

@@ -395,6 +395,13 @@ impl Engine {
         (self.snapshot.load(), self.held(now))
     }
 
+    /// Shows what has changed at a time that is held already. That is no reading of the clocks: one that was held because the
+    /// monotonic clock went back would look as if they had parted.
+    fn show(&self, held: Now) {
+        let mut told = self.told();
+        self.publish(&mut told, held);
+    }
+
     fn publish(&self, told: &mut Told, now: Now) {
         point("publish: begin");
         if !told.engine_ok && self.snapshot.load().engine_ok {

@@ -273,8 +273,6 @@ impl Told {
         if !policy.postures.any() {
             return;
         }
-        // Clocks that have parted let nothing be left, even before that is found.
-        let trusted = self.clock_ok && self.anchor.is_some_and(|anchor| anchor.agrees(now));
         let mut last = self.settled.unwrap_or(now.monotonic);
         loop {
             self.look(policy, earlier(now, last));
@@ -287,7 +285,8 @@ impl Told {
             point("settle: asked");
             self.postures.step(&policy.postures, &truths, at, &mut self.transitions);
             point("settle: stepped");
-            if trusted {
+            // Clocks that have parted let nothing be left: who finds it ends what was approved, before this.
+            if self.clock_ok {
                 self.leave_all_approved(policy, earlier(now, at));
             }
             last = at;
