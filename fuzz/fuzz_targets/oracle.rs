@@ -21,7 +21,7 @@ use controller::{SAYINGS, Sent};
 use fallgate_fuzz::bound::within;
 use fallgate_fuzz::program::Program;
 use libfuzzer_sys::fuzz_target;
-use people::{CHANGES, PEOPLE};
+use people::{CHANGES, CODES, PEOPLE};
 use steps::{DAY, Pair, Step};
 use world::{Asked, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS};
 
@@ -62,7 +62,7 @@ fn step(program: &mut Program<'_>) -> Step {
     let around = |program: &mut Program<'_>| (i64::from(program.byte()) - 128) * 61;
     let (by, back) = (program.below(PEOPLE.len()), program.below(3));
     let (posture, scope) = (program.below(POSTURES.len()), program.below(SCOPES.len()));
-    match program.below(33) {
+    match program.below(34) {
         0..=3 => Step::Pass { ms: program.millis(), nanos: u64::from(program.byte() / 200) * 77_777 },
         4 => Step::PutWall { ms: around(program) },
         5 => Step::PutMonotonic { back_ms: program.millis() / 2 },
@@ -92,12 +92,13 @@ fn step(program: &mut Program<'_>) -> Step {
         22 => Step::Revoke { subject: program.byte() % 4, ago_ms: program.once_in(2).then(|| program.millis()) },
         23 => {
             let life_ms = if program.once_in(4) { 1_000 + around(program).abs() } else { 3_600_000 };
-            Step::Propose { change: program.below(CHANGES), by, age_ms: i64::from(program.byte() / 200) * 900, life_ms }
+            let (age_ms, code) = (i64::from(program.byte() / 200) * 900, program.byte() % CODES);
+            Step::Propose { change: program.below(CHANGES), by, age_ms, life_ms, code }
         }
         24 => match program.below(4) {
-            0 => Step::Withdraw { back, by },
+            0 => Step::Withdraw { back, by, code: program.byte() % CODES },
             1 => Step::RevokeOverride { back },
-            _ => Step::Approve { back, by },
+            _ => Step::Approve { back, by, code: program.byte() % CODES },
         },
         25 => Step::Control(sent(program)),
         26 => Step::Drain { confirm: program.once_in(2) },
@@ -111,6 +112,18 @@ fn step(program: &mut Program<'_>) -> Step {
         31 => match program.below(8) {
             0 => Step::Force { open: program.once_in(2) },
             _ => Step::Acquire,
+        },
+        32 => match program.below(5) {
+            0 => Step::TakeOver,
+            1 => Step::Resign,
+            2 => Step::Guess { times: 3 + program.below(4) },
+            3 => Step::Fence {
+                posture: program.below(2),
+                rival: program.once_in(2),
+                restart: program.once_in(2),
+                signal: program.below(SIGNALS.len()),
+            },
+            _ => Step::Witness { above: i64::from(program.byte() % 4) - 1, other: program.once_in(2) },
         },
         _ => match program.below(4) {
             0 => {

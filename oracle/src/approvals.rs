@@ -1,4 +1,4 @@
-//! Proposals, approvals, overrides and flags: chapter 21. That a proof is right is the caller's to say.
+//! Proposals, approvals, overrides and flags: chapter 21.
 
 use fallgate::condition::Truth;
 use fallgate::policy::format::{Approvals, Approver, RuleEffect};
@@ -6,6 +6,7 @@ use fallgate::time::Ttl;
 use serde_json::Value as Json;
 
 use crate::Time;
+use crate::codes::{Shown, key_of};
 use crate::pack::{Pack, fits};
 use crate::postures::Entry;
 use crate::request::Asked;
@@ -32,6 +33,8 @@ pub(crate) struct Override {
     proposal: usize,
     /// For whom, for which actions, and on what.
     covers: Json,
+    /// Who approved it, and with which key.
+    approved_by: Vec<(String, Option<String>)>,
     until: (Time, i64),
     uses: u64,
 }
@@ -91,7 +94,13 @@ impl Oracle {
     }
 
     /// Takes a proposal; gives its number, or what it lacks.
-    pub fn propose(&mut self, operation: Json, by: &str, issued: i64, expires: i64) -> Result<usize, &'static str> {
+    pub fn propose(
+        &mut self,
+        operation: Json,
+        by: &str,
+        (issued, expires): (i64, i64),
+        shown: Shown,
+    ) -> Result<usize, &'static str> {
         let pack = self.pack().ok_or("no_policy")?.clone();
         if !self.clock_ok {
             return Err("clock_failed");
@@ -106,6 +115,7 @@ impl Oracle {
         if pack.document.approvers[&need.from].keys().filter(|name| counts(name)).count() < need.need as usize {
             return Err("too_few_are_left");
         }
+        self.prove(&pack, by, shown)?;
         let leaves = &operation["leave_posture"];
         let is = |held: &Entry| leaves["posture"] == held.posture && leaves["scope"].as_str() == held.scope.as_deref();
         let entry = self.entries.iter().rposition(is);
@@ -125,7 +135,7 @@ impl Oracle {
     }
 
     /// Counts an approval, or says why it does not count.
-    pub fn approve(&mut self, number: usize, by: &str) -> Result<(), &'static str> {
+    pub fn approve(&mut self, number: usize, by: &str, shown: Shown) -> Result<(), &'static str> {
         let pack = self.pack().ok_or("no_policy")?.clone();
         if !self.clock_ok {
             return Err("clock_failed");
@@ -144,14 +154,15 @@ impl Oracle {
         if proposal.approved_by.iter().any(|name| name == by) {
             return Err("already_approved");
         }
+        self.prove(&pack, by, shown)?;
         self.proposals[number].approved_by.push(by.to_owned());
         if self.proposals[number].approved_by.len() == proposal.need.need as usize {
-            return self.carry_out(number);
+            return self.carry_out(&pack, number);
         }
         Ok(())
     }
 
-    fn carry_out(&mut self, number: usize) -> Result<(), &'static str> {
+    fn carry_out(&mut self, pack: &Pack, number: usize) -> Result<(), &'static str> {
         let operation = self.proposals[number].operation.clone();
         let (verb, of) = verb(&operation);
         if verb == "leave_posture" {
@@ -170,7 +181,9 @@ impl Oracle {
             let wall = i64::try_from(window).expect("a window is short");
             let until = (self.now.saturating_add(window), self.wall.saturating_add(wall));
             let uses = of["uses"].as_u64().expect("it was read when it was proposed");
-            self.overrides.push(Override { proposal: number, covers: of.clone(), until, uses });
+            let who = self.proposals[number].approved_by.iter();
+            let approved_by = who.map(|name| (name.clone(), key_of(pack, name).map(str::to_owned))).collect();
+            self.overrides.push(Override { proposal: number, covers: of.clone(), approved_by, until, uses });
         }
         self.proposals[number].open = false;
         self.touch_now();
@@ -178,10 +191,11 @@ impl Oracle {
     }
 
     /// Withdraws a proposal that waits, or says why not.
-    pub fn withdraw(&mut self, number: usize, by: &str) -> Result<(), &'static str> {
+    pub fn withdraw(&mut self, number: usize, by: &str, shown: Shown) -> Result<(), &'static str> {
         let pack = self.pack().ok_or("no_policy")?.clone();
         let open = self.proposals.get(number).is_some_and(|found| found.open);
         subject_of(&pack, by).filter(|_| open).ok_or("unknown_proposal")?;
+        self.prove(&pack, by, shown)?;
         self.proposals[number].open = false;
         Ok(())
     }
@@ -191,6 +205,18 @@ impl Oracle {
         let before = self.overrides.len();
         self.overrides.retain(|held| held.proposal != number);
         if self.overrides.len() < before { Ok(()) } else { Err("unknown_override") }
+    }
+
+    /// How many proposals wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.proposals.iter().filter(|proposal| proposal.open).count()
+    }
+
+    /// How many uses are left of all overrides that are in force.
+    #[must_use]
+    pub fn uses_left(&self) -> u64 {
+        self.overrides.iter().map(|held| held.uses).sum()
     }
 
     /// Sets or clears a flag by an operator's word, or says why not.
@@ -253,9 +279,12 @@ impl Oracle {
         if before.text != new.text {
             self.proposals.iter_mut().for_each(|proposal| proposal.open = false);
         }
-        if new.document.overrides.is_none() {
-            self.overrides.clear();
-        }
+        // It stays where the new one would have granted it on the word of those who did approve it.
+        self.overrides.retain(|held| {
+            let still = |(name, key): &&(String, Option<String>)| key_of(new, name) == key.as_deref();
+            let still = held.approved_by.iter().filter(still).count();
+            new.document.overrides.as_ref().is_some_and(|terms| still >= terms.need as usize)
+        });
     }
 
     /// Gets past a deny, if an override covers the request; gives the proposal of it, and the obligation of its review.

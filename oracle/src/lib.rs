@@ -20,7 +20,9 @@
 mod approvals;
 mod audit;
 mod calls;
+mod codes;
 mod decide;
+mod failover;
 mod feed;
 mod kept;
 mod pack;
@@ -32,6 +34,7 @@ mod signals;
 mod state;
 mod told;
 
+pub use codes::Shown;
 pub use decide::{Answer, Chosen};
 pub use told::Oracle;
 

@@ -194,7 +194,9 @@ impl Oracle {
         if at - entry.since < entry.dwell {
             return Err("dwelling");
         }
-        if leave.checks.iter().any(|check| self.status(pack, check, at) != Status::Ok) {
+        if leave.checks.iter().any(|check| self.status(pack, check, at) != Status::Ok)
+            || self.lacks_failover_checks(pack, posture, scope, at)
+        {
             return Err("check_not_ok");
         }
         Ok(())
@@ -204,6 +206,7 @@ impl Oracle {
         let entry = self.entries.iter().rposition(|held| held.posture == posture && held.scope.as_deref() == scope);
         let entry = entry.expect("it is entered");
         self.entries[entry].left = Some(at);
+        self.claims.entered_for.retain(|name| scope.is_some() || name != posture);
         self.moves.push(((self.inputs, at), entry));
     }
 

@@ -127,7 +127,8 @@ impl Oracle {
         let built_in = |ok: bool| if ok { Status::Ok } else { Status::Failed };
         match signal {
             "clock" => return built_in(self.clock_ok),
-            "engine" | "epoch" | "audit" | "bundle" => return Status::Ok,
+            "epoch" => return built_in(!self.claims.contested),
+            "engine" | "audit" | "bundle" => return Status::Ok,
             _ => {}
         }
         let Some(terms) = pack.signal(signal) else { return Status::Unknown };

@@ -55,6 +55,7 @@ impl Oracle {
             self.quarantine(&held.what, until, held.absolute)?;
         }
         self.feed = state.feed.clone();
+        self.claims = state.claims.restored(|posture| pack.posture(posture).is_some());
         for signal in pack.signals() {
             if state.has_to_recover(signal) {
                 self.failed_before.push(signal.to_owned());
@@ -88,6 +89,7 @@ impl Oracle {
             }
         }
         self.began = self.began.max(state.wall).max(state.began);
+        self.codes_anew(state);
         let mut fits = Ok(());
         for flag in &state.flags {
             if pack.document.flags.contains_key(flag) {

@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 use crate::approvals::{Override, Proposal};
 use crate::audit::Waiting;
 use crate::calls::Event;
+use crate::codes::Codes;
+use crate::failover::Claims;
 use crate::feed::Feed;
 use crate::kept::Kept;
 use crate::pack::Pack;
@@ -66,9 +68,12 @@ pub struct Oracle {
     pub(crate) began: i64,
     pub(crate) proposals: Vec<Proposal>,
     pub(crate) overrides: Vec<Override>,
+    /// What became of one-time codes, by their secrets.
+    pub(crate) codes: BTreeMap<String, Codes>,
     /// The flags that are set.
     pub(crate) flags: Vec<String>,
     pub(crate) feed: Feed,
+    pub(crate) claims: Claims,
     /// What waits for its record, or did.
     pub(crate) waiting: Vec<Option<Waiting>>,
 }

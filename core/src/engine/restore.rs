@@ -221,7 +221,7 @@ impl Told {
             quarantines: self.quarantines.exported(at),
             revocations: self.quarantines.exported_revocations(at),
             flags: self.flags_set(at),
-            approvals: self.barred(),
+            approvals: self.barred(now.monotonic),
             recovering: self.recovering(policy),
             control: self.feeds.exported(),
         })
@@ -331,16 +331,20 @@ impl Told {
     }
 
     /// What is not taken as an approval after a restart.
-    fn barred(&self) -> Barred {
+    fn barred(&self, now: Monotonic) -> Barred {
         let approvals = &self.approvals;
         let waiting = approvals.pending().map(|pending| (pending.proposal.id, pending.proposal.expires_at));
         let known = approvals.over().map(|(id, until)| (*id, *until)).chain(waiting);
-        let codes = approvals.codes().iter();
+        // Wrong codes that count no more must not count anew after a restart.
+        let codes = approvals
+            .codes()
+            .iter()
+            .map(|(of, tries)| (hexadecimal(of), Codes { used: tries.used, wrong: tries.wrong_at(now) }));
         Barred {
             began_ms: approvals.began().map(wall_ms),
             forgotten_ms: approvals.forgotten().map(wall_ms),
             proposals: known.map(|(id, until)| (id.to_string(), wall_ms(until))).collect(),
-            codes: codes.map(|(of, tries)| (hexadecimal(of), Codes { used: tries.used, wrong: tries.wrong })).collect(),
+            codes: codes.collect(),
         }
     }
 

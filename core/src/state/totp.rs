@@ -42,6 +42,14 @@ pub struct Tries {
     pub wrong: u32,
 }
 
+impl Tries {
+    /// How many of the wrong ones still count.
+    #[must_use]
+    pub fn wrong_at(&self, now: Monotonic) -> u32 {
+        if now >= self.since.after(TRIES_WINDOW) { 0 } else { self.wrong }
+    }
+}
+
 /// The codes that were used, and tried, by the fingerprints of their secrets. Nothing is ever forgotten: a secret that
 /// finds no room is refused.
 #[derive(Clone, Debug, Default)]
@@ -73,9 +81,7 @@ impl CodeBook {
             return Err(CodeError::NoRoom);
         }
         let tries = self.by_secret.entry(of).or_default();
-        if now.monotonic >= tries.since.after(TRIES_WINDOW) {
-            tries.wrong = 0;
-        }
+        tries.wrong = tries.wrong_at(now.monotonic);
         if tries.wrong >= TRIES_MAX {
             return Err(CodeError::TooManyTries);
         }

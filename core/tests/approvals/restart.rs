@@ -92,6 +92,25 @@ fn codes_and_tries_survive_a_restart() {
 }
 
 #[test]
+fn wrong_codes_that_count_no_more_do_not_count_after_a_restart() {
+    // Five at 62 s count until 362 s.
+    for (exported, expected) in [(361_999, Some(ApprovalError::TooManyTries)), (362_000, None)] {
+        let engine = process("one", 0);
+        let asked = proposal("sre-1", &for_ann("10m", 1), 61_000);
+        propose(&engine, &asked, at(61_000)).unwrap();
+        for _ in 0..5 {
+            assert_eq!(engine.approve(id(&asked), "sec-3", Proof::Code("no"), at(62_000)), Err(ApprovalError::BadCode));
+        }
+        let engine = restored("one", &engine.export_state(at(exported)).unwrap(), 363_000);
+        let asked = proposal("sre-1", &for_ann("10m", 1), 364_000);
+        propose(&engine, &asked, at(364_000)).unwrap();
+        // The codes of the half minute in which it was restored are refused.
+        let said = engine.approve(id(&asked), "sec-3", Proof::Code(&code(at(391_000))), at(391_000));
+        assert_eq!(said.err(), expected, "exported at {exported}");
+    }
+}
+
+#[test]
 fn a_flag_stays_set() {
     let engine = process("one", 0);
     engine.set_flag("emergency", Some(Ttl::from_secs(3_600)), at(1_000)).unwrap();

@@ -1,9 +1,12 @@
 //! The approvers: what they propose, and what they sign it with.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE32_NOPAD, BASE64};
 use ed25519_dalek::{Signer, SigningKey};
 use fallgate::state::proposal::ProposalId;
 use fallgate::state::statement::Purpose;
+use fallgate::state::totp;
+use fallgate::time::Wall;
+use fallgate_oracle::Shown;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -11,11 +14,45 @@ pub(crate) const PEOPLE: [&str; 6] = ["sre-1", "sre-2", "sec-1", "sec-2", "s0", 
 pub(crate) const CHANGES: usize = 8;
 
 fn key(name: &str) -> SigningKey {
-    SigningKey::from_bytes(&Sha256::digest(name).into())
+    SigningKey::from_bytes(&seed(name))
 }
 
 pub(crate) fn public(name: &str) -> String {
     format!("ed25519:{}", BASE64.encode(&key(name).verifying_key().to_bytes()))
+}
+
+/// Who may have a secret of one-time codes instead.
+pub(crate) const CODED: [&str; 2] = ["sre-2", "sec-1"];
+/// In how many ways a code is said, most of them right.
+pub(crate) const CODES: u8 = 12;
+
+fn seed(name: &str) -> [u8; 32] {
+    Sha256::digest(name).into()
+}
+
+pub(crate) fn secret(name: &str) -> String {
+    format!("totp:{}", BASE32_NOPAD.encode(&seed(name)))
+}
+
+/// The code that somebody says, and what it is; nothing where he signs.
+pub(crate) fn code(pack: &Value, by: &str, which: u8, now: Wall) -> Option<(String, Shown)> {
+    let keys = pack["approvers"].as_object().into_iter().flat_map(|groups| groups.values());
+    let key = keys.filter_map(|group| group.get(by)).next()?;
+    let is_coded = [key, &key["key"]].iter().any(|key| key.as_str().is_some_and(|key| key.starts_with("totp:")));
+    // Once in a while he shows what the pack has not of him.
+    if is_coded == (which == 11) {
+        return None;
+    }
+    let current = totp::step(now)?;
+    let step = match which {
+        7 => current.checked_sub(1),
+        8 => current.checked_sub(2),
+        9 => current.checked_add(1),
+        10 => None,
+        _ => Some(current),
+    };
+    let said = step.map_or_else(|| "none".to_owned(), |step| totp::code(&seed(by), step));
+    Some((said, Shown::Code(step)))
 }
 
 fn canonical(proposal: &Value) -> Vec<u8> {

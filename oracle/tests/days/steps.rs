@@ -11,12 +11,12 @@ use fallgate::state::guards::{PermitId, Reported};
 use fallgate::state::statement::Purpose;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use fallgate::{Config, Decision, Engine, Observation, Reason};
-use fallgate_oracle::{Answer, Chosen, Oracle};
+use fallgate_oracle::{Answer, Chosen, Oracle, Shown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::controller::{BEAT, Controller, SAYINGS, Sent, bundle, envelope, trust};
-use crate::people::{CHANGES, PEOPLE, change, id, signed};
+use crate::people::{CHANGES, CODES, PEOPLE, change, code, id, signed};
 use crate::records::{ROOM, Records, has_room};
 use crate::world::{Asked, BEGINS, BREAKER, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
 
@@ -100,15 +100,18 @@ pub(crate) enum Step {
         by: usize,
         age_ms: i64,
         life_ms: i64,
+        code: u8,
     },
     /// The number says how many proposals ago.
     Approve {
         back: usize,
         by: usize,
+        code: u8,
     },
     Withdraw {
         back: usize,
         by: usize,
+        code: u8,
     },
     RevokeOverride {
         back: usize,
@@ -133,6 +136,25 @@ pub(crate) enum Step {
     },
     /// A controller sends a message.
     Control(Sent),
+    TakeOver,
+    Resign,
+    /// The engine takes over, perhaps beside another one and with a restart behind it; and when all is well the posture is
+    /// left, entered by an operator, and left again while a signal has failed.
+    Fence {
+        posture: usize,
+        rival: bool,
+        restart: bool,
+        signal: usize,
+    },
+    /// Somebody says wrong codes, so many times, and then a right one.
+    Guess {
+        times: usize,
+    },
+    /// Somebody claims to be active, with an epoch that is so much above the one that was claimed here last.
+    Witness {
+        above: i64,
+        other: bool,
+    },
     /// The host takes the records, and may confirm that they are written.
     Drain {
         confirm: bool,
@@ -203,13 +225,14 @@ fn step() -> impl Strategy<Value = Step> {
     let at = prop_oneof![6 => Just(None), 2 => (0_i64..6_000).prop_map(Some), 1 => (-2_000_i64..20_000).prop_map(Some)];
     let place = || (0..POSTURES.len(), 0..SCOPES.len());
     let life = || prop_oneof![3 => Just(3_600_000_i64), 1 => 1_000_i64..20_000];
+    let code = || 0..CODES;
     let age = || prop_oneof![6 => Just(0_i64), 1 => -1_000_i64..5_000];
     prop_oneof![
-        4 => (0..CHANGES, 0..PEOPLE.len(), age(), life())
-            .prop_map(|(change, by, age_ms, life_ms)| Step::Propose { change, by, age_ms, life_ms }),
-        12 => (prop_oneof![4 => Just(0_usize), 1 => 0_usize..3], 0..PEOPLE.len())
-            .prop_map(|(back, by)| Step::Approve { back, by }),
-        1 => (0_usize..2, 0..PEOPLE.len()).prop_map(|(back, by)| Step::Withdraw { back, by }),
+        4 => (0..CHANGES, 0..PEOPLE.len(), age(), life(), code())
+            .prop_map(|(change, by, age_ms, life_ms, code)| Step::Propose { change, by, age_ms, life_ms, code }),
+        12 => (prop_oneof![4 => Just(0_usize), 1 => 0_usize..3], 0..PEOPLE.len(), code())
+            .prop_map(|(back, by, code)| Step::Approve { back, by, code }),
+        1 => (0_usize..2, 0..PEOPLE.len(), code()).prop_map(|(back, by, code)| Step::Withdraw { back, by, code }),
         1 => (0_usize..3).prop_map(|back| Step::RevokeOverride { back }),
         2 => (0..FLAGS.len(), any::<bool>()).prop_map(|(flag, set)| Step::Flag { flag, set }),
         1 => (prop_oneof![3 => 0_i64..30_000, 1 => -12_000_i64..1], proptest::option::weighted(0.3, genes()), proptest::option::weighted(0.1, 0_usize..100_000))
@@ -229,6 +252,11 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0_usize..4, 0_u8..5).prop_map(|(back, outcome)| Step::Report { back, outcome }),
         10 => (0_u8..5).prop_map(|outcome| Step::Call { outcome }),
         1 => any::<bool>().prop_map(|open| Step::Force { open }),
+        1 => prop_oneof![Just(Step::TakeOver), Just(Step::Resign)],
+        1 => (0_usize..2, any::<bool>(), any::<bool>(), 0..SIGNALS.len())
+            .prop_map(|(posture, rival, restart, signal)| Step::Fence { posture, rival, restart, signal }),
+        1 => (3_usize..7).prop_map(|times| Step::Guess { times }),
+        1 => (-1_i64..3, any::<bool>()).prop_map(|(above, other)| Step::Witness { above, other }),
         3 => genes().prop_map(Step::Activate),
         25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
             .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
@@ -268,6 +296,8 @@ pub(crate) struct Pair {
     records: Records,
     controller: Controller,
     permits: Vec<u64>,
+    /// The epoch that was claimed last.
+    epoch: u64,
     /// What has waited: under which name, for which record, and its number with the oracle.
     waiting: Vec<(DecisionId, u64, usize, Value)>,
     /// The reasons of the answers so far, and how many were given again.
@@ -276,11 +306,15 @@ pub(crate) struct Pair {
     pub(crate) again: usize,
 }
 
+/// What the engine goes by.
+const ITSELF: &str = "one";
+
 fn config() -> Config {
     let mut config = Config::default();
     config.state_key = StateKey::new([3; 32]);
     config.limits.audit_entries_max = ROOM;
     config.trust = trust();
+    config.instance = fallgate::name::name(ITSELF).unwrap();
     config
 }
 
@@ -292,6 +326,13 @@ fn status(number: u8) -> Status {
 fn outcome(number: u8) -> CallOutcome {
     [CallOutcome::Success, CallOutcome::Success, CallOutcome::Failure, CallOutcome::Failure, CallOutcome::Ignored]
         [usize::from(number % 5)]
+}
+
+fn proof(said: &str, shown: Shown) -> Proof<'_> {
+    match shown {
+        Shown::Signature => Proof::Signature(said),
+        Shown::Code(_) => Proof::Code(said),
+    }
 }
 
 type Differs = Result<(), String>;
@@ -322,6 +363,7 @@ impl Pair {
             records: Records::default(),
             controller: Controller::new(),
             permits: Vec::new(),
+            epoch: 0,
             waiting: Vec::new(),
             asked: Vec::new(),
             reasons: Vec::new(),
@@ -356,9 +398,11 @@ impl Pair {
             Step::Advance => {
                 self.engine.advance(now);
                 self.oracle.at(now);
-                for signal in SIGNALS.iter().chain(&["clock"]) {
+                for signal in SIGNALS.iter().chain(&["clock", "epoch"]) {
                     same(self.engine.signal(signal), self.oracle.signal(signal))?;
                 }
+                same(self.engine.proposals().len(), self.oracle.waiting())?;
+                same(self.uses_left(), self.oracle.uses_left())?;
                 for scope in &SCOPES[..4] {
                     let found = self.engine.posture(*scope).map(|name| name.as_str().to_owned());
                     same(found, self.oracle.posture(*scope))?;
@@ -388,10 +432,10 @@ impl Pair {
             }
             Step::Begin(asked) => {
                 let request = request(asked, self.wall / 1_000_000);
-                let before = (has_room(&self.engine), self.uses_left());
+                let had_room = has_room(&self.engine);
                 let pending = self.engine.decide_pending_json(request.to_string().as_bytes(), now);
                 self.oracle.at(now);
-                let chosen = self.chosen(&pending.decision, before);
+                let chosen = self.chosen(&pending.decision, had_room);
                 let (expected, number) = self.oracle.begin(&request, chosen);
                 match (pending.id, number) {
                     (Some(id), Some(number)) => {
@@ -407,10 +451,10 @@ impl Pair {
                 let Some((id, _, number, request)) = self.waiting.iter().rev().nth(back).cloned() else {
                     return Ok(());
                 };
-                let before = (has_room(&self.engine), self.uses_left());
+                let had_room = has_room(&self.engine);
                 let decision = self.engine.confirm(id, now);
                 self.oracle.at(now);
-                let chosen = self.chosen(&decision, before);
+                let chosen = self.chosen(&decision, had_room);
                 let expected = self.oracle.confirm(number, chosen);
                 // Who comes too early, or for what is not there, is told so, and nothing is decided.
                 let is_decided = !expected.posture.is_empty();
@@ -442,9 +486,9 @@ impl Pair {
                 self.take(Step::AskAgain { back: 0 })?;
             }
             Step::Carry { change } => {
-                self.take(Step::Propose { change, by: 1, age_ms: 0, life_ms: 3_600_000 })?;
-                self.take(Step::Approve { back: 0, by: 0 })?;
-                self.take(Step::Approve { back: 0, by: 2 })?;
+                self.take(Step::Propose { change, by: 1, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
+                self.take(Step::Approve { back: 0, by: 0, code: 0 })?;
+                self.take(Step::Approve { back: 0, by: 2, code: 0 })?;
             }
             Step::Enter { posture, scope } | Step::Leave { posture, scope } | Step::Acknowledge { posture, scope } => {
                 let (posture, scope) = (POSTURES[posture], SCOPES[scope]);
@@ -488,7 +532,7 @@ impl Pair {
                 let before = before.map_or(self.oracle.now(), Monotonic::from_millis);
                 self.oracle.revoke("user", &id, before);
             }
-            Step::Propose { change: number, by, age_ms, life_ms } => {
+            Step::Propose { change: number, by, age_ms, life_ms, code } => {
                 let (change, by, wall) = (change(number), PEOPLE[by], self.wall / 1_000_000);
                 let (issued, expires) = (wall - age_ms, wall - age_ms + life_ms);
                 let time = |ms: i64| json!(Wall::from_millis(ms).to_string());
@@ -496,25 +540,26 @@ impl Pair {
                     "fallgate": "proposal/1", "bundle": "days", "operation": change, "by": by, "reason": "a day",
                     "issued_at": time(issued), "expires_at": time(expires), "nonce": self.proposals.len().to_string(),
                 });
-                let signature = signed(by, Purpose::Proposal, &proposal);
-                let done = self.engine.propose(&proposal, Proof::Signature(&signature), now);
+                let (said, shown) = self.shown(by, Purpose::Proposal, &proposal, code);
+                let done = self.engine.propose(&proposal, proof(&said, shown), now);
                 self.oracle.at(now);
-                let expected = self.oracle.propose(change, by, issued * 1_000_000, expires * 1_000_000);
+                let times = (issued * 1_000_000, expires * 1_000_000);
+                let expected = self.oracle.propose(change, by, times, shown);
                 self.proposals.push((proposal, *expected.as_ref().unwrap_or(&usize::MAX)));
                 alike(done.map(|_| ()), expected.map(|_| ()))?;
             }
-            Step::Approve { back, by } | Step::Withdraw { back, by } => {
+            Step::Approve { back, by, code } | Step::Withdraw { back, by, code } => {
                 let by = PEOPLE[by];
                 let Some((proposal, number)) = self.proposals.iter().rev().nth(back).cloned() else { return Ok(()) };
                 self.oracle.at(now);
                 if matches!(step, Step::Approve { .. }) {
-                    let signature = signed(by, Purpose::Approval, &proposal);
-                    let done = self.engine.approve(id(&proposal), by, Proof::Signature(&signature), now);
-                    alike(done.map(|_| ()), self.oracle.approve(number, by))?;
+                    let (said, shown) = self.shown(by, Purpose::Approval, &proposal, code);
+                    let done = self.engine.approve(id(&proposal), by, proof(&said, shown), now);
+                    alike(done.map(|_| ()), self.oracle.approve(number, by, shown))?;
                 } else {
-                    let signature = signed(by, Purpose::Withdrawal, &proposal);
-                    let done = self.engine.withdraw(id(&proposal), by, Proof::Signature(&signature), now);
-                    alike(done, self.oracle.withdraw(number, by))?;
+                    let (said, shown) = self.shown(by, Purpose::Withdrawal, &proposal, code);
+                    let done = self.engine.withdraw(id(&proposal), by, proof(&said, shown), now);
+                    alike(done, self.oracle.withdraw(number, by, shown))?;
                 }
             }
             Step::RevokeOverride { back } => {
@@ -558,6 +603,52 @@ impl Pair {
                 self.oracle.at(now);
                 let code = applied.as_ref().map_or_else(ControlError::code, Applied::code);
                 same(code, self.oracle.apply(&message))?;
+            }
+            Step::TakeOver => {
+                let done = self.engine.take_over(now);
+                self.oracle.at(now);
+                self.epoch = *done.as_ref().unwrap_or(&self.epoch);
+                same(done.map_err(|error| error.code()), self.oracle.take_over())?;
+            }
+            Step::Fence { posture, rival, restart, signal } => {
+                self.take(Step::Propose { change: 5, by: 1, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
+                self.take(Step::TakeOver)?;
+                self.take(Step::Approve { back: 0, by: 0, code: 0 })?;
+                if rival {
+                    self.take(Step::Witness { above: 0, other: true })?;
+                }
+                if restart {
+                    self.take(Step::Restart { down_ms: 100, genes: None, spoil: None })?;
+                }
+                for _ in 0..3 {
+                    self.take(Step::ObserveAll { but: SIGNALS.len() })?;
+                    self.take(Step::Pass { ms: 2_500, nanos: 0 })?;
+                }
+                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
+                self.take(Step::Leave { posture, scope: 0 })?;
+                self.take(Step::Enter { posture, scope: 0 })?;
+                self.take(Step::Pass { ms: 4_000, nanos: 0 })?;
+                self.take(Step::ObserveAll { but: signal })?;
+                self.take(Step::Observe { signal, status: 0, at: None })?;
+                self.take(Step::Leave { posture, scope: 0 })?;
+            }
+            Step::Guess { times } => {
+                self.take(Step::Propose { change: 2, by: 0, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
+                for _ in 0..times {
+                    self.take(Step::Approve { back: 0, by: 2, code: 10 })?;
+                }
+                self.take(Step::Approve { back: 0, by: 2, code: 0 })?;
+            }
+            Step::Resign => {
+                let done = self.engine.resign(now);
+                self.oracle.at(now);
+                same(done.map_err(|error| error.code()), self.oracle.resign())?;
+            }
+            Step::Witness { above, other } => {
+                let epoch = self.epoch.saturating_add_signed(above);
+                self.engine.witness_epoch(epoch, if other { "two" } else { ITSELF }, now);
+                self.oracle.at(now);
+                self.oracle.witness(epoch, other);
             }
             Step::Drain { confirm } => {
                 self.engine.advance(now);
@@ -607,36 +698,42 @@ impl Pair {
         alike(done.map(|_| ()), expected)
     }
 
+    /// What somebody says to prove who he is, and what it is.
+    fn shown(&self, by: &str, purpose: Purpose, proposal: &Value, which: u8) -> (String, Shown) {
+        let code = code(&self.text, by, which, Wall::from_nanos(self.wall));
+        code.unwrap_or_else(|| (signed(by, purpose, proposal), Shown::Signature))
+    }
+
     /// The oracle's number of a proposal.
     fn numbered(&self, name: &str) -> usize {
         let found = self.proposals.iter().find(|(proposal, _)| id(proposal).to_string() == name);
         found.expect("an override is a proposal").1
     }
 
-    fn uses_left(&self) -> u32 {
-        self.engine.overrides().iter().map(|held| held.uses_left).sum()
+    fn uses_left(&self) -> u64 {
+        self.engine.overrides().iter().map(|held| u64::from(held.uses_left)).sum()
     }
 
     /// What the engine chose, or what was so when it decided: what happens on the way may take the last room, and only an
     /// override that was used shows that it did so behind the gate.
-    fn chosen(&self, decision: &Decision, (had_room, uses_before): (bool, u32)) -> Chosen {
+    fn chosen(&self, decision: &Decision, had_room: bool) -> Chosen {
         use Reason::{AllowedByOverride, AllowedStale, AuditPending, AuditUnavailable};
         // What became of an earlier answer later on does not say that it is one: then it is used wherever it may be.
         let again =
             decision.cached() || [AllowedByOverride, AuditPending, AuditUnavailable].contains(&decision.reason());
         let stands = [AllowedStale, AuditPending, AuditUnavailable].contains(&decision.reason());
         let denied = decision.reason() == AuditUnavailable && !has_room(&self.engine);
-        let gone = denied && had_room && self.uses_left() < uses_before;
+        let gone = denied && had_room && self.uses_left() < self.oracle.uses_left();
         Chosen { again, stands, full: !had_room || (denied && !gone), gone }
     }
 
     fn ask(&mut self, asked: Asked) -> Differs {
         let now = self.now();
         let request = request(asked, self.wall / 1_000_000);
-        let before = (has_room(&self.engine), self.uses_left());
+        let had_room = has_room(&self.engine);
         let decision = self.engine.decide_json(request.to_string().as_bytes(), now);
         self.oracle.at(now);
-        let chosen = self.chosen(&decision, before);
+        let chosen = self.chosen(&decision, had_room);
         let expected = self.oracle.decide(&request, chosen);
         self.judge(&decision, expected, Some(&request), chosen)
     }

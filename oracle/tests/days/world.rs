@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// 2026-01-01T00:00:00Z, in milliseconds.
-pub(crate) const BEGINS: i64 = 1_767_225_600_000;
+/// 2025-12-31T23:59:58Z, in milliseconds: one-time codes are of another step soon.
+pub(crate) const BEGINS: i64 = 1_767_225_598_000;
 
 pub(crate) const SIGNALS: [&str; 8] = ["a", "b", "c", "d", "e", "q", "h", BREAKER];
 /// The signal that is a breaker of the host's calls.
@@ -51,11 +51,12 @@ fn rules() -> Vec<Value> {
         json!({"id": "g-failed", "effect": "deny", "action": ["file:write", "ping"], "when": "signals.g.failed"}),
         json!({"id": "no-service", "effect": "deny", "action": ["host:boot", "file:list"], "subject": {"type": "service"}}),
         json!({"id": "clocked", "effect": "allow", "action": "file:list", "when": "signals.clock.ok && signals.q.ok"}),
+        json!({"id": "alone", "effect": "allow", "action": ["file:list", "host:boot"], "when": "signals.epoch.ok"}),
     ]
 }
 
 /// How many rules there are.
-pub(crate) const RULES: u32 = 24;
+pub(crate) const RULES: u32 = 25;
 
 pub(crate) fn document(genes: Genes) -> Value {
     let Genes { revision, valid, rules: which, ways } = genes;
@@ -112,7 +113,11 @@ pub(crate) fn document(genes: Genes) -> Value {
         ],
         "rules": rules().into_iter().enumerate().filter(|(at, _)| which >> at & 1 == 1).map(|(_, rule)| rule).collect::<Vec<_>>(),
     });
-    let key = |name: &str| json!(crate::people::public(name));
+    // Some of the people have no key, but a secret of one-time codes.
+    let key = |name: &str| {
+        let secret = bit(28) && bit(29) && crate::people::CODED.contains(&name);
+        json!(if secret { crate::people::secret(name) } else { crate::people::public(name) })
+    };
     pack["approvers"] = json!({
         "sre": {"sre-1": key("sre-1"), "sre-2": key("sre-2")},
         "security": {
@@ -150,6 +155,10 @@ pub(crate) fn document(genes: Genes) -> Value {
     if bit(25) {
         pack["postures"][1]["enter"] = json!({"when": "signals.g.failed", "for": "1s"});
     }
+    let checks = [json!([]), json!(["d"]), json!(["a", "h"])];
+    if let Some(checks) = checks.get((ways >> 26 & 3) as usize) {
+        pack["failover"] = json!({"posture": if bit(12) { "careful" } else { "read-only" }, "checks": checks});
+    }
     if let Some((from, until)) = valid {
         let time = |secs: i64| fallgate::time::Wall::from_millis(BEGINS + secs * 1_000).to_string();
         pack["valid"] = json!({"from": time(from), "until": time(until)});
@@ -158,7 +167,7 @@ pub(crate) fn document(genes: Genes) -> Value {
 }
 
 /// How many bits vary of the ways.
-pub(crate) const WAYS: u32 = 26;
+pub(crate) const WAYS: u32 = 30;
 
 /// What varies of a request, as bits and small numbers.
 #[derive(Clone, Copy, Debug)]
