@@ -5,6 +5,8 @@
 //! what a day reached leads to the next one.
 #![no_main]
 
+#[path = "../../oracle/tests/days/composed.rs"]
+mod composed;
 #[path = "../../oracle/tests/days/controller.rs"]
 mod controller;
 #[path = "../../oracle/tests/days/people.rs"]
@@ -113,11 +115,13 @@ fn step(program: &mut Program<'_>) -> Step {
             0 => Step::Force { open: program.once_in(2) },
             _ => Step::Acquire,
         },
-        32 => match program.below(5) {
+        32 => match program.below(7) {
             0 => Step::TakeOver,
             1 => Step::Resign,
-            2 => Step::Guess { times: 3 + program.below(4) },
-            3 => Step::Fence {
+            2 => Step::Guess { times: program.below(7), code: program.byte() % CODES },
+            5 => Step::Fill(asked(program)),
+            3 => Step::Succeed { change: 2 + program.below(2), genes: genes(program) },
+            4 => Step::Fence {
                 posture: program.below(2),
                 rival: program.once_in(2),
                 restart: program.once_in(2),

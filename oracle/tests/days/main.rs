@@ -13,6 +13,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod composed;
 mod controller;
 mod people;
 mod records;
@@ -78,7 +79,7 @@ fn steps() -> usize {
 
 #[test]
 fn the_engine_decides_as_the_oracle_on_fixed_days() {
-    let met = live([2; 32], steps());
+    let met = live([9; 32], steps());
     // Days on which something never happens compare nothing of it.
     let apart = [Reason::InternalError, Reason::LimitExceeded];
     let missed = Reason::ALL.iter().filter(|reason| !apart.contains(reason) && !met.reasons.contains_key(reason));

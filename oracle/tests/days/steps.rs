@@ -15,7 +15,8 @@ use fallgate_oracle::{Answer, Chosen, Oracle, Shown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::controller::{BEAT, Controller, SAYINGS, Sent, bundle, envelope, trust};
+use crate::composed::parts;
+use crate::controller::{Controller, SAYINGS, Sent, bundle, envelope, trust};
 use crate::people::{CHANGES, CODES, PEOPLE, change, code, id, signed};
 use crate::records::{ROOM, Records, has_room};
 use crate::world::{Asked, BEGINS, BREAKER, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
@@ -138,17 +139,25 @@ pub(crate) enum Step {
     Control(Sent),
     TakeOver,
     Resign,
-    /// The engine takes over, perhaps beside another one and with a restart behind it; and when all is well the posture is
-    /// left, entered by an operator, and left again while a signal has failed.
+    /// The engine takes over, perhaps beside another one and with a restart behind it. A posture is to be left while a signal
+    /// has failed, and when all is well; and it is entered by an operator, and to be left while the signal has failed again.
     Fence {
         posture: usize,
         rival: bool,
         restart: bool,
         signal: usize,
     },
-    /// Somebody says wrong codes, so many times, and then a right one.
+    /// Somebody says wrong codes, so many times, and then another one.
     Guess {
         times: usize,
+        code: u8,
+    },
+    /// One question is asked until there is no room for another record.
+    Fill(Asked),
+    /// A change is carried out, and another bundle follows.
+    Succeed {
+        change: usize,
+        genes: Genes,
     },
     /// Somebody claims to be active, with an epoch that is so much above the one that was claimed here last.
     Witness {
@@ -240,10 +249,10 @@ fn step() -> impl Strategy<Value = Step> {
         25 => prop_oneof![2 => Just(SIGNALS.len()), 1 => 0..SIGNALS.len()].prop_map(|but| Step::ObserveAll { but }),
         30 => (0_usize..6).prop_map(|back| Step::AskAgain { back }),
         6 => (0..CHANGES).prop_map(|change| Step::Carry { change }),
-        12 => (asked(), 0..SIGNALS.len()).prop_map(|(asked, signal)| Step::AskAndFail { asked, signal }),
+        18 => (asked(), 0..SIGNALS.len()).prop_map(|(asked, signal)| Step::AskAndFail { asked, signal }),
         20 => (ms, nanos).prop_map(|(ms, nanos)| Step::Pass { ms, nanos }),
         1 => prop_oneof![-4_000_i64..4_000, -20_000_i64..20_000].prop_map(|ms| Step::PutWall { ms }),
-        1 => (0_u64..5_000).prop_map(|back_ms| Step::PutMonotonic { back_ms }),
+        1 => prop_oneof![0_u64..5_000, 0_u64..12_000].prop_map(|back_ms| Step::PutMonotonic { back_ms }),
         1 => Just(Step::Anchor),
         4 => Just(Step::Advance),
         6 => any::<bool>().prop_map(|confirm| Step::Drain { confirm }),
@@ -253,14 +262,17 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (0_u8..5).prop_map(|outcome| Step::Call { outcome }),
         1 => any::<bool>().prop_map(|open| Step::Force { open }),
         1 => prop_oneof![Just(Step::TakeOver), Just(Step::Resign)],
-        1 => (0_usize..2, any::<bool>(), any::<bool>(), 0..SIGNALS.len())
+        2 => (0_usize..2, any::<bool>(), any::<bool>(), prop_oneof![Just(0_usize), Just(3), Just(6), 0..SIGNALS.len()])
             .prop_map(|(posture, rival, restart, signal)| Step::Fence { posture, rival, restart, signal }),
-        1 => (3_usize..7).prop_map(|times| Step::Guess { times }),
+        2 => (prop_oneof![Just(0_usize), Just(5), 4_usize..7], prop_oneof![Just(0_u8), code()])
+            .prop_map(|(times, code)| Step::Guess { times, code }),
+        3 => (2_usize..4, genes()).prop_map(|(change, genes)| Step::Succeed { change, genes }),
         1 => (-1_i64..3, any::<bool>()).prop_map(|(above, other)| Step::Witness { above, other }),
         3 => genes().prop_map(Step::Activate),
         25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
             .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
         40 => asked().prop_map(Step::Ask),
+        1 => asked().prop_map(Step::Fill),
         4 => asked().prop_map(Step::Begin),
         4 => (0_usize..3).prop_map(|back| Step::Confirm { back }),
         6 => asked().prop_map(Step::AskTwice),
@@ -382,6 +394,9 @@ impl Pair {
     }
 
     pub(crate) fn take(&mut self, step: Step) -> Differs {
+        if let Some(parts) = parts(step) {
+            return parts.into_iter().try_for_each(|part| self.take(part));
+        }
         let now = self.now();
         match step {
             Step::Pass { ms, nanos } => {
@@ -460,35 +475,10 @@ impl Pair {
                 let is_decided = !expected.posture.is_empty();
                 self.judge(&decision, expected, Some(&request).filter(|_| is_decided), chosen)?;
             }
-            Step::AskTwice(asked) => {
-                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
-                self.take(Step::Begin(asked))?;
-                self.take(Step::Drain { confirm: true })?;
-                self.take(Step::Confirm { back: 0 })?;
-            }
             Step::AskAgain { back } => {
                 if let Some(asked) = self.asked.iter().rev().nth(back) {
                     self.ask(*asked)?;
                 }
-            }
-            Step::ObserveAll { but } => {
-                for signal in (0..SIGNALS.len()).filter(|signal| *signal != but) {
-                    self.take(Step::Observe { signal, status: 3, at: None })?;
-                }
-                self.take(Step::Call { outcome: 0 })?;
-                self.take(Step::Control(BEAT))?;
-            }
-            Step::AskAndFail { asked, signal } => {
-                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
-                self.take(Step::Ask(asked))?;
-                self.take(Step::Pass { ms: 500, nanos: 0 })?;
-                self.take(Step::Observe { signal, status: 0, at: None })?;
-                self.take(Step::AskAgain { back: 0 })?;
-            }
-            Step::Carry { change } => {
-                self.take(Step::Propose { change, by: 1, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
-                self.take(Step::Approve { back: 0, by: 0, code: 0 })?;
-                self.take(Step::Approve { back: 0, by: 2, code: 0 })?;
             }
             Step::Enter { posture, scope } | Step::Leave { posture, scope } | Step::Acknowledge { posture, scope } => {
                 let (posture, scope) = (POSTURES[posture], SCOPES[scope]);
@@ -587,10 +577,6 @@ impl Pair {
                 let reported = reported.map(Reported::code).map_err(|error| error.code());
                 same(reported, self.oracle.report(BREAKER, permit, outcome(number)))?;
             }
-            Step::Call { outcome } => {
-                self.take(Step::Acquire)?;
-                self.take(Step::Report { back: 0, outcome })?;
-            }
             Step::Force { open } => {
                 let done = if open { self.engine.force_open(BREAKER, now) } else { self.engine.release(BREAKER, now) };
                 self.oracle.at(now);
@@ -609,35 +595,6 @@ impl Pair {
                 self.oracle.at(now);
                 self.epoch = *done.as_ref().unwrap_or(&self.epoch);
                 same(done.map_err(|error| error.code()), self.oracle.take_over())?;
-            }
-            Step::Fence { posture, rival, restart, signal } => {
-                self.take(Step::Propose { change: 5, by: 1, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
-                self.take(Step::TakeOver)?;
-                self.take(Step::Approve { back: 0, by: 0, code: 0 })?;
-                if rival {
-                    self.take(Step::Witness { above: 0, other: true })?;
-                }
-                if restart {
-                    self.take(Step::Restart { down_ms: 100, genes: None, spoil: None })?;
-                }
-                for _ in 0..3 {
-                    self.take(Step::ObserveAll { but: SIGNALS.len() })?;
-                    self.take(Step::Pass { ms: 2_500, nanos: 0 })?;
-                }
-                self.take(Step::ObserveAll { but: SIGNALS.len() })?;
-                self.take(Step::Leave { posture, scope: 0 })?;
-                self.take(Step::Enter { posture, scope: 0 })?;
-                self.take(Step::Pass { ms: 4_000, nanos: 0 })?;
-                self.take(Step::ObserveAll { but: signal })?;
-                self.take(Step::Observe { signal, status: 0, at: None })?;
-                self.take(Step::Leave { posture, scope: 0 })?;
-            }
-            Step::Guess { times } => {
-                self.take(Step::Propose { change: 2, by: 0, age_ms: 0, life_ms: 3_600_000, code: 0 })?;
-                for _ in 0..times {
-                    self.take(Step::Approve { back: 0, by: 2, code: 10 })?;
-                }
-                self.take(Step::Approve { back: 0, by: 2, code: 0 })?;
             }
             Step::Resign => {
                 let done = self.engine.resign(now);
@@ -661,6 +618,9 @@ impl Pair {
                 }
             }
             Step::Restart { down_ms, genes, spoil } => return self.restart(down_ms, genes, spoil),
+            _ => {
+                return Err(format!("{step:?} is made of others"));
+            }
         }
         Ok(())
     }
