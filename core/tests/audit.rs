@@ -216,9 +216,8 @@ fn a_buffer_that_fills_up_after_a_clock_went_back_does_not_part_the_clocks() {
         let _decision = engine.decide_json(&request("ann", "order:read", &json!({})), back(1));
     }
     assert_eq!((status("audit"), status("clock")), (Some("failed"), Some("ok")));
-    assert!(
-        std::iter::from_fn(|| engine.poll_event()).filter(|event| event.kind.code() == "clock_failed").count() == 1
-    );
+    let failed = |event: &Event| event.kind.code() == "clock_failed";
+    assert_eq!(std::iter::from_fn(|| engine.poll_event()).filter(failed).count(), 1, "the one that was anchored");
 }
 
 /// The gate looks for the room of an ordinary record, of 4,096 bytes. What is larger is found out when it is written.
