@@ -19,6 +19,7 @@ mod steps;
 #[path = "../../oracle/tests/days/world.rs"]
 mod world;
 
+use composed::parts;
 use controller::{SAYINGS, Sent};
 use fallgate_fuzz::bound::within;
 use fallgate_fuzz::program::Program;
@@ -143,15 +144,24 @@ fn step(program: &mut Program<'_>) -> Step {
     }
 }
 
+/// The oracle goes through all that it was told for every question: how long that takes grows with the square of the steps.
+const SINGLE_STEPS: usize = 300;
+
+fn single_steps(step: Step) -> usize {
+    parts(step).map_or(1, |parts| parts.into_iter().map(single_steps).sum())
+}
+
 fuzz_target!(|bytes: &[u8]| {
     within(200, || {
         let mut program = Program::of(bytes);
         let mut pair = Pair::new();
         let mut first = Some(Step::Activate(Genes { valid: None, ..genes(&mut program) }));
         let mut taken = Vec::with_capacity(DAY);
-        while taken.len() < DAY && !program.is_over() {
+        let mut single = 0;
+        while single < SINGLE_STEPS && taken.len() < DAY && !program.is_over() {
             let step = first.take().unwrap_or_else(|| step(&mut program));
             taken.push(step);
+            single += single_steps(step);
             if let Err(differs) = pair.take(step) {
                 // What comes of one step often began in another.
                 panic!("{taken:?}\nthe last of these steps: {differs}");
