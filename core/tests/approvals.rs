@@ -237,6 +237,22 @@ fn a_host_that_calls_late_finds_the_posture_left_in_time() {
     assert_eq!(left["monotonic_ms"], 70_000);
 }
 
+/// It was due at 70 s; that the clocks have parted is found at 73 s, and nobody knows since when they have.
+#[test]
+fn a_leave_that_came_due_before_the_clocks_were_found_to_have_parted_is_void() {
+    let engine = read_only(10_000, 10_000);
+    let proposal = proposal("sre-1", &leave(), 11_000);
+    propose(&engine, &proposal, at(11_000)).unwrap();
+    approve(&engine, &proposal, "sre-2", at(11_000)).unwrap();
+    for millis in (14_000..=66_000).step_by(4_000).chain([69_000]) {
+        observe(&engine, "ledger", millis);
+    }
+    engine.advance(Now::new(at(73_000).monotonic, at(63_000).wall));
+    assert_eq!(engine.posture(None).unwrap().as_str(), "read-only");
+    assert!(engine.proposals().is_empty());
+    assert!(events(&engine).iter().any(|event| event["event"] == "proposal_closed" && event["why"] == "clock"));
+}
+
 #[test]
 fn an_approved_leave_that_expires_or_whose_posture_is_entered_anew_is_void() {
     let engine = read_only(10_000, 10_000);

@@ -103,6 +103,14 @@ impl Oracle {
         self.read = read.monotonic;
         self.wall = read.wall.as_nanos();
         let now = self.now;
+        let lead = self.anchor.map_or(0, |anchor| Self::lead(anchor, read));
+        let known = if self.clock_ok { 0 } else { i128::from(self.ahead) };
+        let skew = i128::from(self.skew);
+        let parts = lead > known + skew || (self.clock_ok && lead < -skew);
+        if parts {
+            // Nobody knows when they did: nothing is left any more on the strength of an approval.
+            self.void_approvals();
+        }
         if let Some(pack) = self.pack().cloned() {
             let mut from = before;
             loop {
@@ -117,13 +125,9 @@ impl Oracle {
             self.now = now;
             self.touch(&pack, now);
         }
-        let lead = self.anchor.map_or(0, |anchor| Self::lead(anchor, read));
-        let known = if self.clock_ok { 0 } else { i128::from(self.ahead) };
-        let skew = i128::from(self.skew);
-        if lead > known + skew || (self.clock_ok && lead < -skew) {
+        if parts {
             self.clock_ok = false;
             self.partings += 1;
-            self.void_approvals();
             let ahead = Monotonic::from_nanos(u64::try_from(lead.max(0)).unwrap_or(u64::MAX)).rounded_up().as_nanos();
             if ahead > self.ahead {
                 self.sleep(ahead - self.ahead);
