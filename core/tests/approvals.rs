@@ -221,16 +221,21 @@ fn a_leave_takes_its_approvals_and_waits_for_the_rest() {
     assert_eq!(approve(&engine, &proposal, "sre-2", at(71_000)), Err(ApprovalError::UnknownProposal));
 }
 
-#[test]
-fn a_host_that_calls_late_finds_the_posture_left_in_time() {
+/// An engine in read-only; that it is left was approved, and is due at 70 s. The ledger was last seen at 69 s.
+fn about_to_leave() -> Engine {
     let engine = read_only(10_000, 10_000);
     let proposal = proposal("sre-1", &leave(), 11_000);
     propose(&engine, &proposal, at(11_000)).unwrap();
     approve(&engine, &proposal, "sre-2", at(11_000)).unwrap();
-    for millis in (14_000..=66_000).step_by(4_000) {
+    for millis in (14_000..=66_000).step_by(4_000).chain([69_000]) {
         observe(&engine, "ledger", millis);
     }
-    observe(&engine, "ledger", 69_000);
+    engine
+}
+
+#[test]
+fn a_host_that_calls_late_finds_the_posture_left_in_time() {
+    let engine = about_to_leave();
     // The next call comes at 73 s; the ledger is fresh until 74 s.
     engine.advance(at(73_000));
     let left = events(&engine).into_iter().find(|event| event["event"] == "posture_left").unwrap();
@@ -240,13 +245,7 @@ fn a_host_that_calls_late_finds_the_posture_left_in_time() {
 /// It was due at 70 s; that the clocks have parted is found at 73 s, and nobody knows since when they have.
 #[test]
 fn a_leave_that_came_due_before_the_clocks_were_found_to_have_parted_is_void() {
-    let engine = read_only(10_000, 10_000);
-    let proposal = proposal("sre-1", &leave(), 11_000);
-    propose(&engine, &proposal, at(11_000)).unwrap();
-    approve(&engine, &proposal, "sre-2", at(11_000)).unwrap();
-    for millis in (14_000..=66_000).step_by(4_000).chain([69_000]) {
-        observe(&engine, "ledger", millis);
-    }
+    let engine = about_to_leave();
     engine.advance(Now::new(at(73_000).monotonic, at(63_000).wall));
     assert_eq!(engine.posture(None).unwrap().as_str(), "read-only");
     assert!(engine.proposals().is_empty());

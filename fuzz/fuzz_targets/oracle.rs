@@ -120,7 +120,6 @@ fn step(program: &mut Program<'_>) -> Step {
             0 => Step::TakeOver,
             1 => Step::Resign,
             2 => Step::Guess { times: program.below(7), code: program.byte() % CODES },
-            5 => Step::Fill(asked(program)),
             3 => Step::Succeed { change: 2 + program.below(2), genes: genes(program) },
             4 => Step::Fence {
                 posture: program.below(2),
@@ -128,6 +127,7 @@ fn step(program: &mut Program<'_>) -> Step {
                 restart: program.once_in(2),
                 signal: program.below(SIGNALS.len()),
             },
+            5 => Step::Fill(asked(program)),
             _ => Step::Witness { above: i64::from(program.byte() % 4) - 1, other: program.once_in(2) },
         },
         _ => match program.below(4) {

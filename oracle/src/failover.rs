@@ -1,11 +1,11 @@
 //! Who is active: chapter 22, from S-22.10 on.
 
+use fallgate::condition::Status;
 use serde_json::Value as Json;
 
 use crate::Time;
 use crate::pack::Pack;
 use crate::told::Oracle;
-use fallgate::condition::Status;
 
 /// What is known of who is active.
 #[derive(Clone, Debug, Default)]

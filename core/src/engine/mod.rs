@@ -395,11 +395,13 @@ impl Engine {
         (self.snapshot.load(), self.held(now))
     }
 
-    /// Shows what has changed at a time that is held already. That is no reading of the clocks: one that was held because the
-    /// monotonic clock went back would look as if they had parted.
+    /// Shows what a decision of that time has changed, as of now. The time is held, and no reading of the clocks: one that was
+    /// held because the monotonic clock went back would look as if they had parted.
     fn show(&self, held: Now) {
         let mut told = self.told();
-        self.publish(&mut told, held);
+        // Another thread may have met what came later.
+        let now = self.held(held);
+        self.publish(&mut told, now);
     }
 
     fn publish(&self, told: &mut Told, now: Now) {

@@ -86,7 +86,7 @@ impl Engine {
         self.events().push(now, EventKind::OverrideUsed { id, decision: decision.id(), overrode, uses_left });
         point("gate 9: told");
         if uses_left == 0 {
-            self.publish(&mut self.told(), now);
+            self.show(now);
         }
     }
 }

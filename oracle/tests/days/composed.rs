@@ -5,7 +5,7 @@ use crate::records::ROOM;
 use crate::steps::Step::{self, *};
 use crate::world::SIGNALS;
 
-/// Nothing but one has failed.
+/// The number of no signal.
 const NONE: usize = SIGNALS.len();
 
 fn propose(change: usize, by: usize) -> Step {

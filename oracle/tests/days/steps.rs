@@ -618,9 +618,7 @@ impl Pair {
                 }
             }
             Step::Restart { down_ms, genes, spoil } => return self.restart(down_ms, genes, spoil),
-            _ => {
-                return Err(format!("{step:?} is made of others"));
-            }
+            _ => return Err(format!("{step:?} is made of others that nobody named")),
         }
         Ok(())
     }
