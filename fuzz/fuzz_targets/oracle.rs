@@ -13,6 +13,8 @@ mod controller;
 mod people;
 #[path = "../../oracle/tests/days/records.rs"]
 mod records;
+#[path = "../../oracle/tests/days/rollouts.rs"]
+mod rollouts;
 #[path = "../../oracle/tests/days/steps.rs"]
 #[allow(dead_code, reason = "the tests of the oracle count what the days met")]
 mod steps;
@@ -25,14 +27,18 @@ use fallgate_fuzz::bound::within;
 use fallgate_fuzz::program::Program;
 use libfuzzer_sys::fuzz_target;
 use people::{CHANGES, CODES, PEOPLE};
+use rollouts::TERMS;
 use steps::{DAY, Pair, Step};
-use world::{Asked, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS};
+use world::{Asked, Genes, POSTURES, RULES, RULES_IN_REGO, SCOPES, SIGNALS, WAYS};
 
 fn genes(program: &mut Program<'_>) -> Genes {
     let secs = |program: &mut Program<'_>| i64::from(program.byte());
     let valid = program.once_in(3).then(|| (secs(program) % 50 - 20, 31 + secs(program) % 90));
     let bits = |of: u32, program: &mut Program<'_>| (program.number() & ((1 << of) - 1)) as u32;
-    Genes { revision: 1 + u64::from(program.byte() % 4), valid, rules: bits(RULES, program), ways: bits(WAYS, program) }
+    let (revision, rules, ways) = (1 + u64::from(program.byte() % 4), bits(RULES, program), bits(WAYS, program));
+    let rollout = program.once_in(2).then(|| bits(TERMS, program));
+    let rego = if program.once_in(4) { bits(RULES_IN_REGO, program) } else { 0 };
+    Genes { revision, valid, rules, ways, rollout, rego }
 }
 
 fn asked(program: &mut Program<'_>) -> Asked {
@@ -65,7 +71,7 @@ fn step(program: &mut Program<'_>) -> Step {
     let around = |program: &mut Program<'_>| (i64::from(program.byte()) - 128) * 61;
     let (by, back) = (program.below(PEOPLE.len()), program.below(3));
     let (posture, scope) = (program.below(POSTURES.len()), program.below(SCOPES.len()));
-    match program.below(34) {
+    match program.below(36) {
         0..=3 => Step::Pass { ms: program.millis(), nanos: u64::from(program.byte() / 200) * 77_777 },
         4 => Step::PutWall { ms: around(program) },
         5 => Step::PutMonotonic { back_ms: program.millis() / 2 },
@@ -130,6 +136,14 @@ fn step(program: &mut Program<'_>) -> Step {
             5 => Step::Fill(asked(program)),
             _ => Step::Witness { above: i64::from(program.byte() % 4) - 1, other: program.once_in(2) },
         },
+        33 => match program.below(6) {
+            0 => Step::RollBack,
+            1 => Step::Return { back: program.below(4) },
+            2 => Step::Clear(genes(program)),
+            3 => Step::Stage(genes(program)),
+            _ => Step::Promote,
+        },
+        34 => Step::Roll { genes: genes(program), asked: asked(program), approved: program.once_in(2) },
         _ => match program.below(4) {
             0 => {
                 let genes = program.once_in(3).then(|| genes(program));

@@ -39,6 +39,14 @@ pub(crate) struct Override {
     uses: u64,
 }
 
+impl Override {
+    fn covers(&self, action: &str, [subject, resource]: &[String; 2]) -> bool {
+        texts(&self.covers["subjects"]).any(|held| held == subject)
+            && texts(&self.covers["actions"]).any(|pattern| fits(pattern, action))
+            && texts(&self.covers["resources"]).any(|pattern| fits(pattern, resource))
+    }
+}
+
 /// The subject that an approver is, where it is a subject of any type the type is left out.
 fn subject_of(pack: &Pack, name: &str) -> Option<(Option<String>, String)> {
     let approver = pack.document.approvers.values().find_map(|group| group.get(name))?;
@@ -89,6 +97,8 @@ impl Oracle {
                     span(&of["for"]) <= terms.max_window.as_nanos() && of["uses"].as_u64()? <= terms.max_uses.into();
                 within.then(|| Approvals { need: terms.need, from: terms.from.clone() })
             }
+            ("promote", of) if of["bundle"].as_str() != self.staged() => None,
+            ("promote" | "activate", _) => pack.document.rollout.as_ref()?.approvals.clone(),
             (_, of) => pack.document.flags.get(of["flag"].as_str()?)?.approvals.clone(),
         }
     }
@@ -170,6 +180,14 @@ impl Oracle {
             self.touch_now();
             return Ok(());
         }
+        let digest = of["bundle"].as_str().unwrap_or_default();
+        if verb == "promote" {
+            self.approve_promotion(digest);
+        }
+        if verb == "activate" {
+            let Proposal { until, expires, .. } = self.proposals[number];
+            self.cleared.push((digest.to_owned(), (until, expires)));
+        }
         let flag = of["flag"].as_str().unwrap_or_default();
         let is_set = self.flags.iter().any(|set| set == flag);
         self.flags.retain(|set| set != flag);
@@ -187,6 +205,7 @@ impl Oracle {
         }
         self.proposals[number].open = false;
         self.touch_now();
+        self.follow_rollout();
         if verb == "clear_flag" && !is_set { Err("not_set") } else { Ok(()) }
     }
 
@@ -272,12 +291,20 @@ impl Oracle {
     pub(crate) fn void_approvals(&mut self) {
         self.proposals.iter_mut().for_each(|proposal| proposal.open = false);
         self.overrides.clear();
+        self.cleared.clear();
+    }
+
+    /// Closes what was proposed about a candidate that is none any more.
+    pub(crate) fn close_promotions(&mut self) {
+        let promotions = self.proposals.iter_mut().filter(|proposal| verb(&proposal.operation).0 == "promote");
+        promotions.for_each(|proposal| proposal.open = false);
     }
 
     /// Closes what does not outlive another bundle.
     pub(crate) fn void_by(&mut self, before: &Pack, new: &Pack) {
         if before.text != new.text {
             self.proposals.iter_mut().for_each(|proposal| proposal.open = false);
+            self.cleared.clear();
         }
         // It stays where the new one would have granted it on the word of those who did approve it.
         self.overrides.retain(|held| {
@@ -285,6 +312,12 @@ impl Oracle {
             let still = held.approved_by.iter().filter(still).count();
             new.document.overrides.as_ref().is_some_and(|terms| still >= terms.need as usize)
         });
+    }
+
+    /// Whether an override covers a request that names all that it has to.
+    pub(crate) fn is_covered(&self, [subject_type, subject, action, resource_type, resource]: [&str; 5]) -> bool {
+        let parties = [[subject_type, subject].join(":"), [resource_type, resource].join(":")];
+        self.overrides.iter().any(|held| held.covers(action, &parties))
     }
 
     /// Gets past a deny, if an override covers the request; gives the proposal of it, and the obligation of its review.
@@ -302,16 +335,9 @@ impl Oracle {
         if truths.iter().any(stands) || self.is_quarantined(pack, asked, true) {
             return None;
         }
-        let named = |entity: &'static str| {
-            format!("{}:{}", asked.text(entity, "type").unwrap(), asked.text(entity, "id").unwrap())
-        };
-        let (subject, resource) = (named("subject"), named("resource"));
-        let covers = |held: &&mut Override| {
-            texts(&held.covers["subjects"]).any(|held| held == subject)
-                && texts(&held.covers["actions"]).any(|action| fits(action, &asked.action))
-                && texts(&held.covers["resources"]).any(|pattern| fits(pattern, &resource))
-        };
-        let held = self.overrides.iter_mut().find(covers)?;
+        let text = |entity, name| asked.text(entity, name).unwrap();
+        let parties = ["subject", "resource"].map(|entity| [text(entity, "type"), text(entity, "id")].join(":"));
+        let held = self.overrides.iter_mut().find(|held| held.covers(&asked.action, &parties))?;
         held.uses -= u64::from(uses);
         let proposal = held.proposal;
         self.overrides.retain(|held| held.uses > 0);

@@ -78,10 +78,11 @@ impl Oracle {
         held_back(answer, chosen, !is_same)
     }
 
-    /// Whether a decision on a request leaves a record, or is counted where it finds no room.
+    /// Whether a decision on a request leaves a record, or is counted where it finds no room: as the bundle says that made
+    /// it.
     #[must_use]
-    pub fn is_recorded(&self, request: &Json, reason: Reason) -> bool {
-        let Some(pack) = self.pack() else { return false };
+    pub fn is_recorded(&self, request: &Json, revision: u64, reason: Reason) -> bool {
+        let Some(pack) = self.of_revision(revision) else { return false };
         let Some(audit) = &pack.document.audit else { return false };
         let named = names(request).and_then(|[_, _, action, _, _]| pack.document.actions.get(action));
         let is_ordinary = reason == Reason::AllowedByRule;

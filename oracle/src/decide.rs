@@ -1,5 +1,7 @@
 //! The one path of a decision, gate by gate: chapters 7 and 8.
 
+use std::sync::Arc;
+
 use fallgate::condition::{Cause, Status};
 use fallgate::policy::format::{OnFailure, Rule, RuleEffect};
 use fallgate::{Effect, Reason};
@@ -9,6 +11,7 @@ use crate::Time;
 use crate::audit::{demands_record, held_back, takes_two_calls};
 use crate::pack::Pack;
 use crate::request::{Asked, names, read};
+use crate::rollout::is_comparable;
 use crate::rules::{Verdict, combine};
 use crate::told::Oracle;
 
@@ -48,6 +51,21 @@ pub struct Chosen {
     pub full: bool,
     /// Whether it found none in the end.
     pub gone: bool,
+    /// The revision of the bundle whose answer was given. Of a rollout's two answers one is not.
+    pub revision: u64,
+    /// Whether in the other one an earlier answer stands in, where it may.
+    pub unseen_stands: bool,
+}
+
+/// By which bundle it is decided, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The active one, for an answer that may wait for its record, or has.
+    Active { confirmed: bool },
+    /// The candidate, on whose side the request is.
+    Candidate,
+    /// The candidate, which is only compared: nothing that was kept counts, and nothing is.
+    Shadow,
 }
 
 impl Answer {
@@ -76,29 +94,45 @@ impl Oracle {
 
     /// The answer, and whether an allow has to wait for its record; `confirmed` is whether it has waited.
     pub(crate) fn answer(&mut self, request: &Json, chosen: Chosen, confirmed: bool) -> (Answer, bool) {
+        let is_covered = names(request).map(|names| self.is_covered(names));
         let pack = self.pack().cloned();
-        let everywhere = pack.as_ref().map_or_else(String::new, |pack| self.in_force(pack, None).0);
+        let before = self.answer_by(pack.as_ref(), request, chosen, By::Active { confirmed });
+        let is_compared = is_covered == Some(false) && is_comparable(before.0.reason) && !confirmed;
+        if is_compared { self.compare(request, before, chosen) } else { before }
+    }
+
+    /// The same, by one bundle.
+    pub(crate) fn answer_by(
+        &mut self,
+        pack: Option<&Arc<Pack>>,
+        request: &Json,
+        chosen: Chosen,
+        by: By,
+    ) -> (Answer, bool) {
+        let everywhere = pack.map_or_else(String::new, |pack| self.in_force(pack, None).0);
         let deny = |reason, pack: Option<&Pack>| (Answer::deny(reason, pack, everywhere.clone()), false);
         if names(request).is_none() {
-            return deny(Reason::InvalidRequest, pack.as_deref());
+            return deny(Reason::InvalidRequest, pack.map(|pack| &**pack));
         }
         let Some(pack) = pack else { return deny(Reason::NoPolicy, None) };
-        let asked = match self.may_decide(&pack).and_then(|()| read(&pack, request)) {
+        let asked = match self.may_decide(pack).and_then(|()| read(pack, request)) {
             Ok(asked) => asked,
-            Err(reason) => return deny(reason, Some(&pack)),
+            Err(reason) => return deny(reason, Some(pack)),
         };
-        if chosen.full && demands_record(&pack, &asked.action) {
-            return deny(Reason::AuditUnavailable, Some(&pack));
+        if chosen.full && demands_record(pack, &asked.action) {
+            return deny(Reason::AuditUnavailable, Some(pack));
         }
-        let waits = takes_two_calls(&pack, &asked.action) && !confirmed;
-        let mut answer = self.decide_read(&pack, &asked, chosen);
-        if answer.reason.effect() == Effect::Deny {
-            answer = self.overridden(&pack, &asked, answer, !waits);
+        let waits = takes_two_calls(pack, &asked.action) && by != By::Active { confirmed: true };
+        let mut answer = self.decide_read(pack, &asked, chosen, by);
+        if answer.reason.effect() == Effect::Deny && matches!(by, By::Active { .. }) {
+            answer = self.overridden(pack, &asked, answer, !waits);
         }
         (answer, waits)
     }
 
-    fn decide_read(&mut self, pack: &Pack, asked: &Asked, chosen: Chosen) -> Answer {
+    fn decide_read(&mut self, pack: &Pack, asked: &Asked, chosen: Chosen, by: By) -> Answer {
+        let is_seen = self.rollout.is_none() || chosen.revision == pack.document.revision;
+        let stands = if is_seen { chosen.stands } else { chosen.unseen_stands };
         let posture = self.in_force(pack, Some(asked));
         if self.is_quarantined(pack, asked, false) {
             return Answer::deny(Reason::Quarantined, Some(pack), self.in_force(pack, None).0);
@@ -113,21 +147,26 @@ impl Oracle {
         missing.sort();
         let mut until = (0, 0);
         let verdict = if missing.is_empty() {
-            match self.again(pack, asked, &posture).filter(|_| chosen.again) {
-                Some(kept) => {
+            let earlier = self.again(pack, asked, &posture).filter(|_| by != By::Shadow).cloned();
+            match earlier {
+                Some(kept) if chosen.again && is_seen => {
                     answer.cached = true;
                     until = kept.until;
-                    kept.verdict.clone()
+                    kept.verdict
                 }
-                None => {
+                earlier => {
                     let truths = self.truths(pack, asked, (&posture.0, posture.1));
                     let verdict = combine(&truths, |_| true);
-                    until = self.keep(pack, asked, posture, &verdict);
+                    if by != By::Shadow {
+                        // Whether an answer that nobody sees was an earlier one nobody knows.
+                        until = self.keep(pack, asked, posture, &verdict, earlier.filter(|_| !is_seen));
+                    }
                     verdict
                 }
             }
         } else {
-            self.without(pack, asked, &posture, action.on_failure.unwrap_or_default(), chosen.stands)
+            let way = action.on_failure.unwrap_or_default();
+            self.without(pack, asked, &posture, way, (by != By::Shadow).then_some(stands))
         };
         answer.degraded = missing;
         answer.degraded.extend(verdict.missed.map(|cause| match cause {
@@ -162,7 +201,15 @@ impl Oracle {
     }
 
     /// What the action's `on_failure` says where required signals are not ok.
-    fn without(&self, pack: &Pack, asked: &Asked, posture: &(String, u32), way: OnFailure, stands: bool) -> Verdict {
+    /// `stands` is whether an earlier answer stands in where one may; nothing where none does.
+    fn without(
+        &self,
+        pack: &Pack,
+        asked: &Asked,
+        posture: &(String, u32),
+        way: OnFailure,
+        stands: Option<bool>,
+    ) -> Verdict {
         if way == OnFailure::Deny {
             return Verdict::plain(Reason::SignalUnavailable);
         }
@@ -173,7 +220,7 @@ impl Oracle {
         }
         match way {
             OnFailure::Allow(_) => Verdict::plain(Reason::AllowedFailOpen),
-            OnFailure::ServeCached(_) => match self.stale(pack, asked, posture, stands) {
+            OnFailure::ServeCached(_) => match stands.and_then(|stands| self.stale(pack, asked, posture, stands)) {
                 None => Verdict::plain(Reason::SignalUnavailable),
                 Some(kept) => Verdict { reason: Reason::AllowedStale, ..kept.verdict.clone() },
             },

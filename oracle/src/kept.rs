@@ -17,6 +17,8 @@ use crate::rules::{Verdict, combine, matched, reads};
 use crate::told::Oracle;
 use crate::{MILLI, Time};
 
+const MINUTE: i64 = 60_000 * MILLI as i64;
+
 /// An answer, and what it rests on.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
@@ -28,7 +30,8 @@ pub(crate) struct Kept {
     pub(crate) until: (Time, Time),
     /// From when on it need not stand in for an answer where a required signal is not ok, and from when on it may not.
     stands: (Time, Time),
-    activation: usize,
+    /// The number of the bundle that made it.
+    of: usize,
     posture: (String, u32),
     /// How much was told by then, of each thing that voids it.
     changes: usize,
@@ -39,7 +42,11 @@ pub(crate) struct Kept {
 
 impl Oracle {
     fn key(pack: &Pack, asked: &Asked) -> BTreeMap<(&'static str, String), Option<Value>> {
-        let attributes = reads(pack, &asked.action).attributes;
+        let reads = reads(pack, &asked.action);
+        if reads.whole {
+            return BTreeMap::from([(("request", String::new()), Some(Value::from(&asked.whole)))]);
+        }
+        let attributes = reads.attributes;
         let value = |(entity, name): (&'static str, String)| {
             let value = asked.attribute(entity, &name).cloned();
             ((entity, name), value)
@@ -78,6 +85,10 @@ impl Oracle {
     /// The next wall time after `wall` at which a condition of a rule that could match may change by time alone.
     fn boundary(pack: &Pack, asked: &Asked, wall: i64) -> Option<i64> {
         let boundary = |rule: &Rule| {
+            if let Some(entry) = pack.rego(&rule.id) {
+                // When Rego says otherwise of another time nobody knows; in the days it does so at whole minutes.
+                return entry.reads().reads_now.then(|| wall - wall.rem_euclid(MINUTE) + MINUTE);
+            }
             let next = pack.condition(&rule.id)?.reads().clock.next_boundary(Wall::from_nanos(wall).as_timestamp())?;
             i64::try_from(next.as_nanosecond()).ok()
         };
@@ -114,14 +125,22 @@ impl Oracle {
         fresh.fold((end, end), |(least, most), (first, changed)| (least.min(first), most.min(changed)))
     }
 
+    /// The number of a bundle: the candidate's, or the active one's.
+    fn number(&self, pack: &Pack) -> usize {
+        let staged = self.rollout.as_ref().filter(|rollout| std::ptr::eq(&raw const *rollout.pack, pack));
+        staged.map_or(self.active, |rollout| rollout.number)
+    }
+
     /// Keeps an answer in place of an earlier one to the same question, and says until when the host may: at the least until
-    /// the first time at which a condition could change the answer, and at the most until the first at which one does.
+    /// the first time at which a condition could change the answer, and at the most until the first at which one does. The
+    /// one of `or` may be what was answered, and still kept.
     pub(crate) fn keep(
         &mut self,
         pack: &Pack,
         asked: &Asked,
         posture: (String, u32),
         verdict: &Verdict,
+        or: Option<Kept>,
     ) -> (Time, Time) {
         use fallgate::Reason::{AllowedByRule, DeniedByRule, NoMatchingRule};
         let action = &pack.document.actions[&asked.action];
@@ -139,6 +158,9 @@ impl Oracle {
         };
         let stands_until = self.now.saturating_add(stands_for);
         let boundary = Self::boundary(pack, asked, self.wall).map_or(Time::MAX, |wall| self.by_monotonic(wall));
+        let of_rego = pack.rules(&asked.action).iter().any(|rule| pack.rego(&rule.id).is_some());
+        // What Rego makes of the time need not be kept at all.
+        let boundary = if of_rego { self.now } else { boundary };
         let turns = self.turns(pack, asked, &posture, verdict, end.max(stands_until));
         let (least, most) = self.facts(pack, asked, &Self::rests_on(pack, &asked.action));
         let (least, most) = (end.min(least).min(boundary), end.min(most).min(turns));
@@ -147,17 +169,22 @@ impl Oracle {
         let could_end = stands_until.min(others.0).min(boundary);
         // What expires may do so up to a millisecond early.
         let stands = (could_end - could_end % MILLI, stands_until.min(others.1).min(turns));
-        if self.now < most {
-            let key = Self::key(pack, asked);
-            self.kept.retain(|kept| kept.action != asked.action || kept.key != key);
+        let (mut until, mut stands) = ((least, most), stands);
+        if let Some(or) = or.filter(|or| or.verdict == *verdict) {
+            until = (until.0.min(or.until.0), until.1.max(or.until.1));
+            stands = (stands.0.min(or.stands.0), stands.1.max(or.stands.1));
+        }
+        if self.now < until.1 {
+            let (key, of) = (Self::key(pack, asked), self.number(pack));
+            self.kept.retain(|kept| kept.of != of || kept.action != asked.action || kept.key != key);
             self.kept.push(Kept {
                 action: asked.action.clone(),
                 key,
                 verdict: verdict.clone(),
                 at: self.now,
-                until: (least, most),
+                until,
                 stands,
-                activation: self.activations,
+                of,
                 posture,
                 changes: self.changes.len(),
                 moves: self.moves.len(),
@@ -168,9 +195,10 @@ impl Oracle {
         (least, most)
     }
 
-    /// Until when the last answer is kept, of the times that it may be.
-    pub fn kept_until(&mut self, until: Monotonic) {
-        if let Some(kept) = self.kept.last_mut().filter(|kept| kept.at == self.now) {
+    /// Until when the last answer of the bundle of a revision is kept, of the times that it may be.
+    pub fn kept_until(&mut self, revision: u64, until: Monotonic) {
+        let Some(of) = self.of_revision(revision).map(|pack| self.number(pack)) else { return };
+        if let Some(kept) = self.kept.iter_mut().rfind(|kept| kept.of == of).filter(|kept| kept.at == self.now) {
             kept.until = (until.as_nanos(), until.as_nanos());
         }
     }
@@ -178,7 +206,7 @@ impl Oracle {
     /// Whether an answer is one to the same question, and neither an activation, a revocation nor clocks that parted have voided it.
     fn still(&self, pack: &Pack, kept: &Kept, asked: &Asked) -> bool {
         kept.action == asked.action
-            && kept.activation == self.activations
+            && kept.of == self.number(pack)
             && kept.partings == self.partings
             && !self.is_revoked(asked, kept.at)
             && kept.key == Self::key(pack, asked)

@@ -29,6 +29,7 @@ mod pack;
 mod postures;
 mod quarantine;
 mod request;
+mod rollout;
 mod rules;
 mod signals;
 mod state;
@@ -36,6 +37,7 @@ mod told;
 
 pub use codes::Shown;
 pub use decide::{Answer, Chosen};
+pub use rollout::Progress;
 pub use told::Oracle;
 
 /// A reading of the monotonic clock: nanoseconds, in whole milliseconds.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use fallgate::condition::Truth;
 use fallgate::condition::program::Program;
+use fallgate::condition::rego::{EntryPoint, RegoInput};
 use fallgate::limits::Limits;
 use fallgate::policy::bundle::{Bundle, Trust};
 use fallgate::policy::compile::Policy;
@@ -14,6 +16,8 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) struct Pack {
     pub(crate) text: Value,
+    /// The digest of its bytes, which is its name.
+    pub(crate) digest: String,
     pub(crate) document: format::Pack,
     /// Of this the conditions are used, and which number the core gives to an attribute and a signal in them.
     policy: Arc<Policy>,
@@ -23,7 +27,8 @@ impl Pack {
     pub(crate) fn new(text: &Value) -> Option<Arc<Self>> {
         let bundle = Bundle::from_document(text, &Trust::unsigned_for_development(), &Limits::DEFAULT).ok()?;
         let document = serde_json::from_value(text.clone()).ok()?;
-        Some(Arc::new(Self { text: text.clone(), document, policy: Arc::clone(bundle.policy()) }))
+        let digest = bundle.id().to_string();
+        Some(Arc::new(Self { text: text.clone(), digest, document, policy: Arc::clone(bundle.policy()) }))
     }
 
     /// The bundle with one rule more, which denies where this condition holds: how a condition from outside is read.
@@ -34,13 +39,24 @@ impl Pack {
         Self::new(&text)
     }
 
-    /// The condition of a rule, where it has one.
+    /// The condition of a rule, where it has one in CEL.
     pub(crate) fn condition(&self, rule: &str) -> Option<&Program> {
         match &self.policy.rules.iter().find(|found| found.id.as_str() == rule)?.condition {
             Condition::Cel(program) => Some(program),
-            Condition::Always => None,
-            Condition::Rego(_) => panic!("the oracle reads no Rego"),
+            Condition::Always | Condition::Rego(_) => None,
         }
+    }
+
+    /// The Rego rule that a rule asks, where it does.
+    pub(crate) fn rego(&self, rule: &str) -> Option<&EntryPoint> {
+        match &self.policy.rules.iter().find(|found| found.id.as_str() == rule)?.condition {
+            Condition::Rego(entry) => Some(entry),
+            Condition::Always | Condition::Cel(_) => None,
+        }
+    }
+
+    pub(crate) fn ask(&self, entry: &EntryPoint, input: &RegoInput) -> Truth {
+        self.policy.modules.as_ref().expect("it has a rule in Rego").ask(entry, input).truth
     }
 
     /// The condition of what a posture permits, where it has one.

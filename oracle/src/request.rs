@@ -16,6 +16,8 @@ pub(crate) struct Asked {
     pub(crate) attributes: BTreeMap<(&'static str, String), Value>,
     /// When its own ground ends, by the wall clock.
     pub(crate) ground: Option<i64>,
+    /// All of it, as it was asked.
+    pub(crate) whole: Json,
 }
 
 impl Asked {
@@ -90,7 +92,7 @@ pub(crate) fn read(pack: &Pack, request: &Json) -> Result<Asked, Reason> {
             }
         }
     }
-    Ok(Asked { action: action.to_owned(), attributes, ground })
+    Ok(Asked { action: action.to_owned(), attributes, ground, whole: request.clone() })
 }
 
 /// What a request demands of the decision itself; nothing where that cannot be read.

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bumpalo::Bump;
 use fallgate::Reason;
 use fallgate::condition::program::Program;
+use fallgate::condition::rego::RegoInput;
 use fallgate::condition::{Cause, PostureView, Scope, SignalView, Truth};
 use fallgate::limits::Limits;
 use fallgate::policy::format::{Rule, RuleEffect};
+use fallgate::request::{Request, RequestView};
 use fallgate::time::{Monotonic, Wall};
 use fallgate::value::{Value, View};
 use serde_json::Value as Json;
@@ -69,9 +71,19 @@ impl Oracle {
         let truth = |rule: &Rule| {
             let condition = pack.condition(&rule.id);
             let truth = condition.map(|condition| self.truth(pack, condition, Some(asked), Some(posture), self.now));
-            and(matched(rule, asked), truth.unwrap_or(Truth::True))
+            let of_rego = || pack.rego(&rule.id).map(|entry| pack.ask(entry, &self.input(pack, asked, posture)));
+            and(matched(rule, asked), truth.or_else(of_rego).unwrap_or(Truth::True))
         };
         pack.rules(&asked.action).into_iter().map(|rule| (rule, truth(rule))).collect()
+    }
+
+    /// What Rego sees: the request as it was asked, the signals, the posture, and a time that is to be trusted.
+    fn input(&self, pack: &Pack, asked: &Asked, (name, rank): (&str, u32)) -> RegoInput {
+        let request = Request::from_json(asked.whole.to_string().as_bytes(), &Limits::DEFAULT).expect("it was read");
+        let view = |name| (name, SignalView { status: self.status(pack, name, self.now), observed_at: None });
+        let input = RegoInput::request(&RequestView::from(&request)).with_signals(pack.signals().map(view));
+        let input = input.with_posture(PostureView { name, rank });
+        if self.clock_ok { input.with_now(Wall::from_nanos(self.wall).as_timestamp()) } else { input }
     }
 }
 
@@ -158,15 +170,18 @@ pub(crate) fn combine(truths: &Truths<'_>, counts: impl Fn(&Rule) -> bool) -> Ve
     }
 }
 
-/// What the rules for an action may read: the attributes, and the signals.
+/// What the rules for an action may read: the attributes, the signals, the posture, and in Rego all of it.
 pub(crate) struct Reads {
     pub(crate) attributes: BTreeSet<(&'static str, String)>,
     pub(crate) signals: BTreeSet<String>,
     pub(crate) posture: bool,
+    pub(crate) whole: bool,
 }
 
 pub(crate) fn reads(pack: &Pack, action: &str) -> Reads {
-    let mut reads = Reads { attributes: BTreeSet::new(), signals: BTreeSet::new(), posture: false };
+    let whole = pack.rules(action).iter().any(|rule| pack.rego(&rule.id).is_some());
+    let mut reads = Reads { attributes: BTreeSet::new(), signals: BTreeSet::new(), posture: whole, whole };
+    reads.signals.extend(pack.signals().filter(|_| whole).map(str::to_owned));
     let slots: Vec<_> = pack.slots().collect();
     for rule in pack.rules(action) {
         for (entity, part) in [("subject", &rule.subject), ("resource", &rule.resource), ("context", &rule.context)] {

@@ -1,9 +1,9 @@
 //! Export and restore: chapter 22. What is exported is simply all that was told; what of it counts is decided here.
 
-use crate::Time;
 use crate::pack::Pack;
 use crate::postures::{Entry, Holding};
 use crate::told::Oracle;
+use crate::{MILLI, Time};
 
 /// Why a state is not restored at all.
 const NOT_BELIEVED: &str = "not_to_be_believed";
@@ -88,7 +88,8 @@ impl Oracle {
                 self.holdings.iter_mut().for_each(|here| here.late *= Time::from(here.posture != held.posture));
             }
         }
-        self.began = self.began.max(state.wall).max(state.began);
+        // The millisecond in which it was written is of before.
+        self.began = self.began.max(state.wall + MILLI as i64).max(state.began);
         self.codes_anew(state);
         let mut fits = Ok(());
         for flag in &state.flags {
@@ -99,10 +100,13 @@ impl Oracle {
             }
         }
         // Of two bundles of one revision the one that a state has told of before counts.
-        let known = state.bundles.iter().chain(&state.floor).max_by_key(|pack| pack.document.revision);
-        let known = known.expect("one is active").clone();
+        let known = state.highest().expect("one is active").clone();
         if known.document.revision > pack.document.revision {
-            fits = Err("bundle_behind");
+            // A bundle that an engine had gone back to by its rules does not lag behind.
+            self.went_back = state.went_back && state.pack().is_some_and(|active| active.text == pack.text);
+            if !self.went_back {
+                fits = Err("bundle_behind");
+            }
         } else if known.document.revision == pack.document.revision && known.text != pack.text {
             fits = Err("other_bundle");
         }

@@ -18,6 +18,7 @@ use crate::pack::Pack;
 use crate::postures::{Entry, Holding};
 use crate::quarantine::{Quarantine, Revocation};
 use crate::request::instant;
+use crate::rollout::Rollout;
 use crate::signals::Report;
 use crate::{MILLI, Time};
 
@@ -38,9 +39,23 @@ pub struct Oracle {
     ahead: Time,
     /// Each time at which it was found further ahead than before, and by how much.
     pub(crate) sleeps: Vec<(Time, Time)>,
+    /// The key of the sides of a canary.
+    pub(crate) key: [u8; 16],
     /// Every bundle that was active; the last one is.
     pub(crate) bundles: Vec<Arc<Pack>>,
-    pub(crate) activations: usize,
+    /// How many bundles came, as the active one or beside it, and the number of the active one among them.
+    pub(crate) came: usize,
+    pub(crate) active: usize,
+    /// Whether whoever went back to the active bundle let it in, below the highest revision.
+    pub(crate) went_back: bool,
+    /// The bundle that is staged.
+    pub(crate) rollout: Option<Rollout>,
+    /// What was compared in every rollout: how often, and by what differed.
+    pub(crate) differences: [u64; 5],
+    /// The bundles that approved people let in, and until when.
+    pub(crate) cleared: Vec<(String, (Time, i64))>,
+    /// Whether a rollout waits for what nobody told: a record found no room, or who called did not look.
+    pub waits: bool,
     /// The bundle of the highest revision that a restored state knows.
     pub(crate) floor: Option<Arc<Pack>>,
     pub(crate) reports: Vec<Report>,
@@ -81,8 +96,8 @@ pub struct Oracle {
 impl Oracle {
     /// Nothing was told yet.
     #[must_use]
-    pub fn new(skew: fallgate::time::Ttl) -> Self {
-        Self { skew: skew.as_nanos(), clock_ok: true, ..Self::default() }
+    pub fn new(skew: fallgate::time::Ttl, key: [u8; 16]) -> Self {
+        Self { skew: skew.as_nanos(), key, clock_ok: true, ..Self::default() }
     }
 
     /// The highest reading of the monotonic clock.
@@ -138,6 +153,7 @@ impl Oracle {
         self.end_approvals();
         self.touch_now();
         self.end_quarantines();
+        self.follow_rollout();
     }
 
     /// By how much the wall clock has moved on further than the monotonic one since they were taken for right.
@@ -206,6 +222,7 @@ impl Oracle {
         self.began = self.began.min(self.wall);
         self.clock_ok = true;
         self.touch_now();
+        self.follow_rollout();
     }
 
     /// From when until when a bundle may decide, by the wall clock.
@@ -227,39 +244,71 @@ impl Oracle {
         Ok(())
     }
 
+    /// Whether it is inside its validity by the wall clock, to be trusted or not.
+    pub(crate) fn is_within(&self, pack: &Pack) -> bool {
+        let (from, until) = self.valid(pack);
+        from.is_none_or(|from| from <= self.wall) && until.is_none_or(|until| self.wall < until)
+    }
+
     /// Makes a bundle the active one.
     pub fn activate(&mut self, text: &Json, read: Now) -> Result<(), &'static str> {
         let new = Pack::new(text).ok_or("malformed")?;
-        if let Some(active) = self.pack() {
-            if new.document.name != active.document.name {
-                return Err("other_name");
+        self.admits(&new)?;
+        if !self.is_cleared(&new) {
+            self.admits_revision(&new)?;
+            if self.pack().is_some_and(|active| active.text != new.text && self.demands_rollout(active)) {
+                return Err("rollout_required");
             }
-            let known = || self.bundles.iter().chain(&self.floor);
-            let highest = known().map(|pack| pack.document.revision).max().unwrap_or(0);
-            if new.document.revision < highest {
-                return Err("older_revision");
+        }
+        let quarantines = self.keeps(&new)?;
+        self.anchor = self.anchor.or(Some(read));
+        if self.bundles.is_empty() {
+            self.began = self.wall;
+        }
+        self.end_rollout();
+        self.install(new, quarantines);
+        Ok(())
+    }
+
+    /// Whether a bundle may take the place of the active one, whatever its revision.
+    pub(crate) fn admits(&self, new: &Pack) -> Result<(), &'static str> {
+        let Some(active) = self.pack() else { return Ok(()) };
+        if new.document.name != active.document.name {
+            return Err("other_name");
+        }
+        if self.may_decide(new).is_err() && self.may_decide(active).is_ok() {
+            return Err("outside_validity");
+        }
+        Ok(())
+    }
+
+    /// The bundle of the highest revision that is known. Of a revision that a state knows, the state's counts.
+    pub(crate) fn highest(&self) -> Option<&Arc<Pack>> {
+        let known = self.bundles.iter().chain(&self.floor);
+        known.max_by_key(|pack| pack.document.revision)
+    }
+
+    /// Whether no later bundle is known, nor another one of the same revision.
+    pub(crate) fn admits_revision(&self, new: &Pack) -> Result<(), &'static str> {
+        match self.highest().filter(|_| !self.bundles.is_empty()) {
+            Some(highest) if new.document.revision < highest.document.revision => Err("older_revision"),
+            Some(highest) if new.document.revision == highest.document.revision && new.text != highest.text => {
+                Err("same_revision")
             }
-            // Of a revision that a state knows, the state's bundle counts.
-            let of_floor = self.floor.iter().filter(|floor| floor.document.revision == new.document.revision);
-            let of_here = self
-                .bundles
-                .iter()
-                .filter(|pack| pack.document.revision == new.document.revision && of_floor.clone().next().is_none());
-            if of_floor.clone().chain(of_here).any(|pack| pack.text != new.text) {
-                return Err("same_revision");
-            }
-            if self.may_decide(&new).is_err() && self.may_decide(active).is_ok() {
-                return Err("outside_validity");
-            }
-            if self.flags.iter().any(|flag| !new.document.flags.contains_key(flag)) {
-                return Err("loses_flag");
-            }
-            for entry in self.entered() {
-                let scope = entry.scope.as_ref().and_then(|scope| scope.split_once(':'));
-                let kept = scope.is_none_or(|(kind, _)| new.document.scopes.contains_key(kind));
-                if new.posture(&entry.posture).is_none() || !kept {
-                    return Err("loses_posture");
-                }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a bundle has all that is set, entered and quarantined; gives the quarantines as it reads them.
+    pub(crate) fn keeps(&self, new: &Pack) -> Result<Vec<Quarantine>, &'static str> {
+        if self.flags.iter().any(|flag| !new.document.flags.contains_key(flag)) {
+            return Err("loses_flag");
+        }
+        for entry in self.entered() {
+            let scope = entry.scope.as_ref().and_then(|scope| scope.split_once(':'));
+            let kept = scope.is_none_or(|(kind, _)| new.document.scopes.contains_key(kind));
+            if new.posture(&entry.posture).is_none() || !kept {
+                return Err("loses_posture");
             }
         }
         let mut quarantines = self.quarantines.clone();
@@ -268,11 +317,12 @@ impl Oracle {
                 held.pack = Some(new.with_deny(condition).ok_or("loses_quarantine")?);
             }
         }
+        Ok(quarantines)
+    }
+
+    /// Puts a bundle in the place of the active one.
+    pub(crate) fn install(&mut self, new: Arc<Pack>, quarantines: Vec<Quarantine>) {
         self.quarantines = quarantines;
-        self.anchor = self.anchor.or(Some(read));
-        if self.bundles.is_empty() {
-            self.began = self.wall;
-        }
         if let Some(before) = self.pack().cloned() {
             self.void_by(&before, &new);
             self.carry_calls(&before, &new);
@@ -284,9 +334,30 @@ impl Oracle {
         self.holdings.retain(|held| new.posture(&held.posture).is_some());
         // Under another bundle it is shown anew that a condition does not hold.
         self.holdings.iter_mut().filter(|held| !held.holds).for_each(|held| held.since = self.now);
+        // Of one revision the one that is let in last counts.
+        self.floor.take_if(|floor| floor.document.revision <= new.document.revision);
+        self.went_back = self.highest().is_some_and(|highest| new.document.revision < highest.document.revision);
         self.bundles.push(new);
-        self.activations += 1;
+        self.came += 1;
+        self.active = self.came;
         self.touch_now();
-        Ok(())
+    }
+
+    /// The bundle of a revision: the active one, the one beside it, or one that was active here.
+    pub(crate) fn of_revision(&self, revision: u64) -> Option<&Arc<Pack>> {
+        let staged = self.rollout.iter().map(|rollout| &rollout.pack);
+        self.bundles.iter().rev().chain(staged).find(|pack| pack.document.revision == revision)
+    }
+
+    /// The text of the bundle of a revision; null where there is none.
+    #[must_use]
+    pub fn text(&self, revision: u64) -> &Json {
+        self.of_revision(revision).map_or(&Json::Null, |pack| &pack.text)
+    }
+
+    /// The text of the active bundle.
+    #[must_use]
+    pub fn active_text(&self) -> &Json {
+        self.pack().map_or(&Json::Null, |pack| &pack.text)
     }
 }

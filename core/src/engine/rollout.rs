@@ -256,8 +256,11 @@ impl Engine {
         self.gates(snapshot, request, now, Manner::ANSWER, decision);
         let before = &*decision;
         point("rollout: decided");
-        // What an override covers is an emergency: it is the active bundle's, whose people approved it.
-        if !is_comparable(before.reason()) || snapshot.overrides.iter().any(|grant| grant.covers(request, now)) {
+        // What an override covers is an emergency: it is the active bundle's, whose people approved it. By its last use it
+        // covers nothing any more.
+        let is_overridden = before.override_id().is_some();
+        let is_covered = || snapshot.overrides.iter().any(|grant| grant.covers(request, now));
+        if !is_comparable(before.reason()) || is_overridden || is_covered() {
             return snapshot;
         }
         let takes = candidate.takes(request);

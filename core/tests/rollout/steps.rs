@@ -448,7 +448,14 @@ fn what_an_override_covers_is_the_active_bundles() {
     assert_eq!((decision.reason().code(), decision.revision()), ("allowed_by_override", 1));
     assert_eq!(engine.overrides()[0].uses_left, 2);
     assert_eq!(decide(&engine, &request("v", &["reader"], "doc:read"), secs(13)).revision(), 2);
-    assert_eq!(overview(&engine, secs(13))["stopped"], Value::Null);
+    // By its last use it covers the request no more; the answer is its own all the same.
+    for left in [1, 0] {
+        let decision = decide(&engine, &request("u", &[], "doc:erase"), secs(14));
+        assert_eq!((decision.reason().code(), decision.revision()), ("allowed_by_override", 1), "{left} left");
+    }
+    assert!(engine.overrides().is_empty());
+    let rollout = overview(&engine, secs(14));
+    assert_eq!((&rollout["stopped"], &rollout["newly_denied"]), (&Value::Null, &json!(0)));
 }
 
 #[test]

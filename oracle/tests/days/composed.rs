@@ -3,7 +3,7 @@
 use crate::controller::BEAT;
 use crate::records::ROOM;
 use crate::steps::Step::{self, *};
-use crate::world::SIGNALS;
+use crate::world::{Asked, SIGNALS};
 
 /// The number of no signal.
 const NONE: usize = SIGNALS.len();
@@ -46,6 +46,18 @@ pub(crate) fn parts(step: Step) -> Option<Vec<Step>> {
             said.push(Approve { back: 0, by: 2, code });
             said
         }
+        Roll { genes, asked, approved } => {
+            let everybody = (0..6).map(|subject| Ask(Asked { subject, flaw: 99, ..asked }));
+            let round = [ObserveAll { but: NONE }].into_iter().chain(everybody);
+            let pass = [Pass { ms: 1_500, nanos: 0 }, Advance];
+            let mut all = vec![Stage(genes)];
+            all.extend(approved.then_some(Carry { change: 7 }));
+            for _ in 0..3 {
+                all.extend(round.clone().chain(pass));
+            }
+            all
+        }
+        Clear(genes) => vec![Activate(genes), Carry { change: 8 }, Activate(genes)],
         Fence { posture, rival, restart, signal } => {
             let leave = Leave { posture, scope: 0 };
             // What was proposed before is void.

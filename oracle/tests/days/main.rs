@@ -17,11 +17,12 @@ mod composed;
 mod controller;
 mod people;
 mod records;
+mod rollouts;
 mod steps;
 mod world;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fallgate::Reason;
 
@@ -35,6 +36,8 @@ struct Met {
     steps: usize,
     reasons: BTreeMap<Reason, usize>,
     again: usize,
+    /// What else, as where rollouts stood after a step.
+    besides: BTreeMap<&'static str, usize>,
 }
 
 /// Takes about that many steps of the days that come of a seed.
@@ -56,6 +59,7 @@ fn live(seed: [u8; 32], steps: usize) -> Met {
         let mut met = met.borrow_mut();
         met.steps += steps.len();
         met.again += pair.again;
+        pair.met.iter().for_each(|(what, often)| *met.besides.entry(what).or_default() += often);
         pair.reasons.iter().for_each(|reason| *met.reasons.entry(*reason).or_default() += 1);
         Ok(())
     });
@@ -64,7 +68,7 @@ fn live(seed: [u8; 32], steps: usize) -> Met {
     }
     let met = met.into_inner();
     let count: Vec<String> = met.reasons.iter().map(|(reason, count)| format!("{} {count}", reason.code())).collect();
-    println!("{} steps; {}; {} given again", met.steps, count.join(", "), met.again);
+    println!("{} steps; {}; {} given again; {:?}", met.steps, count.join(", "), met.again, met.besides);
     met
 }
 
@@ -84,6 +88,9 @@ fn the_engine_decides_as_the_oracle_on_fixed_days() {
     let apart = [Reason::InternalError, Reason::LimitExceeded];
     let missed = Reason::ALL.iter().filter(|reason| !apart.contains(reason) && !met.reasons.contains_key(reason));
     assert_eq!(missed.collect::<Vec<_>>(), [] as [&Reason; 0], "no day met these");
+    let rollouts = ["a shadow", "a canary", "a candidate's answer", "stopped", "ended", "another bundle"];
+    let wanted = rollouts.into_iter().chain(["an answer by Rego"]);
+    assert_eq!(met.besides.keys().copied().collect::<BTreeSet<_>>(), wanted.collect());
     assert!(met.again > 0 && met.steps > 5_000, "too little happened");
 }
 

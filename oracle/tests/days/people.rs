@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) const PEOPLE: [&str; 6] = ["sre-1", "sre-2", "sec-1", "sec-2", "s0", "mallory"];
-pub(crate) const CHANGES: usize = 8;
+pub(crate) const CHANGES: usize = 10;
 
 fn key(name: &str) -> SigningKey {
     SigningKey::from_bytes(&seed(name))
@@ -67,8 +67,8 @@ pub(crate) fn signed(by: &str, purpose: Purpose, proposal: &Value) -> String {
     BASE64.encode(&key(by).sign(&purpose.encoding(&canonical(proposal))).to_bytes())
 }
 
-/// What they propose.
-pub(crate) fn change(number: usize) -> Value {
+/// What they propose: of bundles, the one that is staged and the one that was refused last.
+pub(crate) fn change(number: usize, [staged, refused]: [&str; 2]) -> Value {
     let grant = |subjects: Value, actions: Value, resources: Value, span: &str, uses: u32| {
         json!({"grant_override": {
             "subjects": subjects, "actions": actions, "resources": resources, "for": span, "uses": uses,
@@ -82,6 +82,8 @@ pub(crate) fn change(number: usize) -> Value {
         4 => grant(json!(["user:s1", "user:s4"]), json!(["ping"]), json!(["file:*", "host:*"]), "1m", 4),
         5 => json!({"set_flag": {"flag": "both"}}),
         6 => json!({"clear_flag": {"flag": "both"}}),
+        7 => json!({"promote": {"bundle": staged}}),
+        8 => json!({"activate": {"bundle": refused}}),
         _ => json!({"set_flag": {"flag": "alone"}}),
     }
 }

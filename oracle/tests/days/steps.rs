@@ -1,5 +1,7 @@
 //! The steps of a day, and the pair of engine and oracle that takes each.
 
+use std::collections::BTreeMap;
+
 use fallgate::condition::Status;
 use fallgate::decision::DecisionId;
 use fallgate::operation::Applied;
@@ -18,8 +20,11 @@ use serde_json::{Value, json};
 use crate::composed::parts;
 use crate::controller::{Controller, SAYINGS, Sent, bundle, envelope, trust};
 use crate::people::{CHANGES, CODES, PEOPLE, change, code, id, signed};
-use crate::records::{ROOM, Records, has_room};
-use crate::world::{Asked, BEGINS, BREAKER, Genes, POSTURES, RULES, SCOPES, SIGNALS, WAYS, document, request};
+use crate::records::{ROOM, Records};
+use crate::rollouts::{TERMS, digest};
+use crate::world::{
+    Asked, BEGINS, BREAKER, Genes, POSTURES, RULES, RULES_IN_REGO, SCOPES, SIGNALS, WAYS, document, request,
+};
 
 /// How many steps a day has at the most.
 pub(crate) const DAY: usize = 60;
@@ -41,6 +46,22 @@ pub(crate) enum Step {
     Anchor,
     Advance,
     Activate(Genes),
+    /// A bundle is staged beside the active one, moved on, or abandoned.
+    Stage(Genes),
+    Promote,
+    RollBack,
+    /// The engine goes back; the number says how many bundles ago.
+    Return {
+        back: usize,
+    },
+    /// A bundle is staged, and goes through its steps while one question is asked of everybody.
+    Roll {
+        genes: Genes,
+        asked: Asked,
+        approved: bool,
+    },
+    /// A bundle that may be refused is let in by approval.
+    Clear(Genes),
     Observe {
         signal: usize,
         status: u8,
@@ -199,12 +220,10 @@ const QUARRIES: usize = 12;
 
 fn genes() -> impl Strategy<Value = Genes> {
     let valid = proptest::option::weighted(0.4, (-20_i64..30, 31_i64..120));
-    (1_u64..5, valid, 0_u32..1 << RULES, 0_u32..1 << WAYS).prop_map(|(revision, valid, rules, ways)| Genes {
-        revision,
-        valid,
-        rules,
-        ways,
-    })
+    let rollout = proptest::option::weighted(0.4, 0_u32..1 << TERMS);
+    let rego = prop_oneof![4 => Just(0_u32), 1 => 1_u32..1 << RULES_IN_REGO];
+    (1_u64..5, valid, 0_u32..1 << RULES, 0_u32..1 << WAYS, rollout, rego)
+        .prop_map(|(revision, valid, rules, ways, rollout, rego)| Genes { revision, valid, rules, ways, rollout, rego })
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -269,6 +288,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (2_usize..4, genes()).prop_map(|(change, genes)| Step::Succeed { change, genes }),
         1 => (-1_i64..3, any::<bool>()).prop_map(|(above, other)| Step::Witness { above, other }),
         3 => genes().prop_map(Step::Activate),
+        3 => genes().prop_map(Step::Stage),
+        2 => Just(Step::Promote),
+        1 => prop_oneof![Just(Step::RollBack), (0_usize..4).prop_map(|back| Step::Return { back })],
+        8 => (genes(), asked(), any::<bool>()).prop_map(|(genes, asked, approved)| Step::Roll { genes, asked, approved }),
+        1 => genes().prop_map(Step::Clear),
         25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
             .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
         40 => asked().prop_map(Step::Ask),
@@ -297,14 +321,19 @@ pub(crate) fn day() -> impl Strategy<Value = Vec<Step>> {
 
 /// An engine, and the oracle of it.
 pub(crate) struct Pair {
-    engine: Engine,
-    oracle: Oracle,
+    pub(crate) engine: Engine,
+    pub(crate) oracle: Oracle,
     monotonic: u64,
     wall: i64,
     /// Every proposal, taken or not, and its number with the oracle.
     proposals: Vec<(Value, usize)>,
-    /// The text of the active bundle.
-    text: Value,
+    /// The bundles that were active here, and the last one that was refused.
+    pub(crate) were: Vec<Value>,
+    refused: Value,
+    /// Whether this step may do nothing that is due; and before it, whether a record had room, and what was compared.
+    pub(crate) may_be_deaf: bool,
+    pub(crate) had_room: bool,
+    pub(crate) differed: [u64; 5],
     records: Records,
     controller: Controller,
     permits: Vec<u64>,
@@ -316,6 +345,9 @@ pub(crate) struct Pair {
     asked: Vec<Asked>,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) again: usize,
+    /// How often something was met, as where a rollout stood after a step; and the step that it had come to.
+    pub(crate) met: BTreeMap<&'static str, usize>,
+    pub(crate) came_to: usize,
 }
 
 /// What the engine goes by.
@@ -347,14 +379,14 @@ fn proof(said: &str, shown: Shown) -> Proof<'_> {
     }
 }
 
-type Differs = Result<(), String>;
+pub(crate) type Differs = Result<(), String>;
 
-fn same<T: PartialEq + std::fmt::Debug>(engine: T, oracle: T) -> Differs {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(engine: T, oracle: T) -> Differs {
     if engine == oracle { Ok(()) } else { Err(format!("the engine says {engine:?}, the oracle {oracle:?}")) }
 }
 
 /// Whether both did it, or neither did: of several reasons to refuse something any may be told.
-fn alike<T: std::fmt::Debug, E: std::fmt::Debug>(engine: Result<(), T>, oracle: Result<(), E>) -> Differs {
+pub(crate) fn alike<T: std::fmt::Debug, E: std::fmt::Debug>(engine: Result<(), T>, oracle: Result<(), E>) -> Differs {
     if engine.is_ok() == oracle.is_ok() {
         return Ok(());
     }
@@ -364,14 +396,18 @@ fn alike<T: std::fmt::Debug, E: std::fmt::Debug>(engine: Result<(), T>, oracle: 
 impl Pair {
     pub(crate) fn new() -> Self {
         let config = config();
-        let oracle = Oracle::new(config.clock_skew_max);
+        let oracle = Oracle::new(config.clock_skew_max, config.key);
         Self {
             engine: Engine::new(config),
             oracle,
             monotonic: 1_000_000_000_000,
             wall: BEGINS * 1_000_000,
             proposals: Vec::new(),
-            text: Value::Null,
+            were: Vec::new(),
+            refused: Value::Null,
+            may_be_deaf: false,
+            had_room: true,
+            differed: [0; 5],
             records: Records::default(),
             controller: Controller::new(),
             permits: Vec::new(),
@@ -380,15 +416,17 @@ impl Pair {
             asked: Vec::new(),
             reasons: Vec::new(),
             again: 0,
+            met: BTreeMap::new(),
+            came_to: 0,
         }
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now::new(Monotonic::from_nanos(self.monotonic), Wall::from_nanos(self.wall))
     }
 
     /// Does an operation, and gives its code where it was not done.
-    fn operate(&self, operation: &Value) -> Result<(), String> {
+    pub(crate) fn operate(&self, operation: &Value) -> Result<(), String> {
         let done = self.engine.operate_json(operation.to_string().as_bytes(), self.now());
         done.map(|_| ()).map_err(|error| error.code().to_owned())
     }
@@ -397,6 +435,12 @@ impl Pair {
         if let Some(parts) = parts(step) {
             return parts.into_iter().try_for_each(|part| self.take(part));
         }
+        self.note(step);
+        self.take_single(step)?;
+        self.same_progress()
+    }
+
+    fn take_single(&mut self, step: Step) -> Differs {
         let now = self.now();
         match step {
             Step::Pass { ms, nanos } => {
@@ -407,12 +451,12 @@ impl Pair {
             Step::PutMonotonic { back_ms } => self.monotonic -= back_ms * 1_000_000,
             Step::Anchor => {
                 self.engine.anchor_clocks(now);
-                self.oracle.at(now);
+                self.tell(now);
                 self.oracle.anchor_clocks(now);
             }
             Step::Advance => {
                 self.engine.advance(now);
-                self.oracle.at(now);
+                self.tell(now);
                 for signal in SIGNALS.iter().chain(&["clock", "epoch"]) {
                     same(self.engine.signal(signal), self.oracle.signal(signal))?;
                 }
@@ -426,10 +470,10 @@ impl Pair {
             Step::Activate(genes) => {
                 let text = document(genes);
                 let done = self.engine.activate_signed(&bundle(&text), now);
-                self.oracle.at(now);
+                self.tell(now);
                 let expected = self.oracle.activate(&text, now);
-                if expected.is_ok() {
-                    self.text = text;
+                if expected.is_err() {
+                    self.refused = text;
                 }
                 alike(done, expected)?;
             }
@@ -438,7 +482,7 @@ impl Pair {
                 let mut observation = Observation::new(SIGNALS[signal], status(number));
                 observation.observed_at = at;
                 let taken = self.engine.observe(&observation, now);
-                self.oracle.at(now);
+                self.tell(now);
                 same(taken.code(), self.oracle.observe(SIGNALS[signal], status(number), at))?;
             }
             Step::Ask(asked) => {
@@ -447,10 +491,9 @@ impl Pair {
             }
             Step::Begin(asked) => {
                 let request = request(asked, self.wall / 1_000_000);
-                let had_room = has_room(&self.engine);
                 let pending = self.engine.decide_pending_json(request.to_string().as_bytes(), now);
-                self.oracle.at(now);
-                let chosen = self.chosen(&pending.decision, had_room);
+                self.tell(now);
+                let chosen = self.chosen(&pending.decision);
                 let (expected, number) = self.oracle.begin(&request, chosen);
                 match (pending.id, number) {
                     (Some(id), Some(number)) => {
@@ -466,10 +509,9 @@ impl Pair {
                 let Some((id, _, number, request)) = self.waiting.iter().rev().nth(back).cloned() else {
                     return Ok(());
                 };
-                let had_room = has_room(&self.engine);
                 let decision = self.engine.confirm(id, now);
-                self.oracle.at(now);
-                let chosen = self.chosen(&decision, had_room);
+                self.tell(now);
+                let chosen = self.chosen(&decision);
                 let expected = self.oracle.confirm(number, chosen);
                 // Who comes too early, or for what is not there, is told so, and nothing is decided.
                 let is_decided = !expected.posture.is_empty();
@@ -483,13 +525,19 @@ impl Pair {
             Step::Enter { posture, scope } | Step::Leave { posture, scope } | Step::Acknowledge { posture, scope } => {
                 let (posture, scope) = (POSTURES[posture], SCOPES[scope]);
                 let at = scope.map_or(json!({"posture": posture}), |scope| json!({"posture": posture, "scope": scope}));
-                self.oracle.at(now);
-                let (name, expected) = match step {
-                    Step::Enter { .. } => ("enter_posture", self.oracle.enter_posture(posture, scope)),
-                    Step::Leave { .. } => ("leave_posture", self.oracle.leave_posture(posture, scope)),
-                    _ => ("acknowledge_posture", self.oracle.acknowledge_posture(posture, scope)),
+                let name = match step {
+                    Step::Enter { .. } => "enter_posture",
+                    Step::Leave { .. } => "leave_posture",
+                    _ => "acknowledge_posture",
                 };
-                same(self.operate(&json!({ name: at })), expected.map_err(str::to_owned))?;
+                let done = self.operate(&json!({ name: at }));
+                self.tell(now);
+                let expected = match step {
+                    Step::Enter { .. } => self.oracle.enter_posture(posture, scope),
+                    Step::Leave { .. } => self.oracle.leave_posture(posture, scope),
+                    _ => self.oracle.acknowledge_posture(posture, scope),
+                };
+                same(done, expected.map_err(str::to_owned))?;
             }
             Step::Quarantine { what, secs, absolute } => {
                 let what = quarry(what);
@@ -498,7 +546,7 @@ impl Pair {
                     operation["for"] = format!("{secs}s").into();
                 }
                 let done = self.operate(&json!({"quarantine": operation}));
-                self.oracle.at(now);
+                self.tell(now);
                 let until = secs.map(|secs| {
                     now.monotonic.rounded_up().max(self.oracle.now()).after(Ttl::from_secs(secs)).as_nanos()
                 });
@@ -507,7 +555,7 @@ impl Pair {
             Step::Lift { what } => {
                 let what = quarry(what);
                 let done = self.operate(&json!({"lift_quarantine": what}));
-                self.oracle.at(now);
+                self.tell(now);
                 alike(done, self.oracle.lift(&what))?;
             }
             Step::Revoke { subject, ago_ms } => {
@@ -518,12 +566,13 @@ impl Pair {
                     operation["before"] = format!("{before}ms").into();
                 }
                 self.operate(&json!({ "revoke": operation })).expect("a revocation is always taken");
-                self.oracle.at(now);
+                self.tell(now);
                 let before = before.map_or(self.oracle.now(), Monotonic::from_millis);
                 self.oracle.revoke("user", &id, before);
             }
             Step::Propose { change: number, by, age_ms, life_ms, code } => {
-                let (change, by, wall) = (change(number), PEOPLE[by], self.wall / 1_000_000);
+                let bundles = [self.oracle.staged().unwrap_or_default(), &digest(&self.refused)];
+                let (change, by, wall) = (change(number, bundles), PEOPLE[by], self.wall / 1_000_000);
                 let (issued, expires) = (wall - age_ms, wall - age_ms + life_ms);
                 let time = |ms: i64| json!(Wall::from_millis(ms).to_string());
                 let proposal = json!({
@@ -532,7 +581,7 @@ impl Pair {
                 });
                 let (said, shown) = self.shown(by, Purpose::Proposal, &proposal, code);
                 let done = self.engine.propose(&proposal, proof(&said, shown), now);
-                self.oracle.at(now);
+                self.tell(now);
                 let times = (issued * 1_000_000, expires * 1_000_000);
                 let expected = self.oracle.propose(change, by, times, shown);
                 self.proposals.push((proposal, *expected.as_ref().unwrap_or(&usize::MAX)));
@@ -541,31 +590,33 @@ impl Pair {
             Step::Approve { back, by, code } | Step::Withdraw { back, by, code } => {
                 let by = PEOPLE[by];
                 let Some((proposal, number)) = self.proposals.iter().rev().nth(back).cloned() else { return Ok(()) };
-                self.oracle.at(now);
                 if matches!(step, Step::Approve { .. }) {
                     let (said, shown) = self.shown(by, Purpose::Approval, &proposal, code);
                     let done = self.engine.approve(id(&proposal), by, proof(&said, shown), now);
+                    self.tell(now);
                     alike(done.map(|_| ()), self.oracle.approve(number, by, shown))?;
                 } else {
                     let (said, shown) = self.shown(by, Purpose::Withdrawal, &proposal, code);
                     let done = self.engine.withdraw(id(&proposal), by, proof(&said, shown), now);
+                    self.tell(now);
                     alike(done, self.oracle.withdraw(number, by, shown))?;
                 }
             }
             Step::RevokeOverride { back } => {
                 let Some((proposal, number)) = self.proposals.iter().rev().nth(back).cloned() else { return Ok(()) };
-                self.oracle.at(now);
-                alike(self.engine.revoke_override(id(&proposal), now), self.oracle.revoke_override(number))?;
+                let done = self.engine.revoke_override(id(&proposal), now);
+                self.tell(now);
+                alike(done, self.oracle.revoke_override(number))?;
             }
             Step::Flag { flag, set } => {
                 let name = if set { "set_flag" } else { "clear_flag" };
                 let done = self.operate(&json!({ name: {"flag": FLAGS[flag]} }));
-                self.oracle.at(now);
+                self.tell(now);
                 alike(done, self.oracle.put_flag(FLAGS[flag], set))?;
             }
             Step::Acquire => {
                 let permit = self.engine.acquire(BREAKER, None, now);
-                self.oracle.at(now);
+                self.tell(now);
                 let permit = permit.map(PermitId::number).map_err(|error| error.code());
                 self.permits.extend(permit);
                 same(permit, self.oracle.acquire(BREAKER))?;
@@ -573,52 +624,54 @@ impl Pair {
             Step::Report { back, outcome: number } => {
                 let Some(permit) = self.permits.iter().rev().nth(back).copied() else { return Ok(()) };
                 let reported = self.engine.report(BREAKER, PermitId::from_number(permit), outcome(number), None, now);
-                self.oracle.at(now);
+                self.tell(now);
                 let reported = reported.map(Reported::code).map_err(|error| error.code());
                 same(reported, self.oracle.report(BREAKER, permit, outcome(number)))?;
             }
             Step::Force { open } => {
                 let done = if open { self.engine.force_open(BREAKER, now) } else { self.engine.release(BREAKER, now) };
-                self.oracle.at(now);
+                self.tell(now);
                 let expected = if open { self.oracle.force_open(BREAKER) } else { self.oracle.release(BREAKER) };
                 same(done.map_err(|error| error.code()), expected)?;
             }
             Step::Control(sent) => {
                 let message = self.controller.send(sent, self.wall / 1_000_000);
                 let applied = self.engine.apply(&envelope(&message), now);
-                self.oracle.at(now);
+                self.tell(now);
                 let code = applied.as_ref().map_or_else(ControlError::code, Applied::code);
                 same(code, self.oracle.apply(&message))?;
             }
             Step::TakeOver => {
                 let done = self.engine.take_over(now);
-                self.oracle.at(now);
+                self.tell(now);
                 self.epoch = *done.as_ref().unwrap_or(&self.epoch);
                 same(done.map_err(|error| error.code()), self.oracle.take_over())?;
             }
             Step::Resign => {
                 let done = self.engine.resign(now);
-                self.oracle.at(now);
+                self.tell(now);
                 same(done.map_err(|error| error.code()), self.oracle.resign())?;
             }
             Step::Witness { above, other } => {
                 let epoch = self.epoch.saturating_add_signed(above);
                 self.engine.witness_epoch(epoch, if other { "two" } else { ITSELF }, now);
-                self.oracle.at(now);
+                self.tell(now);
                 self.oracle.witness(epoch, other);
             }
             Step::Drain { confirm } => {
                 self.engine.advance(now);
-                self.oracle.at(now);
+                self.tell(now);
                 self.records.drain(&self.engine, now)?;
                 if confirm {
                     self.records.confirm(&self.engine, now);
+                    // Room again lets a rollout go on.
+                    self.tell(now);
                     let is_written = |(_, seq, _, _): &&(_, u64, _, _)| *seq <= self.records.confirmed();
                     self.waiting.iter().filter(is_written).for_each(|(_, _, number, _)| self.oracle.written(*number));
                 }
             }
             Step::Restart { down_ms, genes, spoil } => return self.restart(down_ms, genes, spoil),
-            _ => return Err(format!("{step:?} is made of others that nobody named")),
+            _ => return self.take_rollout(step),
         }
         Ok(())
     }
@@ -631,26 +684,25 @@ impl Pair {
         let now = self.now();
         self.take(Step::Drain { confirm: false })?;
         let Ok(mut state) = self.engine.export_state(now) else { return Ok(()) };
-        self.oracle.at(now);
+        self.tell(now);
         if let Some(at) = spoil {
             let at = at % state.len();
             state[at] ^= 1;
         }
         self.monotonic = 5_000_000_000_000;
         self.wall += down_ms * 1_000_000;
-        let (now, text) = (self.now(), genes.map_or_else(|| self.text.clone(), document));
-        let mut oracle = Oracle::new(config().clock_skew_max);
+        let (now, text) = (self.now(), genes.map_or_else(|| self.oracle.active_text().clone(), document));
         let mut config = config();
+        let mut oracle = Oracle::new(config.clock_skew_max, config.key);
         config.audit_head = self.records.restart();
         self.engine = Engine::new(config);
         self.engine.activate_signed(&bundle(&text), now).expect("a first bundle is taken");
         oracle.at(now);
         oracle.activate(&text, now).expect("a first bundle is taken");
-        self.text = text;
         let done = self.engine.restore_state(&state, None, now);
         oracle.at(now);
         let expected = oracle.restore(Some(&self.oracle).filter(|_| spoil.is_none()));
-        self.oracle = oracle;
+        (self.oracle, self.were) = (oracle, Vec::new());
         self.proposals.iter_mut().for_each(|(_, number)| *number = usize::MAX);
         self.waiting.clear();
         alike(done.map(|_| ()), expected)
@@ -658,7 +710,7 @@ impl Pair {
 
     /// What somebody says to prove who he is, and what it is.
     fn shown(&self, by: &str, purpose: Purpose, proposal: &Value, which: u8) -> (String, Shown) {
-        let code = code(&self.text, by, which, Wall::from_nanos(self.wall));
+        let code = code(self.oracle.active_text(), by, which, Wall::from_nanos(self.wall));
         code.unwrap_or_else(|| (signed(by, purpose, proposal), Shown::Signature))
     }
 
@@ -668,38 +720,26 @@ impl Pair {
         found.expect("an override is a proposal").1
     }
 
-    fn uses_left(&self) -> u64 {
+    pub(crate) fn uses_left(&self) -> u64 {
         self.engine.overrides().iter().map(|held| u64::from(held.uses_left)).sum()
-    }
-
-    /// What the engine chose, or what was so when it decided: what happens on the way may take the last room, and only an
-    /// override that was used shows that it did so behind the gate.
-    fn chosen(&self, decision: &Decision, had_room: bool) -> Chosen {
-        use Reason::{AllowedByOverride, AllowedStale, AuditPending, AuditUnavailable};
-        // What became of an earlier answer later on does not say that it is one: then it is used wherever it may be.
-        let again =
-            decision.cached() || [AllowedByOverride, AuditPending, AuditUnavailable].contains(&decision.reason());
-        let stands = [AllowedStale, AuditPending, AuditUnavailable].contains(&decision.reason());
-        let denied = decision.reason() == AuditUnavailable && !has_room(&self.engine);
-        let gone = denied && had_room && self.uses_left() < self.oracle.uses_left();
-        Chosen { again, stands, full: !had_room || (denied && !gone), gone }
     }
 
     fn ask(&mut self, asked: Asked) -> Differs {
         let now = self.now();
         let request = request(asked, self.wall / 1_000_000);
-        let had_room = has_room(&self.engine);
         let decision = self.engine.decide_json(request.to_string().as_bytes(), now);
-        self.oracle.at(now);
-        let chosen = self.chosen(&decision, had_room);
+        self.tell(now);
+        let chosen = self.chosen(&decision);
         let expected = self.oracle.decide(&request, chosen);
         self.judge(&decision, expected, Some(&request), chosen)
     }
 
     /// Holds a decision against the oracle's; `request` is what was asked, where a record may say so.
     fn judge(&mut self, decision: &Decision, expected: Answer, request: Option<&Value>, chosen: Chosen) -> Differs {
-        if let Some(request) = request.filter(|request| self.oracle.is_recorded(request, decision.reason())) {
-            let audit = &self.text["actions"][request["action"]["name"].as_str().unwrap()]["audit"];
+        let revision = decision.revision();
+        if let Some(request) = request.filter(|request| self.oracle.is_recorded(request, revision, decision.reason())) {
+            let actions = &self.oracle.text(revision)["actions"];
+            let audit = &actions[request["action"]["name"].as_str().unwrap()]["audit"];
             let is_demanded = ["required", "confirmed"].iter().any(|demanded| audit == demanded);
             self.records.expect(decision, !decision.is_allow() || !is_demanded);
         }
@@ -719,6 +759,12 @@ impl Pair {
         let (kept, now) = (decision.expires_at().as_nanos(), decision.at().monotonic.as_nanos());
         self.reasons.push(expected.reason);
         self.again += usize::from(expected.cached);
+        if self.is_candidates(decision) {
+            *self.met.entry("a candidate's answer").or_default() += 1;
+        }
+        if decision.rule().is_some_and(|rule| rule.starts_with("rego-")) {
+            *self.met.entry("an answer by Rego").or_default() += 1;
+        }
         let fresh = !expected.cached && most > now;
         same(found, expected)?;
         // What expires may do so up to a millisecond early.
@@ -726,7 +772,7 @@ impl Pair {
             return Err(format!("at {now} the engine keeps it until {kept}, the oracle from {least} until {most}"));
         }
         if fresh && !chosen.gone {
-            self.oracle.kept_until(decision.expires_at());
+            self.oracle.kept_until(revision, decision.expires_at());
         }
         Ok(())
     }

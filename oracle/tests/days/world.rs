@@ -19,6 +19,10 @@ pub(crate) struct Genes {
     pub(crate) valid: Option<(i64, i64)>,
     pub(crate) rules: u32,
     pub(crate) ways: u32,
+    /// The terms of its rollout, where it has one.
+    pub(crate) rollout: Option<u32>,
+    /// Which rules in Rego it has.
+    pub(crate) rego: u32,
 }
 
 fn rules() -> Vec<Value> {
@@ -58,8 +62,33 @@ fn rules() -> Vec<Value> {
 /// How many rules there are.
 pub(crate) const RULES: u32 = 25;
 
+/// What they say in Rego: of an attribute that may be absent, of text, of the posture, of a signal, and of the time.
+const REGO: &str = "package days
+import rego.v1
+default high := false
+high if input.subject.properties.level >= 4
+deny contains \"it is secret\" if startswith(input.resource.properties.path, \"/secret\")
+calm := input.posture.rank == 0
+told if input.signals.d.ok
+late := time.now_ns() >= 1767225660000000000
+";
+
+fn rules_in_rego() -> [Value; 5] {
+    let rule = |id: &str, effect: &str, actions: [&str; 2]| json!({"id": format!("rego-{id}"), "effect": effect, "action": actions, "when": {"rego": format!("data.days.{id}")}});
+    [
+        rule("high", "allow", ["file:write", "ping"]),
+        rule("deny", "deny", ["file:read", "host:boot"]),
+        rule("calm", "allow", ["file:list", "host:boot"]),
+        rule("told", "deny", ["ping", "host:boot"]),
+        rule("late", "allow", ["file:list", "file:read"]),
+    ]
+}
+
+/// How many of those there are.
+pub(crate) const RULES_IN_REGO: u32 = 5;
+
 pub(crate) fn document(genes: Genes) -> Value {
-    let Genes { revision, valid, rules: which, ways } = genes;
+    let Genes { revision, valid, rules: which, ways, rollout, rego } = genes;
     let bit = |at: u32| ways >> at & 1 == 1;
     let ways_of = [
         json!("deny"),
@@ -158,6 +187,14 @@ pub(crate) fn document(genes: Genes) -> Value {
     let checks = [json!([]), json!(["d"]), json!(["a", "h"])];
     if let Some(checks) = checks.get((ways >> 26 & 3) as usize) {
         pack["failover"] = json!({"posture": if bit(12) { "careful" } else { "read-only" }, "checks": checks});
+    }
+    if rego > 0 {
+        let rules = rules_in_rego().into_iter().enumerate().filter(|(at, _)| rego >> at & 1 == 1);
+        pack["rules"].as_array_mut().unwrap().extend(rules.map(|(_, rule)| rule));
+        pack["rego"] = json!({"days.rego": REGO});
+    }
+    if let Some(bits) = rollout {
+        pack["rollout"] = crate::rollouts::terms(bits);
     }
     if let Some((from, until)) = valid {
         let time = |secs: i64| fallgate::time::Wall::from_millis(BEGINS + secs * 1_000).to_string();
