@@ -94,7 +94,7 @@ test-nightly: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
 test-nightly: ## A million steps of random days (STEPS=…), larger state spaces, a minute of 64 threads, new orders, each mode
 	FALLGATE_ORACLE_STEPS=$(STEPS) $(NIGHTLY),fallgate-oracle/new-days --test days -- --nocapture
 	FALLGATE_SPACES_DEEPER=1 $(NIGHTLY) --test spaces -- --nocapture
-	FALLGATE_SPACES_DEEPER=60 $(NIGHTLY) --test spaces -- --nocapture activation
+	FALLGATE_SPACES_DEEPER=60 $(NIGHTLY) --test spaces -- --nocapture activation rollout
 	FALLGATE_THREADS_SECONDS=60 $(CARGO) test --locked --package fallgate --test sixty_four_threads -- --nocapture
 	FALLGATE_SCHEDULES_SEED=$$(date +%s) $(MAKE) --no-print-directory test-schedules ORDERS=3000
 	@$(MAKE) --no-print-directory test-modes

@@ -21,7 +21,7 @@ mod steps;
 #[path = "../../oracle/tests/days/world.rs"]
 mod world;
 
-use composed::parts;
+use composed::{ROUNDS, parts};
 use controller::{SAYINGS, Sent};
 use fallgate_fuzz::bound::within;
 use fallgate_fuzz::program::Program;
@@ -136,14 +136,20 @@ fn step(program: &mut Program<'_>) -> Step {
             5 => Step::Fill(asked(program)),
             _ => Step::Witness { above: i64::from(program.byte() % 4) - 1, other: program.once_in(2) },
         },
-        33 => match program.below(6) {
+        33 => match program.below(7) {
             0 => Step::RollBack,
             1 => Step::Return { back: program.below(4) },
-            2 => Step::Clear(genes(program)),
+            2 => Step::Clear { genes: genes(program), parts: program.once_in(4) },
             3 => Step::Stage(genes(program)),
+            4 => Step::Back { genes: genes(program) },
             _ => Step::Promote,
         },
-        34 => Step::Roll { genes: genes(program), asked: asked(program), approved: program.once_in(2) },
+        34 => Step::Roll {
+            genes: genes(program),
+            asked: [asked(program), asked(program)],
+            approved_after: program.below(3 * ROUNDS),
+            fails: program.below(SIGNALS.len()),
+        },
         _ => match program.below(4) {
             0 => {
                 let genes = program.once_in(3).then(|| genes(program));

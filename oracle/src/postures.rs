@@ -73,7 +73,7 @@ impl Oracle {
         let mut dwell = leave.dwell.unwrap_or_default().as_nanos();
         let before = self.entries.iter().rfind(|entry| entry.posture == posture && entry.scope.as_deref() == scope);
         if let (Some(back_off), Some(Entry { left: Some(left), dwell: last, .. })) = (leave.back_off, before)
-            && at - left <= back_off.within.as_nanos()
+            && at - left < back_off.within.as_nanos()
         {
             dwell = last.saturating_mul(2).min(back_off.max.as_nanos()).max(dwell);
         }

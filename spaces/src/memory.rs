@@ -36,6 +36,8 @@ pub const TOLD: [&str; 4] = ["activated_at", "counts", "refusals", "codes"];
 pub struct Telling<'t> {
     /// Fields that decide nothing in this space.
     pub without: &'t [&'t [&'t str]],
+    /// Fields that count, where nothing in this space asks for more than one: more is written as one.
+    pub once: &'t [&'t str],
     /// A time that is longer ago than this is long ago: no span of the space's packs is as long.
     pub long_ago_ms: i64,
 }
@@ -103,6 +105,15 @@ impl<'r> Reader<'r> {
         }
     }
 
+    /// What stands under a name.
+    fn told(&mut self, name: &str) -> String {
+        let value = self.value();
+        match value.parse::<u64>() {
+            Ok(count) if self.telling.once.contains(&name) => count.min(1).to_string(),
+            _ => value,
+        }
+    }
+
     fn parts(&mut self, end: &str, sorted: bool) -> String {
         self.take(1);
         let mut parts = Vec::new();
@@ -114,7 +125,7 @@ impl<'r> Reader<'r> {
             let before = self.rest;
             let name = self.value();
             assert!(self.rest.len() < before.len(), "what an engine writes of itself was read up to {before:.80}");
-            let part = if self.eat(": ") { format!("{name}: {}", self.value()) } else { name.clone() };
+            let part = if self.eat(": ") { format!("{name}: {}", self.told(&name)) } else { name.clone() };
             let without = [&APART as &[&str]].iter().chain(self.telling.without).any(|apart| apart.contains(&&*name));
             if !without {
                 parts.push(part);

@@ -5,6 +5,9 @@ use crate::records::ROOM;
 use crate::steps::Step::{self, *};
 use crate::world::{Asked, SIGNALS};
 
+/// How often everybody is asked while a bundle goes through its steps.
+pub(crate) const ROUNDS: usize = 3;
+
 /// The number of no signal.
 const NONE: usize = SIGNALS.len();
 
@@ -46,18 +49,33 @@ pub(crate) fn parts(step: Step) -> Option<Vec<Step>> {
             said.push(Approve { back: 0, by: 2, code });
             said
         }
-        Roll { genes, asked, approved } => {
-            let everybody = (0..6).map(|subject| Ask(Asked { subject, flaw: 99, ..asked }));
-            let round = [ObserveAll { but: NONE }].into_iter().chain(everybody);
-            let pass = [Pass { ms: 1_500, nanos: 0 }, Advance];
+        Roll { genes, asked, approved_after, fails: signal } => {
+            let everybody = |asked| (0..6).map(move |subject| Ask(Asked { subject, flaw: 99, ..asked }));
+            let round = |asked| [ObserveAll { but: NONE }].into_iter().chain(everybody(asked));
             let mut all = vec![Stage(genes)];
-            all.extend(approved.then_some(Carry { change: 7 }));
-            for _ in 0..3 {
-                all.extend(round.clone().chain(pass));
+            for number in 0..ROUNDS {
+                all.extend((number == approved_after).then_some(Carry { change: 7 }));
+                // Or nobody comes to approve it.
+                all.extend((number + ROUNDS == approved_after).then_some(propose(7, 1)));
+                all.extend(round(asked[number.min(1)]).chain([Pass { ms: 1_500, nanos: 0 }, Advance]));
             }
+            // What stands in, stands in on its own side.
+            all.extend(round(asked[1]).chain([fails(signal)]).chain(everybody(asked[1])));
+            let waits = (ROUNDS..2 * ROUNDS).contains(&approved_after);
+            all.extend(waits.then_some([RollBack, Advance]).into_iter().flatten());
             all
         }
-        Clear(genes) => vec![Activate(genes), Carry { change: 8 }, Activate(genes)],
+        Clear { genes, parts } => {
+            let mut all = vec![Activate(genes), Carry { change: 8 }];
+            all.extend(parts.then_some([PutWall { ms: 9_000 }, Advance, Anchor]).into_iter().flatten());
+            // It is let in once.
+            all.extend([Activate(genes), Return { back: 1 }, Activate(genes)]);
+            all
+        }
+        Back { genes } => {
+            let restart = Restart { down_ms: 100, genes: None, spoil: None };
+            vec![Activate(genes), Return { back: 1 }, restart, Activate(genes), Advance]
+        }
         Fence { posture, rival, restart, signal } => {
             let leave = Leave { posture, scope: 0 };
             // What was proposed before is void.

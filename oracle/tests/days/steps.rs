@@ -17,7 +17,7 @@ use fallgate_oracle::{Answer, Chosen, Oracle, Shown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::composed::parts;
+use crate::composed::{ROUNDS, parts};
 use crate::controller::{Controller, SAYINGS, Sent, bundle, envelope, trust};
 use crate::people::{CHANGES, CODES, PEOPLE, change, code, id, signed};
 use crate::records::{ROOM, Records};
@@ -54,14 +54,23 @@ pub(crate) enum Step {
     Return {
         back: usize,
     },
-    /// A bundle is staged, and goes through its steps while one question is asked of everybody.
+    /// A bundle is staged, and goes through its steps while one question is asked of everybody, and then another one, again
+    /// and again. It may be approved after so many rounds, or only proposed. In the end a signal fails.
     Roll {
         genes: Genes,
-        asked: Asked,
-        approved: bool,
+        asked: [Asked; 2],
+        approved_after: usize,
+        fails: usize,
     },
-    /// A bundle that may be refused is let in by approval.
-    Clear(Genes),
+    /// A bundle that may be refused is let in by approval; the clocks may part before.
+    Clear {
+        genes: Genes,
+        parts: bool,
+    },
+    /// The engine goes back from a bundle, and restarts.
+    Back {
+        genes: Genes,
+    },
     Observe {
         signal: usize,
         status: u8,
@@ -291,8 +300,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => genes().prop_map(Step::Stage),
         2 => Just(Step::Promote),
         1 => prop_oneof![Just(Step::RollBack), (0_usize..4).prop_map(|back| Step::Return { back })],
-        8 => (genes(), asked(), any::<bool>()).prop_map(|(genes, asked, approved)| Step::Roll { genes, asked, approved }),
-        1 => genes().prop_map(Step::Clear),
+        8 => (genes(), asked(), asked(), 0..ROUNDS * 3, prop_oneof![2 => 0_usize..2, 1 => 0..SIGNALS.len()])
+            .prop_map(|(genes, first, then, approved_after, fails)| Step::Roll { genes, asked: [first, then], approved_after, fails }),
+        2 => (genes(), proptest::bool::weighted(0.2)).prop_map(|(genes, parts)| Step::Clear { genes, parts }),
+        1 => genes().prop_map(|genes| Step::Back { genes }),
         25 => (0..SIGNALS.len(), prop_oneof![6 => Just(3_u8), 1 => 0_u8..4], at)
             .prop_map(|(signal, status, at)| Step::Observe { signal, status, at }),
         40 => asked().prop_map(Step::Ask),
@@ -345,6 +356,8 @@ pub(crate) struct Pair {
     asked: Vec<Asked>,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) again: usize,
+    /// How many steps were taken, each that is made of others by its parts.
+    pub(crate) single: usize,
     /// How often something was met, as where a rollout stood after a step; and the step that it had come to.
     pub(crate) met: BTreeMap<&'static str, usize>,
     pub(crate) came_to: usize,
@@ -416,6 +429,7 @@ impl Pair {
             asked: Vec::new(),
             reasons: Vec::new(),
             again: 0,
+            single: 0,
             met: BTreeMap::new(),
             came_to: 0,
         }
@@ -435,6 +449,7 @@ impl Pair {
         if let Some(parts) = parts(step) {
             return parts.into_iter().try_for_each(|part| self.take(part));
         }
+        self.single += 1;
         self.note(step);
         self.take_single(step)?;
         self.same_progress()

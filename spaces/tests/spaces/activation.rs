@@ -211,7 +211,7 @@ impl Activation {
     }
 
     fn told(&self, world: &World) -> String {
-        Telling { without: &[&CHANGES, &TOLD], long_ago_ms: 10_000 }.of(&world.engine, world.now())
+        Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: 10_000 }.of(&world.engine, world.now())
     }
 }
 

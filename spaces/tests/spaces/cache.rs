@@ -272,7 +272,7 @@ impl Space for Cached {
 
     fn memory(&self, world: &World) -> String {
         let World { millis, report, quarantined, shut, later, changes, asked, .. } = world;
-        let telling = Telling { without: &[&TOLD], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
+        let telling = Telling { without: &[&TOLD], once: &[], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
         format!("{millis} {report:?} {quarantined} {shut} {later} {changes:?} {asked:?} {telling}")
     }
 

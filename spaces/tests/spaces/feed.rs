@@ -269,7 +269,8 @@ impl Space for Feed {
 
     fn memory(&self, world: &World) -> String {
         let World { millis, epoch, taken, seen, contradicted, heard, quarantined, shut, .. } = world;
-        let telling = Telling { without: &[&CHANGES, &TOLD], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
+        let telling =
+            Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
         format!("{millis} {epoch} {taken:?} {seen} {contradicted} {heard:?} {quarantined} {shut} {telling}")
     }
 

@@ -297,7 +297,8 @@ impl Space for Overrides {
 
     fn memory(&self, world: &World) -> String {
         let World { millis, trusted, proposed, approved, granted_at, used, over, .. } = world;
-        let telling = Telling { without: &[&CHANGES, &TOLD], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
+        let telling =
+            Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
         format!("{millis} {trusted} {proposed} {approved:?} {granted_at:?} {used} {over} {telling}")
     }
 

@@ -358,7 +358,7 @@ impl Space for Postures {
     }
 
     fn memory(&self, world: &World) -> String {
-        let telling = Telling { without: &[&CHANGES, &TOLD], long_ago_ms: LONG as i64 };
+        let telling = Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: LONG as i64 };
         format!("{} {}", world.noted(), telling.of(&world.engine, world.now()))
     }
 

@@ -26,11 +26,33 @@ const BUNDLES: [(&str, [bool; 3]); 3] =
     [("one", [true, true, false]), ("two", [true, true, true]), ("three", [true, false, true])];
 const SHADOW: u64 = 1_000;
 const HOLD: u64 = 1_000;
+/// For how long a proposal is open.
+const OPEN: u64 = 2_000;
 const BEGINS: u64 = 100_000;
+/// No span is longer than that a proposal is open.
+const LONG_AGO: i64 = OPEN as i64;
+/// What is counted in a step: one is the sample, and the most that ends a rollout, and there is no rate.
+const COUNTED: [&str; 9] = [
+    "compared",
+    "newly_allowed",
+    "newly_denied",
+    "reason_only",
+    "indeterminate",
+    "undeclared",
+    "sampled",
+    "denied_before",
+    "denied_after",
+];
 
-/// How large the spaces are, to their depth, by what is staged at first.
-const COUNTS_DECLARED: Counts = Counts { states: 554, transitions: 2_796, depth: 5, closed: false };
-const COUNTS_UNDECLARED: Counts = Counts { states: 532, transitions: 2_760, depth: 5, closed: false };
+/// How large the spaces are, to their depth and closed, by what is staged at first.
+const COUNTS_DECLARED: [Counts; 2] = [
+    Counts { states: 334, transitions: 1_764, depth: 5, closed: false },
+    Counts { states: 24_766, transitions: 297_192, depth: 26, closed: true },
+];
+const COUNTS_UNDECLARED: [Counts; 2] = [
+    Counts { states: 312, transitions: 1_728, depth: 5, closed: false },
+    Counts { states: 532, transitions: 2_760, depth: 5, closed: true },
+];
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -67,6 +89,8 @@ struct World {
     /// What was active here.
     formers: [bool; 3],
     candidate: Option<Candidate>,
+    /// The names of proposals, and of which bundle and when each was.
+    proposed: Vec<(String, usize, u64)>,
 }
 
 struct Rollouts {
@@ -199,12 +223,13 @@ impl Rollouts {
         let proposal = json!({
             "fallgate": "proposal/1", "bundle": "space", "operation": {"promote": {"bundle": digest}}, "by": "a",
             "reason": "a space", "issued_at": now.wall.to_string(), "nonce": "1",
-            "expires_at": now.after(Ttl::from_secs(60)).wall.to_string(),
+            "expires_at": now.after(Ttl::from_millis(OPEN)).wall.to_string(),
         });
         let bytes = serde_json_canonicalizer::to_vec(&proposal).unwrap();
         let sign = |name: &str, purpose: Purpose| BASE64.encode(&key(name).sign(&purpose.encoding(&bytes)).to_bytes());
         let proposed = world.engine.propose(&proposal, Proof::Signature(&sign("a", Purpose::Proposal)), now);
         let Ok(id) = proposed else { return Ok(Met::refused("approval refused")) };
+        world.proposed.push((id.to_string(), candidate.bundle, world.millis));
         let approved = world.engine.approve(id, "b", Proof::Signature(&sign("b", Purpose::Approval)), now);
         approved.map_err(|error| error.to_string())?;
         (candidate.approved, candidate.tainted) = (true, false);
@@ -225,8 +250,15 @@ impl Space for Rollouts {
 
     fn begin(&self) -> World {
         let engine = Engine::new(Config::default());
-        let mut world =
-            World { engine, millis: 0, active: 0, floor: 0, formers: [true, false, false], candidate: None };
+        let mut world = World {
+            engine,
+            millis: 0,
+            active: 0,
+            floor: 0,
+            formers: [true, false, false],
+            candidate: None,
+            proposed: Vec::new(),
+        };
         world.engine.activate(self.bundles[0].clone(), world.now()).unwrap();
         for step in [Step::Stage(self.staged), Step::Asks(false, 0)] {
             self.take(&mut world, step).unwrap();
@@ -297,11 +329,21 @@ impl Space for Rollouts {
     }
 
     fn memory(&self, world: &World) -> String {
-        let World { millis, active, floor, formers, candidate, .. } = world;
+        let World { millis, active, floor, formers, candidate, proposed, .. } = world;
+        // Longer ago than both steps, more often than there are steps, and further promotions tell nothing more.
+        let candidate = candidate.map(|Candidate { bundle, since, asked, promoted, approved, tainted }| {
+            ((millis - since).min(SHADOW + HOLD), bundle, asked.min(2), promoted.min(1), approved, tainted)
+        });
         // What was found in all rollouts together is only told.
         let without: [&[&str]; 3] = [&CHANGES, &TOLD, &["ever"]];
-        let telling = Telling { without: &without, long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
-        format!("{millis} {active} {floor} {formers:?} {candidate:?} {telling}")
+        let telling = Telling { without: &without, once: &COUNTED, long_ago_ms: LONG_AGO };
+        let text = telling.of(&world.engine, world.now());
+        // The name of a proposal says when it was made, and nothing else that differs.
+        let named = |text: String, (id, bundle, at): &(String, usize, u64)| {
+            text.replace(id, &format!("of {bundle}, {} ago", millis - at))
+        };
+        let text = proposed.iter().fold(text, named);
+        format!("{active} {floor} {formers:?} {candidate:?} {text}")
     }
 
     fn is_home(&self, world: &World) -> bool {
@@ -328,6 +370,6 @@ fn a_successor_decides_no_sooner_and_no_more_than_its_rollout_says() {
     ];
     for (staged, counts) in [(1, COUNTS_DECLARED), (2, COUNTS_UNDECLARED)] {
         let refused = if staged == 1 { "not_approved" } else { "rollout_stopped" };
-        explore(&Rollouts::new(staged), 5).hold("rollout", &[counts], &[&names as &[_], &[refused]].concat());
+        explore(&Rollouts::new(staged), 5).hold("rollout", &counts, &[&names as &[_], &[refused]].concat());
     }
 }
