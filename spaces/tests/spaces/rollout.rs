@@ -51,7 +51,7 @@ const COUNTS_DECLARED: [Counts; 2] = [
 ];
 const COUNTS_UNDECLARED: [Counts; 2] = [
     Counts { states: 312, transitions: 1_728, depth: 5, closed: false },
-    Counts { states: 532, transitions: 2_760, depth: 5, closed: true },
+    Counts { states: 24_700, transitions: 296_400, depth: 29, closed: true },
 ];
 
 #[derive(Clone, Copy, Debug)]
