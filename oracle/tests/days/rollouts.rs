@@ -122,24 +122,24 @@ impl Pair {
         }
     }
 
-    /// How far the engine says that it has come, as of the last call that told it the time.
-    fn progress(&self) -> Progress {
+    /// How far the engine says that it has come, as of the last call that told it the time; nothing where no bundle is beside
+    /// the active one.
+    fn progress(&self) -> Option<Progress> {
+        if !self.engine.is_in_rollout() && self.oracle.staged().is_none() {
+            return None;
+        }
         let metrics = self.engine.metrics().to_json();
         let number = |name: &str| metrics[&format!("fallgate_rollout_{name}")].as_f64().unwrap();
         let kind = |kind: &str| number(&format!("differences_total{{kind=\"{kind}\"}}"));
         let kinds = ["newly_allowed", "newly_denied", "reason_only", "indeterminate"].map(kind);
         let compared = [number("compared_total"), kinds[0], kinds[1], kinds[2], kinds[3]];
         let share = (number("share") * 10_000.0).round() as u64;
-        (number("step") as usize, share, number("stopped") > 0.0, compared.map(|count| count as u64))
+        Some((number("step") as usize, share, number("stopped") > 0.0, compared.map(|count| count as u64)))
     }
 
     /// Whether it is the answer of the bundle beside the active one.
     pub(crate) fn is_candidates(&self, decision: &Decision) -> bool {
         self.oracle.staged().is_some() && self.oracle.active_text()["revision"] != decision.revision()
-    }
-
-    fn is_rollout_about(&self) -> bool {
-        self.engine.is_in_rollout() || self.oracle.staged().is_some()
     }
 
     /// What was true before a step.
@@ -148,6 +148,7 @@ impl Pair {
         // A report that is not taken shows nothing of what is due, nor does a stranger who approves.
         let may_be_deaf = matches!(step, Observe { .. } | Propose { .. } | Approve { .. } | Withdraw { .. });
         self.may_be_deaf = may_be_deaf || matches!(step, Confirm { .. } | Acquire | Report { .. });
+        self.shown = None;
         self.had_room = has_room(&self.engine);
         self.differed = self.oracle.progress().3;
         let active = self.oracle.active_text();
@@ -161,8 +162,10 @@ impl Pair {
         let revision = self.engine.bundle().map(|bundle| bundle.revision());
         same(revision, self.oracle.active_text()["revision"].as_u64())?;
         let (step, share, stopped, _) = self.oracle.progress();
-        if self.is_rollout_about() {
-            same(self.progress(), self.oracle.progress())?;
+        if let Some(shown) = self.shown {
+            same(shown, self.oracle.progress())?;
+        }
+        if step > 0 {
             let came_to = if stopped {
                 "stopped"
             } else if share > 0 {
@@ -181,9 +184,10 @@ impl Pair {
 
     /// Tells the oracle the time. Where records may have found no room, the engine may have waited for some.
     pub(crate) fn tell(&mut self, now: fallgate::time::Now) {
+        self.shown = self.progress();
         self.oracle.waits = false;
-        if self.is_rollout_about() && (self.may_be_deaf || !self.had_room || !has_room(&self.engine)) {
-            let (step, _, stopped, counted) = self.progress();
+        let may_wait = self.may_be_deaf || !self.had_room || !has_room(&self.engine);
+        if let Some((step, _, stopped, counted)) = self.shown.filter(|_| may_wait) {
             let active = self.engine.bundle().map(|bundle| bundle.id().to_string());
             let is_over = step == 0 && active.as_deref() == self.oracle.staged();
             let (before, _, had_stopped, _) = self.oracle.progress();
@@ -202,7 +206,7 @@ impl Pair {
         // What became of an earlier answer later on does not say that it is one: then it is used wherever it may be.
         let again = decision.cached() || [AllowedByOverride, AuditPending, AuditUnavailable].contains(&reason);
         let stands = [AllowedStale, AuditPending, AuditUnavailable].contains(&reason);
-        let counted = if self.is_rollout_about() { self.progress().3 } else { self.differed };
+        let counted = self.shown.map_or(self.differed, |shown| shown.3);
         let [compared, allowed, denied, _, _]: [bool; 5] = std::array::from_fn(|at| counted[at] > self.differed[at]);
         let is_candidates = self.is_candidates(decision);
         // Of two answers the one that was not given shows in what was counted.

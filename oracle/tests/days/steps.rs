@@ -13,7 +13,7 @@ use fallgate::state::guards::{PermitId, Reported};
 use fallgate::state::statement::Purpose;
 use fallgate::time::{Monotonic, Now, Ttl, Wall};
 use fallgate::{Config, Decision, Engine, Observation, Reason};
-use fallgate_oracle::{Answer, Chosen, Oracle, Shown};
+use fallgate_oracle::{Answer, Chosen, Oracle, Progress, Shown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -344,6 +344,8 @@ pub(crate) struct Pair {
     /// Whether this step may do nothing that is due; and before it, whether a record had room, and what was compared.
     pub(crate) may_be_deaf: bool,
     pub(crate) had_room: bool,
+    /// How far the engine says that a rollout has come, in this step.
+    pub(crate) shown: Option<Progress>,
     pub(crate) differed: [u64; 5],
     records: Records,
     controller: Controller,
@@ -420,6 +422,7 @@ impl Pair {
             refused: Value::Null,
             may_be_deaf: false,
             had_room: true,
+            shown: None,
             differed: [0; 5],
             records: Records::default(),
             controller: Controller::new(),
@@ -717,7 +720,7 @@ impl Pair {
         let done = self.engine.restore_state(&state, None, now);
         oracle.at(now);
         let expected = oracle.restore(Some(&self.oracle).filter(|_| spoil.is_none()));
-        (self.oracle, self.were) = (oracle, Vec::new());
+        (self.oracle, self.were, self.shown) = (oracle, Vec::new(), None);
         self.proposals.iter_mut().for_each(|(_, number)| *number = usize::MAX);
         self.waiting.clear();
         alike(done.map(|_| ()), expected)
