@@ -86,6 +86,9 @@ test-schedules: ## Try the orders in which threads may go on, one after the othe
 # Optimised, and with every assertion: five times as many steps in the time.
 NIGHTLY := $(CARGO) test --locked --release --workspace --features $(FEATURES)
 
+# The state space that has no end: it goes one step farther, and the others go to their ends, which takes an hour.
+UNENDED := cache::an_earlier_answer_is_given_while_all_that_it_rests_on_holds
+
 .PHONY: test-nightly
 test-nightly: export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS := true
 test-nightly: export CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS := true
@@ -93,8 +96,8 @@ test-nightly: export CARGO_PROFILE_RELEASE_LTO := off
 test-nightly: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
 test-nightly: ## A million steps of random days (STEPS=…), larger state spaces, a minute of 64 threads, new orders, each mode
 	FALLGATE_ORACLE_STEPS=$(STEPS) $(NIGHTLY),fallgate-oracle/new-days --test days -- --nocapture
-	FALLGATE_SPACES_DEEPER=1 $(NIGHTLY) --test spaces -- --nocapture
-	FALLGATE_SPACES_DEEPER=60 $(NIGHTLY) --test spaces -- --nocapture activation rollout
+	FALLGATE_SPACES_DEEPER=1 $(NIGHTLY) --test spaces -- --nocapture --exact $(UNENDED)
+	FALLGATE_SPACES_DEEPER=60 $(NIGHTLY) --test spaces -- --nocapture --exact --skip $(UNENDED)
 	FALLGATE_THREADS_SECONDS=60 $(CARGO) test --locked --package fallgate --test sixty_four_threads -- --nocapture
 	FALLGATE_SCHEDULES_SEED=$$(date +%s) $(MAKE) --no-print-directory test-schedules ORDERS=3000
 	@$(MAKE) --no-print-directory test-modes

@@ -12,8 +12,9 @@ use fallgate::time::{Monotonic, Now};
 const APART: [&str; 10] =
     ["config", "journal", "inputs", "outbox", "measures", "collector", "seed", "rows", "limits", "high_water"];
 
-/// What tells that something has changed since an earlier answer was kept, or a state exported: counts that grow for ever,
-/// and decide nothing where no answer is kept and every state goes into a new engine. Such a space checks that it keeps none.
+/// What tells that something has changed since an earlier answer was kept, or a state exported: counts that grow for ever.
+/// They decide nothing where every state goes into a new engine, and no answer is kept, which such a space checks, or of
+/// each is told what they say of it ([`Telling::answers`]).
 pub const CHANGES: [&str; 11] = [
     "activation",
     "activations",
@@ -38,8 +39,16 @@ pub struct Telling<'t> {
     pub without: &'t [&'t [&'t str]],
     /// Fields that count, where nothing in this space asks for more than one: more is written as one.
     pub once: &'t [&'t str],
-    /// A time that is longer ago than this is long ago: no span of the space's packs is as long.
+    /// Whether answers are kept: one on which something has changed is told as void, since no count ever comes back. The
+    /// bundle has one action, and no scopes.
+    pub answers: bool,
+    /// A time that is longer ago than this is long ago: every span of the space's packs is over by then.
     pub long_ago_ms: i64,
+}
+
+impl Telling<'static> {
+    /// Without counts of changes and what is only told: what most spaces take, with a span of their own.
+    pub const PLAIN: Self = Self { without: &[&CHANGES, &TOLD], once: &[], answers: false, long_ago_ms: 1_000_000 };
 }
 
 impl Telling<'_> {
@@ -47,12 +56,41 @@ impl Telling<'_> {
     #[must_use]
     pub fn of(&self, engine: &Engine, now: Now) -> String {
         // A public key writes one parenthesis more than it opens.
-        let text = format!("{engine:?}").replace("), EdwardsPoint{", ", EdwardsPoint{");
+        let mut text = format!("{engine:?}").replace("), EdwardsPoint{", ", EdwardsPoint{");
+        if self.answers {
+            text = without_void_answers(&text);
+        }
         let mut reader = Reader { rest: &text, telling: self, now };
         let told = reader.value();
         assert!(reader.rest.is_empty(), "what an engine writes of itself was read up to {:.80}", reader.rest);
         told
     }
+}
+
+fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+    let told = text.split_once(from).and_then(|(_, rest)| rest.split_once(to));
+    told.unwrap_or_else(|| panic!("an engine writes no `{from}…{to}` of itself any more")).0
+}
+
+/// The text without what an answer says on which something has changed: its stamp is another one than an answer to the same
+/// question would be given now.
+fn without_void_answers(text: &str) -> String {
+    let signals = between(between(text, "needs: [Need {", "}]"), "stamp: Stamp { ", ", posture: ");
+    let posture = between(text, "in_force: InForce { everywhere: ", " }");
+    let changes = between(between(text, "quarantine: Quarantine {", "conditions: "), ", changes: ", ",");
+    let stamp = format!("stamp: Stamp {{ {signals}, posture: {posture} }}, quarantine: {changes} }} }}, used: ");
+    let mut answers = text.split("Answer { ");
+    let mut told = answers.next().unwrap_or_default().to_owned();
+    for answer in answers {
+        if answer.contains(&stamp) {
+            told += "Answer { ";
+            told += answer;
+        } else {
+            told += "Answer { void }, used: ";
+            told += answer.split_once("}, used: ").expect("an entry says whether it was used").1;
+        }
+    }
+    told
 }
 
 struct Reader<'r> {

@@ -1,6 +1,7 @@
 //! What the command line says: the one definition that the parser, the help, the man page and the completions share.
 
 mod approve;
+mod audit;
 mod bench;
 mod control;
 mod diff;
@@ -8,6 +9,9 @@ mod diff;
 use std::path::PathBuf;
 
 pub use approve::{Approve, Check, Propose, Proving, Sign};
+pub use audit::{
+    AuditChain, AuditCheckpoint, AuditCommand, AuditMerge, AuditReveal, AuditShow, AuditVerify, ShowFormat, Wanted,
+};
 pub use bench::Bench;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -180,7 +184,7 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: SliFormat,
     },
-    /// Verify a chain of audit records, show it, or open a committed value.
+    /// Verify a chain of audit records, show it, read those of several engines as one, or open a committed value.
     Audit {
         /// What to do with the chain.
         #[command(subcommand)]
@@ -483,132 +487,6 @@ pub struct Replay {
     /// Whom to trust.
     #[command(flatten)]
     pub trusting: Trusting,
-}
-
-/// What to do with a chain of audit records.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Verify that a chain is whole, and name the first record that is not what was written.
-    ///
-    /// What is missing at the end, and a chain that was written anew, show only against a head or a checkpoint that was
-    /// kept elsewhere.
-    Verify(AuditVerify),
-    /// Sign where a whole chain has come to: a checkpoint to be kept where whoever writes the chain cannot write.
-    Checkpoint(AuditCheckpoint),
-    /// Show records, while they verify.
-    Show(AuditShow),
-    /// Open a value that a record commits to: check that it is the one, and print what others need to check it.
-    Reveal(AuditReveal),
-}
-
-/// A chain, and what was kept elsewhere to hold it against.
-#[derive(Args, Debug)]
-pub struct AuditChain {
-    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
-    /// The hash of the last record, as it was kept elsewhere; with `--count`, of the record of that number.
-    #[arg(long, value_name = "HASH", value_parser = hash)]
-    pub head: Option<[u8; 32]>,
-    /// How many records the chain had when the head was kept; what was written since may follow.
-    #[arg(long, value_name = "NUMBER", requires = "head")]
-    pub count: Option<u64>,
-    /// A signed checkpoint that was kept elsewhere: the chain must go through it.
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "head")]
-    pub checkpoint: Option<PathBuf>,
-    /// The public key of who signs checkpoints: `ed25519:` and 32 bytes in base64 or hexadecimal.
-    #[arg(long, value_name = "KEY", requires = "checkpoint")]
-    pub key: Option<String>,
-    /// The head that the first file goes on behind, where earlier files were put away: `COUNT:HASH`.
-    #[arg(long, value_name = "COUNT:HASH", value_parser = count_and_hash)]
-    pub after: Option<(u64, [u8; 32])>,
-}
-
-/// Verify that a chain is whole.
-#[derive(Args, Debug)]
-pub struct AuditVerify {
-    /// The chain.
-    #[command(flatten)]
-    pub chain: AuditChain,
-    /// For whom the output is.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Sign where a whole chain has come to.
-#[derive(Args, Debug)]
-pub struct AuditCheckpoint {
-    /// The chain, which is verified first.
-    #[command(flatten)]
-    pub verify: AuditChain,
-    /// The file with the Ed25519 secret key that signs: 32 bytes, or their 64 hexadecimal digits.
-    #[arg(long, value_name = "FILE")]
-    pub secret_key_file: PathBuf,
-}
-
-/// Show records, while they verify.
-#[derive(Args, Debug)]
-pub struct AuditShow {
-    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
-    /// Only records of this kind; may be repeated.
-    #[arg(long = "kind", value_name = "KIND", value_parser = kind)]
-    pub kinds: Vec<fallgate::audit::record::RecordKind>,
-    /// Only from this time on: RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub from: Option<fallgate::value::Timestamp>,
-    /// Only before this time: RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub until: Option<fallgate::value::Timestamp>,
-    /// Only decisions about this subject: its id.
-    #[arg(long, value_name = "ID")]
-    pub subject: Option<String>,
-    /// For whom the output is: people, or programs (the records as they stand, a line each).
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Open a value that a record commits to.
-#[derive(Args, Debug)]
-pub struct AuditReveal {
-    /// The files of the chain in order, its folder, or its database as in `sqlite:audit.db`.
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
-    /// The number of the record.
-    #[arg(long, value_name = "NUMBER")]
-    pub seq: u64,
-    /// Where the commitment stands in the request, as in `subject.email` or `context.cards.0.number`.
-    #[arg(long, value_name = "PATH")]
-    pub path: String,
-    /// The value that is said to stand there, as JSON: `"ann@example.org"`, `42`.
-    #[arg(long, value_name = "JSON")]
-    pub value: String,
-    /// The file with the host's audit key: 32 bytes, or their 64 hexadecimal digits.
-    #[arg(long, value_name = "FILE", required_unless_present = "salt", conflicts_with = "salt")]
-    pub key_file: Option<PathBuf>,
-    /// The salt that whoever holds the key has printed: it opens this one value.
-    #[arg(long, value_name = "HEX", value_parser = hash)]
-    pub salt: Option<[u8; 32]>,
-}
-
-fn hash(text: &str) -> Result<[u8; 32], String> {
-    crate::audit_log::lines::hash_of(text).ok_or_else(|| "write 64 lower-case hexadecimal digits".to_owned())
-}
-
-fn count_and_hash(text: &str) -> Result<(u64, [u8; 32]), String> {
-    let (count, digits) = text.split_once(':').ok_or("write COUNT:HASH")?;
-    Ok((count.parse().map_err(|_| "write the number of records before the colon")?, hash(digits)?))
-}
-
-fn kind(text: &str) -> Result<fallgate::audit::record::RecordKind, String> {
-    use fallgate::audit::record::RecordKind;
-    let known = || RecordKind::ALL.map(RecordKind::code).join(", ");
-    RecordKind::named(text).ok_or_else(|| format!("known are: {}", known()))
-}
-
-fn time(text: &str) -> Result<fallgate::value::Timestamp, String> {
-    text.parse().map_err(|_| "write RFC 3339, as in 2026-01-01T00:00:00Z".to_owned())
 }
 
 /// Answer AuthZEN requests over HTTP, on loopback by default.

@@ -41,7 +41,8 @@ pub struct Place {
 pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
-    /// Its stable code: one of [`Code`], `unreadable` for a file that cannot be read, `bundle_unsigned`, or one of `ablate`'s.
+    /// Its stable code: one of [`Code`], `unreadable` for a file that cannot be read, `bundle_unsigned`,
+    /// `owner_missing`, or one of `ablate`'s.
     pub code: &'static str,
     /// What is wrong: one line, lower case.
     pub message: String,

@@ -393,3 +393,97 @@ fn a_folder_that_does_not_verify_is_not_gone_on_with() {
     assert_eq!(refused(&[(name(1), "")]), broken);
     assert_eq!(refused(&[(name(1), "no record\n")]), broken);
 }
+
+/// The chains of two engines that part company, and come together: of decisions about one question at these seconds.
+fn of_two() -> [(TempDir, String); 2] {
+    let decided = |allows: bool| {
+        let reason = if allows { "allowed_by_rule" } else { "signal_unavailable" };
+        let party = |kind: &str, id: &str| json!({ "type": kind, "id": id });
+        json!({
+            "request": { "subject": party("user", "ann"), "action": { "name": "read" }, "resource": party("doc", "d\u{1b}[2J") },
+            "decision": { "decision": allows, "context": { "reason": reason, "bundle": "shop", "revision": 3 } },
+        })
+    };
+    [[(0, true), (10, true), (20, true)], [(5, true), (10, false), (30, true)]].map(|said| {
+        let mut chain = Chain::default();
+        let link = |(second, allows): (u64, bool)| {
+            chain.link(START.after(Ttl::from_secs(second)), RecordKind::Decision, decided(allows)).unwrap()
+        };
+        written(&said.map(link))
+    })
+}
+
+#[test]
+fn chains_of_several_engines_are_read_as_one_and_show_where_they_differ() {
+    let [(_a, a), (_b, b)] = of_two();
+    let chains = [format!("eu-1={a}"), format!("us-1={b}")];
+    let ran = audit(&["merge", &chains[0], &chains[1]]);
+    assert_eq!((ran.exit, ran.err.as_str()), (1, ""));
+    let rows: Vec<&str> = ran.out.lines().collect();
+    let begins: Vec<String> = rows.iter().map(|row| row.chars().take(36).collect()).collect();
+    let expected = [
+        "eu-1         1  2026-01-01T00:00:00Z",
+        "us-1         1  2026-01-01T00:00:05Z",
+        "eu-1         2  2026-01-01T00:00:10Z",
+        "us-1         2  2026-01-01T00:00:10Z",
+        "answers_differ: us-1 denies (signal_",
+        "eu-1         3  2026-01-01T00:00:20Z",
+        "us-1         3  2026-01-01T00:00:30Z",
+        "eu-1: whole, 3 records, head 3:",
+        "us-1: whole, 3 records, head 3:",
+        "1 difference",
+    ];
+    assert!(begins.iter().zip(expected).all(|(row, begin)| row.starts_with(begin)), "{begins:#?}");
+    assert_eq!(rows.len(), expected.len());
+    let differs = "answers_differ: us-1 denies (signal_unavailable), eu-1 allows (allowed_by_rule): user:ann read doc:d\\u{1b}[2J \
+                   (us-1 record 2 at 2026-01-01T00:00:10Z)";
+    assert_eq!(rows[4], differs);
+    // Only where they differ, and by shorter spans.
+    let ran = audit(&["merge", "--differences", &chains[0], &chains[1]]);
+    assert_eq!((ran.exit, ran.out.lines().next()), (1, Some(differs)));
+    assert_eq!(audit(&["merge", "--within", "0s", &chains[0], &chains[1]]).exit, 1, "of one moment");
+    let alike = [format!("one={a}"), format!("other={a}")];
+    let ran = audit(&["merge", "--differences", &alike[0], &alike[1]]);
+    assert_eq!((ran.exit, ran.out.lines().last()), (0, Some("0 differences")));
+}
+
+/// Whoever takes a merged file apart again has each chain as it was.
+#[test]
+fn what_is_merged_can_be_taken_apart_and_verified() {
+    let places = of_two();
+    let chains = places.each_ref().map(|(_, path)| path.as_str());
+    let ran = audit(&["merge", "--format", "json", chains[0], chains[1]]);
+    assert_eq!(ran.exit, 1);
+    let told: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.iter().filter(|line| line["difference"]["code"] == "answers_differ").count(), 1);
+    for (path, number) in chains.iter().zip(0..) {
+        let begin = format!("{{\"chain\":\"{path}\",\"record\":");
+        let records = ran.out.lines().filter_map(|line| line.strip_prefix(&begin)?.strip_suffix('}'));
+        let again: String = records.map(|record| format!("{record}\n")).collect();
+        assert_eq!(again, fs::read_to_string(path).unwrap());
+        let head = &told[told.len() - 2 + number];
+        assert_eq!((&head["chain"], &head["head"]["count"]), (&json!(path), &json!(3)));
+        assert_eq!(audit(&["verify", path, "--head", head["head"]["head"].as_str().unwrap()]).exit, 0);
+    }
+}
+
+#[test]
+fn a_chain_that_is_not_whole_ends_the_merging() {
+    let [(_a, a), (_b, b)] = of_two();
+    let lines = fs::read_to_string(&b).unwrap();
+    fs::write(&b, lines.replacen("00:00:10", "00:00:11", 1)).unwrap();
+    let ran = audit(&["merge", &a, &b]);
+    assert_eq!(ran.exit, 1);
+    assert!(ran.err.contains("record_hash") && ran.err.contains(":2"), "{}", ran.err);
+    assert!(!ran.out.contains("whole"), "{}", ran.out);
+    let empty = audit(&["merge", &a, "/dev/null"]);
+    assert_eq!(empty.exit, 1);
+    assert!(empty.err.contains("chain_empty"), "{}", empty.err);
+    // Two by one name, one alone, a place that is not there.
+    let named = format!("one={a}");
+    for (arguments, exit) in
+        [(vec!["merge", &named, &named], 2), (vec!["merge", &a], 2), (vec!["merge", &a, "/gone"], 3)]
+    {
+        assert_eq!(audit(&arguments).exit, exit, "{arguments:?}");
+    }
+}

@@ -33,6 +33,20 @@ fn edit(pack: &str, file: &str, from: &str, to: &str) {
 }
 
 #[test]
+fn a_pack_that_nobody_answers_for_is_a_warning() {
+    for owners in ["", "owners: []\n"] {
+        let (_folder, pack) = new_pack();
+        edit(&pack, "pack.yaml", "owners: [documents-team]       # whom its pages reach\n", owners);
+        let ran = fallgate(&["check", &pack]);
+        assert_eq!(ran.exit, 0, "{}", ran.out);
+        assert!(ran.out.starts_with("warning[owner_missing]: nobody answers for this pack"), "{}", ran.out);
+        assert!(ran.out.contains("pack.yaml:3:7"), "{}", ran.out);
+        assert!(ran.out.ends_with("\nshop revision 1: 0 errors, 1 warning\n"), "{}", ran.out);
+        assert_eq!(fallgate(&["check", "--strict", &pack]).exit, 1);
+    }
+}
+
+#[test]
 fn a_new_pack_is_whole() {
     let (folder, pack) = new_pack();
     let ran = fallgate(&["check", "--strict", &pack]);

@@ -16,7 +16,7 @@ use fallgate::state::document::StateKey;
 use fallgate::state::quarantine::Selector;
 use fallgate::time::Now;
 use fallgate::{Config, Engine, Request};
-use fallgate_spaces::memory::{CHANGES, TOLD, Telling};
+use fallgate_spaces::memory::Telling;
 use fallgate_spaces::{Counts, Met, Space, explore};
 use serde_json::{Value, json};
 
@@ -211,7 +211,7 @@ impl Activation {
     }
 
     fn told(&self, world: &World) -> String {
-        Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: 10_000 }.of(&world.engine, world.now())
+        Telling { long_ago_ms: 10_000, ..Telling::PLAIN }.of(&world.engine, world.now())
     }
 }
 

@@ -13,7 +13,7 @@ use fallgate::request::Party;
 use fallgate::state::document::StateKey;
 use fallgate::time::Now;
 use fallgate::{Config, Engine, Request};
-use fallgate_spaces::memory::{CHANGES, TOLD, Telling};
+use fallgate_spaces::memory::Telling;
 use fallgate_spaces::{Counts, Met, Space, explore};
 use serde_json::{Value, json};
 
@@ -269,8 +269,7 @@ impl Space for Feed {
 
     fn memory(&self, world: &World) -> String {
         let World { millis, epoch, taken, seen, contradicted, heard, quarantined, shut, .. } = world;
-        let telling =
-            Telling { without: &[&CHANGES, &TOLD], once: &[], long_ago_ms: 1_000_000 }.of(&world.engine, world.now());
+        let telling = Telling::PLAIN.of(&world.engine, world.now());
         format!("{millis} {epoch} {taken:?} {seen} {contradicted} {heard:?} {quarantined} {shut} {telling}")
     }
 

@@ -336,7 +336,7 @@ impl Space for Rollouts {
         });
         // What was found in all rollouts together is only told.
         let without: [&[&str]; 3] = [&CHANGES, &TOLD, &["ever"]];
-        let telling = Telling { without: &without, once: &COUNTED, long_ago_ms: LONG_AGO };
+        let telling = Telling { without: &without, once: &COUNTED, long_ago_ms: LONG_AGO, ..Telling::PLAIN };
         let text = telling.of(&world.engine, world.now());
         // The name of a proposal says when it was made, and nothing else that differs.
         let named = |text: String, (id, bundle, at): &(String, usize, u64)| {

@@ -5,14 +5,14 @@ use std::path::Path;
 use fallgate::policy::bundle::Provenance;
 use serde_json::json;
 
-use super::{compile_trusting, counted, read_drill};
+use super::{Compiled, compile_trusting, counted, read_drill};
 use crate::arguments::{FindingFormat, Trusting};
 use crate::console::{Colours, Console, Exit, Failure, show_findings};
 use crate::finding::{Finding, Severity};
 use crate::pack::drill_files;
 use crate::report;
 use crate::sarif::{self, Reported};
-use crate::source::SourceFile;
+use crate::source::{Part, SourceFile};
 
 pub(super) fn run(
     pack: &Path,
@@ -27,6 +27,7 @@ pub(super) fn run(
     match compile_trusting(pack, trusting) {
         Ok(compiled) => {
             let mut findings = compiled.warnings();
+            findings.extend(unowned(&compiled));
             if pack.is_file() && *compiled.bundle.provenance() == Provenance::Unsigned {
                 findings.push(unsigned());
             }
@@ -84,6 +85,19 @@ pub(super) fn run(
         true => Ok(Exit::Denied),
         false => Ok(Exit::Fine),
     }
+}
+
+/// What is to be said of a pack that names nobody who answers for it.
+fn unowned(compiled: &Compiled) -> Option<Finding> {
+    let owners = compiled.document.get("owners").and_then(serde_json::Value::as_array);
+    if owners.is_some_and(|owners| !owners.is_empty()) {
+        return None;
+    }
+    let mut finding = Finding::with_code("owner_missing", "nobody answers for this pack: it names no owners");
+    finding.severity = Severity::Warning;
+    finding.pointer = Some("/owners".to_owned());
+    let named = compiled.sources.place("/name", Part::Value, None);
+    Some(finding.at(named).help("name the teams or people whom its pages reach, as in `owners: [payments]`"))
 }
 
 /// What is to be said of a bundle that an engine would take only from anybody.

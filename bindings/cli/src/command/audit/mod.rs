@@ -4,6 +4,8 @@
 //! and ends with the code of a deny; what cannot be opened ends with that of bad input.
 
 mod checkpoint;
+mod merge;
+mod opa;
 mod reveal;
 mod show;
 mod verify;
@@ -22,6 +24,7 @@ pub(super) fn run(command: &AuditCommand, console: &mut Console<'_>, colours: Co
         AuditCommand::Verify(verify) => verify::run(verify, console, colours),
         AuditCommand::Show(show) => show::run(show, console, colours),
         AuditCommand::Checkpoint(checkpoint) => checkpoint::run(checkpoint, console, colours),
+        AuditCommand::Merge(merge) => merge::run(merge, console, colours),
         AuditCommand::Reveal(reveal) => reveal::run(reveal, console, colours),
     }
 }

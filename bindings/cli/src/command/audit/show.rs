@@ -5,8 +5,8 @@ use fallgate::audit::verify::{Record, Verifier};
 use fallgate::value::Timestamp;
 use serde_json::Value;
 
-use super::Broken;
-use crate::arguments::{AuditShow, Format};
+use super::{Broken, opa};
+use crate::arguments::{AuditShow, ShowFormat, Wanted};
 use crate::audit_log::lines::{Lines, head_before};
 use crate::console::{Colours, Console, Exit, Failure, Paint, painted};
 
@@ -21,15 +21,20 @@ pub(super) fn run(show: &AuditShow, console: &mut Console<'_>, colours: Colours)
             Ok(record) => return Ok(Broken::cut_off(record.seq, line).show(console, colours)?),
             Err(finding) => return Ok(Broken::at(finding, line).show(console, colours)?),
         };
-        if !is_wanted(show, &record) {
+        if !is_wanted(&show.wanted, &record) {
             continue;
         }
         match show.format {
-            Format::Json => {
+            ShowFormat::Json => {
                 console.out.write_all(line.text)?;
                 writeln!(console.out)?;
             }
-            Format::Text => writeln!(console.out, "{}", row(&record, colours.out))?,
+            ShowFormat::Opa => {
+                if let Some(event) = opa::event(&record) {
+                    writeln!(console.out, "{event}")?;
+                }
+            }
+            ShowFormat::Text => writeln!(console.out, "{}", row(&record, colours.out))?,
         }
     }
     match verifier.unwrap_or_else(|| Verifier::behind(fallgate::audit::chain::Head::default())).finish() {
@@ -38,18 +43,18 @@ pub(super) fn run(show: &AuditShow, console: &mut Console<'_>, colours: Colours)
     }
 }
 
-fn is_wanted(show: &AuditShow, record: &Record) -> bool {
+pub(super) fn is_wanted(wanted: &Wanted, record: &Record) -> bool {
     let at: Option<Timestamp> = record.at.parse().ok();
-    let since = show.from.is_none_or(|from| at.is_some_and(|at| from <= at));
-    let before = show.until.is_none_or(|until| at.is_some_and(|at| at < until));
-    let of_kind = show.kinds.is_empty() || show.kinds.contains(&record.kind);
+    let since = wanted.from.is_none_or(|from| at.is_some_and(|at| from <= at));
+    let before = wanted.until.is_none_or(|until| at.is_some_and(|at| at < until));
+    let of_kind = wanted.kinds.is_empty() || wanted.kinds.contains(&record.kind);
     let subject = record.body.pointer("/request/subject/id").and_then(Value::as_str);
-    let about = show.subject.as_deref().is_none_or(|id| subject == Some(id));
+    let about = wanted.subject.as_deref().is_none_or(|id| subject == Some(id));
     since && before && of_kind && about
 }
 
 /// A record in a line: its number, its time, its kind, and what it says.
-fn row(record: &Record, coloured: bool) -> String {
+pub(super) fn row(record: &Record, coloured: bool) -> String {
     let says = match record.kind {
         RecordKind::Decision | RecordKind::Pending => decision(&record.body, coloured),
         RecordKind::Gap => painted(&gap(&record.body), Paint::Doubtful, coloured),
@@ -106,7 +111,7 @@ fn word(value: &Value) -> String {
 }
 
 /// A text from a record on a terminal: what could move the cursor, or turn the direction of reading, is written out.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let is_plain =
         |letter: char| !letter.is_control() && !matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut plain = String::with_capacity(text.len());
