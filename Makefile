@@ -182,6 +182,7 @@ lint: ## Check formatting and run clippy, where a warning is an error
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
 	$(CARGO) fmt --manifest-path bindings/python/benches/floor/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --locked --manifest-path core/schedules/Cargo.toml --target-dir target --all-targets -- -D warnings
 
 .PHONY: docs
 docs: ## Build the reference of the crates, where a warning is an error

@@ -162,6 +162,21 @@ fn h67_time_that_goes_back_stands_still() {
     assert_eq!(status(&engine), Status::Degraded);
 }
 
+/// The monotonic clock goes back a minute, further than the skew, and an operator takes the two for right: from then on the
+/// wall clock counts, though the other is held.
+#[test]
+fn a_guard_against_replays_goes_on_after_a_clock_went_back() {
+    let engine = engine(&json!({"replay_guard": {"window": "5m", "keys": 8, "skew": "1s"}}));
+    engine.advance(at(60_000));
+    let back = |millis: u64| Now::new(at(millis).monotonic, at(60_000 + millis).wall);
+    assert_eq!(engine.first_seen("gateway", "a", back(0).wall, back(0)), Err(GuardError::ClockUntrusted));
+    engine.anchor_clocks(back(1));
+    assert_eq!(engine.first_seen("gateway", "a", back(1).wall, back(1)), Ok(()));
+    assert_eq!(engine.first_seen("gateway", "a", back(2).wall, back(2)), Err(GuardError::Duplicate));
+    engine.acquire("gateway", Some("b"), back(2)).unwrap();
+    assert_eq!(engine.signal("clock"), Some(Status::Ok));
+}
+
 #[test]
 fn h68_time_that_leaps_or_freezes_lets_probes_through_at_the_most() {
     for leap in [3_600_000, 315_360_000_000, u64::MAX / 1_000_000 - 1] {

@@ -11,7 +11,7 @@ use crate::name;
 use crate::operation::{Operation, RollBack};
 use crate::policy::bundle::{Bundle, BundleId, FailedTests, Provenance};
 use crate::state::admission::ActivateError;
-use crate::state::clocks::Anchor;
+use crate::state::clocks::{Anchor, Reading};
 use crate::state::events::EventKind;
 use crate::state::postures::Cause;
 use crate::state::rollout::{Ending, RolloutError};
@@ -54,13 +54,13 @@ impl Engine {
     }
 
     fn replace_active(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        let reading = now;
-        let (mut told, now, _) = self.met(now);
+        let reading = Reading::of(now);
+        let (mut told, now, _) = self.met(reading);
         told.anchor.get_or_insert(Anchor::new(reading, self.config.clock_skew_max));
         told.approvals.begin(now.wall);
         self.publish(&mut told, now);
         point("activate: begin");
-        if let Err(error) = told.may_activate(&bundle, reading, now) {
+        if let Err(error) = told.may_activate(&bundle, now) {
             self.tell_refused(&bundle, error, now);
             return Err(error);
         }
@@ -82,10 +82,9 @@ impl Engine {
     }
 
     fn replace_with(&self, to: BundleId, now: Now) -> Result<(), RolloutError> {
-        let reading = now;
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let bundle = told.former(to)?;
-        if let Err(error) = told.may_return(&bundle, reading, now) {
+        if let Err(error) = told.may_return(&bundle, now) {
             self.tell_refused(&bundle, error, now);
             return Err(error.into());
         }
@@ -159,9 +158,9 @@ impl Engine {
 }
 
 impl Told {
-    fn may_activate(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+    fn may_activate(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
         let cleared = self.is_cleared(bundle.id(), now);
-        self.admits(bundle, reading, now)?;
+        self.admits(bundle, now)?;
         if !cleared {
             self.admits_revision(bundle)?;
             if self.demands_rollout(now) && self.active.as_ref().is_some_and(|own| own.bundle.id() != bundle.id()) {
@@ -171,11 +170,11 @@ impl Told {
         self.keeps(bundle)
     }
 
-    fn may_return(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+    fn may_return(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
         if self.active.as_ref().is_some_and(|own| own.bundle.id() == bundle.id()) {
             return Err(ActivateError::AlreadyActive);
         }
-        self.admits(bundle, reading, now)?;
+        self.admits(bundle, now)?;
         // No other way than an outage leads to a bundle that may not decide.
         if !in_validity(bundle.policy(), now) {
             return Err(ActivateError::OutsideValidity);

@@ -15,6 +15,7 @@ use crate::policy::approver::{FlagSpec, Quorum};
 use crate::policy::bundle::BundleId;
 use crate::policy::compile::Policy;
 use crate::state::approvals::{ApprovalError, Approved, Close, Pending, Proof};
+use crate::state::clocks::Reading;
 use crate::state::events::{ApprovedBy, EventKind};
 use crate::state::overrides::{End, Granting, Scope};
 use crate::state::postures::PostureError;
@@ -65,7 +66,7 @@ impl Engine {
     /// [`ApprovalError::UnknownOverride`].
     pub fn revoke_override(&self, id: ProposalId, now: Now) -> Result<(), ApprovalError> {
         let _input = self.operating(now, || Operation::RevokeOverride(RevokeOverride { id: id.to_string() }));
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         told.overrides.revoke(id, now.monotonic)?;
         point("override: revoked");
         told.happened.push((now.monotonic, EventKind::OverrideEnded { id, why: End::Revoked }));
@@ -91,7 +92,7 @@ impl Engine {
             return Err(self.refuse_stranger(id, by, now));
         }
         // What was due before comes before what people do.
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let done = told.trusted_policy().and_then(|policy| act(&mut told, &policy, now));
         // What is taken, and a wrong code, are exported.
         if matches!(done, Ok(_) | Err(ApprovalError::BadCode | ApprovalError::UsedCode)) {

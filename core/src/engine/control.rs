@@ -16,6 +16,7 @@ use crate::operation::{Applied, Apply, Message, Operation};
 use crate::policy::signal::Source;
 use crate::policy::trust::Trust;
 use crate::policy::trust::root::TrustRoot;
+use crate::state::clocks::Reading;
 use crate::state::control::{ControlError, Fate, Place, Placed};
 use crate::state::events::EventKind;
 use crate::time::{Monotonic, Now, Ttl, Wall};
@@ -41,7 +42,7 @@ impl Engine {
 
     fn apply_in_turn(&self, bytes: &[u8], now: Now) -> Result<Applied, ControlError> {
         let _turn = self.turn();
-        let (told, held) = self.follow(now);
+        let (told, held) = self.follow(Reading::of(now));
         let (trust, trusted, behind) = (told.trust.clone(), told.clock_ok, told.root_behind().is_some());
         drop(told);
         let read = if behind {
@@ -54,7 +55,7 @@ impl Engine {
         let place = read.as_ref().ok().map(|message| message.place);
         let applied = read.and_then(|message| self.take(&message, now));
         if let Err(error) = &applied {
-            let (mut told, now) = self.follow(now);
+            let (mut told, now) = self.follow(Reading::of(now));
             told.refused(place.as_ref(), error, now);
             self.publish(&mut told, now);
         }
@@ -64,7 +65,7 @@ impl Engine {
     /// Brings the signals that follow a feed to a status, as if a controller had: on an engine of its own, on which the cases
     /// of a bundle are asked.
     pub(super) fn rehearse_feed(&self, feed: &Name, status: Status, now: Now) {
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         told.feeds.rehearse(*feed, (now.monotonic, now.wall));
         told.observe_feed(feed, status, now.monotonic, now.monotonic);
         self.publish(&mut told, now);
@@ -77,7 +78,7 @@ impl Engine {
 
     fn take(&self, message: &Message, reading: Now) -> Result<Applied, ControlError> {
         let place = &message.place;
-        let (mut told, now) = self.follow(reading);
+        let (mut told, now) = self.follow(Reading::of(reading));
         let before = told.feeds.feed(&place.feed).map(|feed| (feed.epoch, feed.is_missing_some()));
         let placed = told.feeds.place(place, &message.digest);
         if before.is_none_or(|(epoch, _)| epoch < place.epoch) && !matches!(placed, Err(ControlError::Full)) {
@@ -103,7 +104,7 @@ impl Engine {
             },
         };
         point("control: done");
-        let (mut told, now) = self.follow(reading);
+        let (mut told, now) = self.follow(Reading::of(reading));
         told.take(message, &applied, before.is_some_and(|(_, missing)| missing), now);
         point("control: taken");
         told.hear(message, reading.monotonic, now, self.config.clock_skew_max);

@@ -4,6 +4,7 @@ use super::Engine;
 use super::told::Told;
 use crate::faults::point;
 use crate::operation::{Claim, Nothing, Operation};
+use crate::state::clocks::Reading;
 use crate::state::epochs::FailoverError;
 use crate::state::events::EventKind;
 use crate::state::postures::Cause;
@@ -18,7 +19,7 @@ impl Engine {
     /// [`FailoverError`], with everything as it was.
     pub fn take_over(&self, now: Now) -> Result<u64, FailoverError> {
         let _input = self.operating(now, || Operation::TakeOver(Nothing {}));
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         if told.active.is_none() {
             return Err(FailoverError::NoPolicy);
         }
@@ -42,7 +43,7 @@ impl Engine {
     /// pack's `failover` is entered everywhere, or the strictest where it names none.
     pub fn witness_epoch(&self, epoch: u64, instance: &str, now: Now) {
         let _input = self.operating(now, || Operation::WitnessEpoch(Claim { epoch, instance: instance.to_owned() }));
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         self.witness(&mut told, epoch, instance, now);
         self.publish(&mut told, now);
     }
@@ -53,7 +54,7 @@ impl Engine {
     /// [`FailoverError::NotActive`].
     pub fn resign(&self, now: Now) -> Result<(), FailoverError> {
         let _input = self.operating(now, || Operation::Resign(Nothing {}));
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let epoch = told.epochs.resign()?;
         self.events().push(now, EventKind::Resigned { epoch });
         self.publish(&mut told, now);

@@ -8,6 +8,7 @@ use crate::journal::input::Input;
 use crate::name::Name;
 use crate::operation::Operation;
 use crate::policy::approver::FlagSpec;
+use crate::state::clocks::Reading;
 use crate::state::events::EventKind;
 use crate::state::flags::FlagError;
 use crate::state::proposal::ProposalId;
@@ -59,7 +60,7 @@ impl Engine {
     #[must_use]
     pub fn flags(&self, now: Now) -> Vec<FlagView> {
         let _input = self.input(now, || Input::Advance);
-        let (told, now) = self.follow(now);
+        let (told, now) = self.follow(Reading::of(now));
         let Some(active) = &told.active else { return Vec::new() };
         let policy = active.bundle.policy();
         let view = |(name, set): (&Name, &crate::state::flags::Set)| {
@@ -82,7 +83,7 @@ impl Engine {
         now: Now,
         act: impl FnOnce(&mut Told, &FlagSpec, Monotonic) -> Result<(), FlagError>,
     ) -> Result<(), FlagError> {
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let policy = told.active.as_ref().map(|active| active.bundle.policy().clone());
         let spec = policy.as_ref().and_then(|policy| policy.approvers.flag(flag)).ok_or(FlagError::UnknownFlag);
         let done = spec.and_then(|spec| match spec.approvals {

@@ -8,6 +8,7 @@ use super::told::Told;
 use crate::faults::point;
 use crate::operation::{Acquire, BreakerAt, FirstSeen, Operation, Report, Retry};
 use crate::resilience::breaker::CallOutcome;
+use crate::state::clocks::Reading;
 use crate::state::events::EventKind;
 use crate::state::guards::{GuardError, GuardReport, PermitId, Reported};
 use crate::time::{Now, Ttl, Wall};
@@ -22,7 +23,7 @@ impl Engine {
         let _input = self
             .operating(now, || Operation::Acquire(Acquire { signal: signal.to_owned(), key: key.map(str::to_owned) }));
         self.on_guard(signal, now, |told, number, now| {
-            let wall = told.trusts(now).then_some(now.wall);
+            let wall = told.clock_ok.then_some(now.wall);
             told.guards.acquire(number, key, now.monotonic, wall)
         })
     }
@@ -68,7 +69,7 @@ impl Engine {
             Operation::FirstSeen(FirstSeen { signal, key, made_at: made_at.to_string() })
         });
         self.on_guard(signal, now, |told, number, now| {
-            if !told.trusts(now) {
+            if !told.clock_ok {
                 return Err(GuardError::ClockUntrusted);
             }
             told.guards.first_seen(number, key, made_at, now)
@@ -114,7 +115,7 @@ impl Engine {
         act: impl FnOnce(&mut Told, u16, Now) -> Result<T, GuardError>,
     ) -> Result<T, GuardError> {
         // What was due before comes before what is new.
-        let (mut told, now, parted) = self.met(now);
+        let (mut told, now, parted) = self.met(Reading::of(now));
         if parted {
             self.publish(&mut told, now);
         }

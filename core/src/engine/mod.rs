@@ -71,7 +71,7 @@ use crate::reason::Reason;
 use crate::request::{Checked, Request, RequestView, Spelling};
 pub use crate::state::admission::{ActivateError, LoadError};
 use crate::state::cache::Cache;
-use crate::state::clocks::{Anchor, HighWater};
+use crate::state::clocks::{Anchor, HighWater, Reading};
 use crate::state::document::StateKey;
 use crate::state::events::{Event, EventKind};
 use crate::state::postures::Transition;
@@ -203,7 +203,7 @@ impl Engine {
     pub fn observe(&self, observation: &Observation, now: Now) -> Observed {
         let input = self.input(now, || Input::Observe(Cow::Borrowed(observation)));
         let reading = now.monotonic;
-        let (mut told, now, parted) = self.met(now);
+        let (mut told, now, parted) = self.met(Reading::of(now));
         point("observe: begin");
         let outcome = told.observe(observation, reading, now);
         point("observe: taken");
@@ -227,14 +227,14 @@ impl Engine {
     /// that events come in time even when nobody asks anything.
     pub fn advance(&self, now: Now) {
         let _input = self.input(now, || Input::Advance);
-        let (told, now) = self.follow(now);
+        let (told, now) = self.follow(Reading::of(now));
         drop(told);
         self.end_pending(now);
     }
 
     /// Does all that is due by now, and gives the writers' lock with the time as it is held.
-    fn follow(&self, raw: Now) -> (MutexGuard<'_, Told>, Now) {
-        let (mut told, now, _) = self.met(raw);
+    fn follow(&self, read: Reading) -> (MutexGuard<'_, Told>, Now) {
+        let (mut told, now, _) = self.met(read);
         self.publish(&mut told, now);
         (told, now)
     }
@@ -243,9 +243,9 @@ impl Engine {
     pub fn anchor_clocks(&self, now: Now) {
         let _input = self.input(now, || Input::AnchorClocks);
         // What parted before is known to have: no answer and no override of that time outlives it.
-        let (mut told, held) = self.follow(now);
+        let (mut told, held) = self.follow(Reading::of(now));
         point("anchor: begin");
-        told.anchor = Some(Anchor::new(now, self.config.clock_skew_max));
+        told.anchor = Some(Anchor::new(Reading::of(now), self.config.clock_skew_max));
         point("anchor: anchored");
         told.approvals.anchor(now.wall);
         told.clock_ok = true;
@@ -378,7 +378,7 @@ impl Engine {
     fn current(&self, now: Now) -> (Guard<Arc<Snapshot>>, Now) {
         point("snapshot: load");
         let snapshot = self.snapshot.load();
-        let parted = snapshot.anchor.is_some_and(|anchor| anchor.is_left(now, !snapshot.clock_ok));
+        let parted = snapshot.anchor.is_some_and(|anchor| anchor.is_left(Reading::of(now), !snapshot.clock_ok));
         let held = self.held(now);
         if held.monotonic < snapshot.due && !parted {
             return (snapshot, held);

@@ -7,6 +7,7 @@ use super::{Engine, posture_name};
 use crate::journal::input::Input;
 use crate::policy::compile::Policy;
 use crate::state::approvals::Pending;
+use crate::state::clocks::Reading;
 use crate::state::control::Feed;
 use crate::state::guards::GuardReport;
 use crate::time::{Monotonic, Now, Wall};
@@ -23,7 +24,7 @@ impl Engine {
         let _input = self.input(now, || Input::Advance);
         let flags = self.flags(now);
         let guards: Vec<Value> = self.guards().iter().map(GuardReport::to_json).collect();
-        let (told, now) = self.follow(now);
+        let (told, now) = self.follow(Reading::of(now));
         let snapshot = self.snapshot.load();
         let feeds: Vec<Value> = told.feeds.iter().map(|(name, feed)| heard(name, feed, now)).collect();
         let Some(active) = &told.active else {

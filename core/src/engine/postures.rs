@@ -13,6 +13,7 @@ use crate::limits::SCOPE_BYTES_MAX;
 use crate::name::Name;
 use crate::operation::{Operation, PostureAt};
 use crate::policy::compile::Policy;
+use crate::state::clocks::Reading;
 use crate::state::events::EventKind;
 use crate::state::postures::{PostureError, Scope};
 use crate::time::Now;
@@ -85,7 +86,7 @@ impl Engine {
         act: impl FnOnce(&mut Told, &Policy, Scope, u16, Now) -> Result<Option<EventKind>, PostureError>,
     ) -> Result<(), PostureError> {
         // What was due before comes before what the operator does.
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         point("posture: begin");
         let done = told
             .named(posture, scope)

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::faults::point;
 use crate::limits::SCOPE_BYTES_MAX;
 use crate::operation::{Operation, Quarantine, Revoke};
+use crate::state::clocks::Reading;
 use crate::state::events::EventKind;
 use crate::state::quarantine::{QuarantineError, Selector};
 use crate::time::{Monotonic, Now, Ttl};
@@ -39,7 +40,7 @@ impl Engine {
             Operation::Quarantine(Quarantine { what: (*selector).into(), reason, for_, absolute: terms.absolute })
         });
         // What ends now makes room.
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let until = terms.until.map(Monotonic::rounded_up);
         if until.is_some_and(|until| until <= now.monotonic) {
             return Err(QuarantineError::Ended);
@@ -73,7 +74,7 @@ impl Engine {
     /// [`QuarantineError::NotQuarantined`].
     pub fn lift_quarantine(&self, selector: &Selector<'_>, now: Now) -> Result<(), QuarantineError> {
         let _input = self.operating(now, || Operation::LiftQuarantine((*selector).into()));
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         told.quarantines.lift(selector)?;
         point("quarantine: lifted");
         self.publish(&mut told, now);
@@ -90,7 +91,7 @@ impl Engine {
             Operation::Revoke(Revoke { type_name, id, before })
         });
         let reading = now.monotonic;
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         // Until now is until the time that counts as now, where the clock went back.
         let before = if before == reading { now.monotonic } else { before.rounded_up() };
         point("revoke: begin");

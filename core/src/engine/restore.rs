@@ -17,6 +17,7 @@ use crate::policy::bundle::{BundleId, hexadecimal};
 use crate::policy::compile::Policy;
 use crate::policy::posture::Postures;
 use crate::state::approvals::Close;
+use crate::state::clocks::Reading;
 use crate::state::document::{
     Barred, ChainHead, Codes, Elapsed, Failover, FlagSet, State, StateError, WrittenAt, left_ms, span_ms, wall_ms,
 };
@@ -52,7 +53,7 @@ impl Engine {
         let _input = self.operating(now, || Operation::ExportState(Nothing {}));
         let key = self.config.state_key.as_ref().ok_or(StateError::NoKey)?;
         let audit = written(self.outbox().confirmed());
-        let (told, now) = self.follow(now);
+        let (told, now) = self.follow(Reading::of(now));
         let state = told.exported(&self.config, audit, now);
         drop(told);
         state?.seal(key, &self.config.limits)
@@ -81,7 +82,7 @@ impl Engine {
         });
         let head = written(self.outbox().head());
         // What was due before comes before what is restored.
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         told.half_carried = true;
         point("restore: begin");
         let read = match &self.config.state_key {

@@ -26,6 +26,7 @@ use crate::reason::Reason;
 use crate::request::{Checked, RequestView};
 use crate::state::admission::{ActivateError, LoadError};
 use crate::state::approvals::Close;
+use crate::state::clocks::Reading;
 use crate::state::events::{ApprovedBy, EventKind};
 use crate::state::proposal::{Change, ProposalId};
 use crate::state::rollout::{Ending, Finding, Grounds, Rollout, RolloutError, Stop, Window};
@@ -149,9 +150,8 @@ impl Engine {
     }
 
     fn begin_rollout(&self, bundle: Bundle, now: Now) -> Result<(), ActivateError> {
-        let reading = now;
-        let (mut told, now) = self.follow(now);
-        let spec = match told.may_stage(&bundle, reading, now) {
+        let (mut told, now) = self.follow(Reading::of(now));
+        let spec = match told.may_stage(&bundle, now) {
             Ok(spec) => spec,
             Err(error) => {
                 self.tell_refused(&bundle, error, now);
@@ -197,7 +197,7 @@ impl Engine {
     }
 
     fn promote_in_order(&self, now: Now) -> Result<(), RolloutError> {
-        let (mut told, now) = self.follow(now);
+        let (mut told, now) = self.follow(Reading::of(now));
         let grounds = told.grounds(now);
         let staged = told.staged.as_ref().ok_or(RolloutError::NoCandidate)?;
         staged.rollout.may_move(now.monotonic, grounds, true)?;
@@ -212,7 +212,7 @@ impl Engine {
     /// [`RolloutError::NoCandidate`].
     pub fn roll_back(&self, now: Now) -> Result<(), RolloutError> {
         let input = self.operating(now, || Operation::RollBack(RollBack::default()));
-        let (mut told, at) = self.follow(now);
+        let (mut told, at) = self.follow(Reading::of(now));
         let done = if self.end_rollout(&mut told, Ending::Operator, at) {
             self.publish(&mut told, at);
             Ok(())
@@ -343,7 +343,7 @@ impl Engine {
             return Ok(());
         }
         let candidate = staged.active.bundle.clone();
-        let admitted = told.admits(&candidate, now, now).and_then(|()| told.admits_revision(&candidate));
+        let admitted = told.admits(&candidate, now).and_then(|()| told.admits_revision(&candidate));
         let admitted = admitted.and_then(|()| {
             if in_validity(candidate.policy(), now) {
                 told.keeps(&candidate)
@@ -422,18 +422,13 @@ impl Engine {
 
 impl Told {
     /// The rollout that the active bundle declares, where this one may enter it.
-    fn may_stage(
-        &self,
-        bundle: &Bundle,
-        reading: Now,
-        now: Now,
-    ) -> Result<crate::policy::rollout::RolloutSpec, ActivateError> {
+    fn may_stage(&self, bundle: &Bundle, now: Now) -> Result<crate::policy::rollout::RolloutSpec, ActivateError> {
         let active = self.active.as_ref().ok_or(ActivateError::NoRollout)?;
         let spec = active.bundle.policy().rollout.as_ref().ok_or(ActivateError::NoRollout)?;
         if self.staged.is_some() {
             return Err(ActivateError::RolloutActive);
         }
-        self.admits(bundle, reading, now)?;
+        self.admits(bundle, now)?;
         self.admits_revision(bundle)?;
         if active.bundle.id() == bundle.id() {
             return Err(ActivateError::AlreadyActive);

@@ -19,7 +19,7 @@ use crate::policy::compile::Policy;
 use crate::policy::signal::{CLOCK, EPOCH, SignalSpec, Source};
 use crate::state::approvals::{Approvals, Close};
 use crate::state::cache::Stamp;
-use crate::state::clocks::Anchor;
+use crate::state::clocks::{Anchor, Reading};
 use crate::state::control::Feeds;
 use crate::state::document::HeldRoot;
 use crate::state::epochs::Epochs;
@@ -297,22 +297,19 @@ impl Told {
         self.settled = Some(last);
     }
 
-    /// Whether a bundle may take the place of the active one; `reading` is the clocks as the host read them, `now` as they
-    /// are held.
-    pub(super) fn admits(&self, bundle: &Bundle, reading: Now, now: Now) -> Result<(), ActivateError> {
+    /// Whether a bundle may take the place of the active one.
+    pub(super) fn admits(&self, bundle: &Bundle, now: Now) -> Result<(), ActivateError> {
         if self.root_behind().is_some() {
             return Err(ActivateError::Untrusted(Code::OlderTrust));
         }
         if let Trust::Keys(root) = &self.trust {
-            let agree = self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(reading));
-            root.admit(bundle, agree.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
+            root.admit(bundle, self.clock_ok.then_some(now.wall)).map_err(ActivateError::Untrusted)?;
         }
         let Some(active) = &self.active else { return Ok(()) };
         if active.bundle.name() != bundle.name() {
             return Err(ActivateError::OtherName);
         }
-        let trusted = self.trusts(reading);
-        let is_in = |policy: &Policy| (trusted || is_unbounded(policy)) && in_validity(policy, now);
+        let is_in = |policy: &Policy| (self.clock_ok || is_unbounded(policy)) && in_validity(policy, now);
         if !active.revoked && is_in(active.bundle.policy()) && !is_in(bundle.policy()) {
             return Err(ActivateError::OutsideValidity);
         }
@@ -332,11 +329,6 @@ impl Told {
             return Err(ActivateError::SameRevision { revision: offered });
         }
         Ok(())
-    }
-
-    /// Whether the two clocks have not parted, by now either.
-    pub(super) fn trusts(&self, now: Now) -> bool {
-        self.clock_ok && self.anchor.is_none_or(|anchor| anchor.agrees(now))
     }
 
     /// Takes the guards over to the bundle that is about to be active.
@@ -450,7 +442,7 @@ impl Told {
 
     /// The two clocks were found to have parted, or to be further apart. What was reported by then is as old as the wall
     /// clock says, where that is older; and what is kept rests on a clock that nobody trusts.
-    pub(super) fn part(&mut self, reading: Now, now: Monotonic) {
+    pub(super) fn part(&mut self, reading: Reading, now: Monotonic) {
         self.clock_ok = false;
         let span = self.anchor.as_mut().map_or(Ttl::ZERO, |anchor| anchor.note(reading));
         if span > Ttl::ZERO {

@@ -43,6 +43,25 @@ impl HighWater {
     }
 }
 
+/// The two clocks as the host read them, and not as the engine holds them: of a monotonic clock that went back a held time
+/// would look as if the two had parted. So nobody asks with one by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading(Now);
+
+impl Reading {
+    /// What a host has brought with a call.
+    #[must_use]
+    pub const fn of(read: Now) -> Self {
+        Self(read)
+    }
+
+    /// The reading as it came.
+    #[must_use]
+    pub const fn clocks(self) -> Now {
+        self.0
+    }
+}
+
 /// The two clocks as they stood together once: from then on they must move together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
@@ -55,37 +74,37 @@ pub struct Anchor {
 impl Anchor {
     /// Clocks that agree as of now.
     #[must_use]
-    pub const fn new(at: Now, skew_max: Ttl) -> Self {
-        Self { at, skew_max, ahead: Ttl::ZERO }
+    pub const fn new(read: Reading, skew_max: Ttl) -> Self {
+        Self { at: read.0, skew_max, ahead: Ttl::ZERO }
     }
 
     /// Whether the clocks have moved alike since, within the skew.
     #[must_use]
-    pub fn agrees(&self, now: Now) -> bool {
-        self.lead(now).unsigned_abs() <= u128::from(self.skew_max.as_nanos())
+    pub fn agrees(&self, read: Reading) -> bool {
+        self.lead(read).unsigned_abs() <= u128::from(self.skew_max.as_nanos())
     }
 
     /// Whether a reading shows what was not known: that the clocks have parted, or, where they had, that the wall clock is
     /// further ahead than it was found before, by more than the skew.
     #[must_use]
-    pub fn is_left(&self, now: Now, known_apart: bool) -> bool {
+    pub fn is_left(&self, read: Reading, known_apart: bool) -> bool {
         if !known_apart {
-            return !self.agrees(now);
+            return !self.agrees(read);
         }
-        self.lead(now) > i128::from(self.ahead.as_nanos()).saturating_add(i128::from(self.skew_max.as_nanos()))
+        self.lead(read) > i128::from(self.ahead.as_nanos()).saturating_add(i128::from(self.skew_max.as_nanos()))
     }
 
     /// Notes how far the wall clock is ahead, and gives by how much that is more than before: so long the monotonic clock
     /// may have stood still, as it does on some systems that sleep. In whole milliseconds, rounded up, as the engine decides.
-    pub fn note(&mut self, now: Now) -> Ttl {
-        let lead = u64::try_from(self.lead(now).max(0)).unwrap_or(u64::MAX);
+    pub fn note(&mut self, read: Reading) -> Ttl {
+        let lead = u64::try_from(self.lead(read).max(0)).unwrap_or(u64::MAX);
         let more = Monotonic::from_nanos(lead).rounded_up().as_nanos().saturating_sub(self.ahead.as_nanos());
         self.ahead = Ttl::from_nanos(self.ahead.as_nanos().saturating_add(more));
         Ttl::from_nanos(more)
     }
 
     /// By how many nanoseconds the wall clock has moved on further than the monotonic one.
-    fn lead(&self, now: Now) -> i128 {
+    fn lead(&self, Reading(now): Reading) -> i128 {
         let moved = i128::from(now.monotonic.as_nanos()).saturating_sub(i128::from(self.at.monotonic.as_nanos()));
         let wall = i128::from(now.wall.as_nanos()).saturating_sub(i128::from(self.at.wall.as_nanos()));
         wall.saturating_sub(moved)
@@ -115,20 +134,20 @@ mod tests {
 
     #[test]
     fn clocks_agree_within_the_skew_in_both_directions() {
-        let start = Now::new(Monotonic::from_millis(1_000), Wall::from_millis(1_000_000));
+        let start = Reading(Now::new(Monotonic::from_millis(1_000), Wall::from_millis(1_000_000)));
         let anchor = Anchor::new(start, Ttl::from_secs(5));
-        let at = |mono: u64, wall: i64| Now::new(Monotonic::from_millis(mono), Wall::from_millis(wall));
+        let at = |mono: u64, wall: i64| Reading(Now::new(Monotonic::from_millis(mono), Wall::from_millis(wall)));
         assert!(anchor.agrees(start));
         assert!(anchor.agrees(at(1_000, 1_005_000)));
         assert!(!anchor.agrees(at(1_000, 1_005_001)));
         assert!(!anchor.agrees(at(1_000, 994_999)));
         assert!(!anchor.agrees(at(28_801_000, 1_000_000)));
-        assert!(!anchor.agrees(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN))));
+        assert!(!anchor.agrees(Reading(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN)))));
     }
 
     #[test]
     fn each_sleep_is_noted_once_and_a_wall_clock_that_goes_back_is_none() {
-        let at = |mono: u64, wall: i64| Now::new(Monotonic::from_millis(mono), Wall::from_millis(wall));
+        let at = |mono: u64, wall: i64| Reading(Now::new(Monotonic::from_millis(mono), Wall::from_millis(wall)));
         let mut anchor = Anchor::new(at(1_000, 1_000_000), Ttl::from_secs(5));
         assert!(!anchor.is_left(at(1_000, 1_005_000), false), "within the skew");
         assert!(anchor.is_left(at(1_000, 1_060_000), false));

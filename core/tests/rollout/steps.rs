@@ -479,3 +479,21 @@ fn an_earlier_allow_stands_in_on_its_own_side_alone() {
     assert_eq!((stale.reason().code(), stale.revision()), ("allowed_stale", 2));
     assert!(!decide(&engine, &guest, secs(14)).is_allow(), "the active bundle's earlier allow is not used");
 }
+
+/// The monotonic clock goes back ten minutes, further than the skew, and an operator takes the two for right. A candidate that
+/// has an end by the wall clock, where the active bundle has none, is let in as before.
+#[test]
+fn a_candidate_with_an_end_comes_through_after_a_clock_went_back() {
+    let engine = engine();
+    engine.advance(secs(600));
+    let back = |seconds: u64| Now::new(secs(seconds).monotonic, secs(600 + seconds).wall);
+    engine.anchor_clocks(back(0));
+    let bounded = changed(2, |pack| pack["valid"] = json!({ "until": secs(100_000).wall.to_string() }));
+    engine.stage(bounded, back(1)).unwrap();
+    for second in 2..5 {
+        read_by_many(&engine, back(second));
+        engine.promote(back(second)).unwrap();
+    }
+    assert_eq!(engine.bundle().unwrap().revision(), 2);
+    assert!(decide(&engine, &request("u", &["reader"], "doc:read"), back(6)).is_allow());
+}
