@@ -159,10 +159,12 @@ mod tests {
         assert_eq!(anchor.note(at(3_000, 900_000)), Ttl::ZERO);
         assert_eq!(anchor.note(at(3_000, 1_072_000)), Ttl::ZERO, "as far as it was");
         let (mono, wall) = (Monotonic::from_millis(3_000), Wall::from_nanos(1_072_000_000_001));
-        assert_eq!(anchor.note(Now::new(mono, wall)), Ttl::from_millis(1), "rounded up");
-        assert!(anchor.is_left(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX)), true));
-        assert!(anchor.note(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX))) > Ttl::from_secs(1_000_000_000));
-        let mut far = Anchor::new(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN)), Ttl::ZERO);
-        assert_eq!(far.note(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX))), Ttl::from_nanos(u64::MAX));
+        assert_eq!(anchor.note(Reading(Now::new(mono, wall))), Ttl::from_millis(1), "rounded up");
+        assert!(anchor.is_left(Reading(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX))), true));
+        assert!(
+            anchor.note(Reading(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX)))) > Ttl::from_secs(1_000_000_000)
+        );
+        let mut far = Anchor::new(Reading(Now::new(Monotonic::NEVER, Wall::from_nanos(i64::MIN))), Ttl::ZERO);
+        assert_eq!(far.note(Reading(Now::new(Monotonic::ZERO, Wall::from_nanos(i64::MAX)))), Ttl::from_nanos(u64::MAX));
     }
 }

@@ -1,3 +1,7 @@
+//! Of differences between engines, each with the records that show it, and those that look like it and do not.
+
+#![allow(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
 use serde_json::json;
 
 use super::*;
