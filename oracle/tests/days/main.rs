@@ -1,7 +1,8 @@
 //! Random days of an engine, and what the oracle says of each step.
 //!
-//! `FALLGATE_ORACLE_STEPS` says how many steps are taken, one that is made of others as one; left out, five thousand of fixed
-//! days, which are some thirty thousand by their parts. `FALLGATE_ORACLE_SEED` takes the printed seed of new days again. A day that differs is made smaller, and printed.
+//! `FALLGATE_ORACLE_STEPS` says how many steps are taken, one that is made of others as one; left out, ten thousand of fixed
+//! days, which are some seventy thousand by their parts. `FALLGATE_ORACLE_SEED` takes the printed seed of new days again. A
+//! day that differs is made smaller, and printed.
 
 #![allow(
     clippy::unwrap_used,
@@ -88,7 +89,7 @@ fn asked(variable: &str) -> Option<serde_json::Value> {
 }
 
 fn steps() -> usize {
-    asked("FALLGATE_ORACLE_STEPS").map_or(5_000, |steps| serde_json::from_value(steps).expect("how many"))
+    asked("FALLGATE_ORACLE_STEPS").map_or(10_000, |steps| serde_json::from_value(steps).expect("how many"))
 }
 
 #[test]
