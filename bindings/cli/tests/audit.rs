@@ -426,22 +426,23 @@ fn chains_of_several_engines_are_read_as_one_and_show_where_they_differ() {
         "us-1         1  2026-01-01T00:00:05Z",
         "eu-1         2  2026-01-01T00:00:10Z",
         "us-1         2  2026-01-01T00:00:10Z",
-        "answers_differ: us-1 denies (signal_",
         "eu-1         3  2026-01-01T00:00:20Z",
+        "answers_differ: eu-1 allows (allowed",
         "us-1         3  2026-01-01T00:00:30Z",
-        "eu-1: whole, 3 records, head 3:",
-        "us-1: whole, 3 records, head 3:",
+        "eu-1: whole, 3 records; head 3:",
+        "us-1: whole, 3 records; head 3:",
         "1 difference",
     ];
     assert!(begins.iter().zip(expected).all(|(row, begin)| row.starts_with(begin)), "{begins:#?}");
     assert_eq!(rows.len(), expected.len());
-    let differs = "answers_differ: us-1 denies (signal_unavailable), eu-1 allows (allowed_by_rule): user:ann read doc:d\\u{1b}[2J \
-                   (us-1 record 2 at 2026-01-01T00:00:10Z)";
-    assert_eq!(rows[4], differs);
-    // Only where they differ, and by shorter spans.
+    let differs = "answers_differ: eu-1 allows (allowed_by_rule), us-1 denies (signal_unavailable): user:ann read doc:d\\u{1b}[2J \
+                   (eu-1 record 3 at 2026-01-01T00:00:20Z)";
+    assert_eq!(rows[5], differs);
+    // Only where they differ, in less time, and by shorter spans.
     let ran = audit(&["merge", "--differences", &chains[0], &chains[1]]);
     assert_eq!((ran.exit, ran.out.lines().next()), (1, Some(differs)));
-    assert_eq!(audit(&["merge", "--within", "0s", &chains[0], &chains[1]]).exit, 1, "of one moment");
+    assert_eq!(audit(&["merge", "--until", "2026-01-01T00:00:20Z", &chains[0], &chains[1]]).exit, 0);
+    assert_eq!(audit(&["merge", "--within", "9s", &chains[0], &chains[1]]).exit, 0);
     let alike = [format!("one={a}"), format!("other={a}")];
     let ran = audit(&["merge", "--differences", &alike[0], &alike[1]]);
     assert_eq!((ran.exit, ran.out.lines().last()), (0, Some("0 differences")));
@@ -456,15 +457,40 @@ fn what_is_merged_can_be_taken_apart_and_verified() {
     assert_eq!(ran.exit, 1);
     let told: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(told.iter().filter(|line| line["difference"]["code"] == "answers_differ").count(), 1);
+    assert_eq!(told.last(), Some(&json!({ "differences": 1, "uncompared": 0 })));
     for (path, number) in chains.iter().zip(0..) {
         let begin = format!("{{\"chain\":\"{path}\",\"record\":");
         let records = ran.out.lines().filter_map(|line| line.strip_prefix(&begin)?.strip_suffix('}'));
         let again: String = records.map(|record| format!("{record}\n")).collect();
         assert_eq!(again, fs::read_to_string(path).unwrap());
-        let head = &told[told.len() - 2 + number];
+        let head = &told[told.len() - 3 + number];
+        assert_eq!((&head["first"], &head["missing"], &head["went_back_ms"]), (&json!(1), &json!(0), &json!(0)));
         assert_eq!((&head["chain"], &head["head"]["count"]), (&json!(path), &json!(3)));
         assert_eq!(audit(&["verify", path, "--head", head["head"]["head"].as_str().unwrap()]).exit, 0);
     }
+}
+
+/// What a chain does not have is said of it: its beginning, what its gaps count, and a clock that went back.
+#[test]
+fn the_merging_says_what_a_chain_lacks() {
+    let (lines, _) = chain();
+    let (_whole, whole) = written(&lines);
+    let (_rest, rest) = written(&lines[2..]);
+    let ran = audit(&["merge", "--differences", &format!("a={whole}"), &format!("b={rest}")]);
+    let rows: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(ran.exit, 0, "{}", ran.out);
+    assert!(
+        rows[0].starts_with("a: whole, 5 records; 3 more were not recorded, as its gaps say; head 5:"),
+        "{}",
+        rows[0]
+    );
+    assert!(rows[1].starts_with("b: records 3 to 5; what came before was not read; 3 more were not"), "{}", rows[1]);
+    let mut chain = Chain::default();
+    let event = || json!({ "event": "clock_failed" });
+    let link = |second: u64| chain.link(START.after(Ttl::from_secs(second)), RecordKind::Clock, event()).unwrap();
+    let (_back, back) = written(&[100_u64, 10].map(link));
+    let ran = audit(&["merge", "--differences", &format!("a={whole}"), &format!("b={back}")]);
+    assert!(ran.out.contains("\nb: whole, 2 records; its clock went back by 90000 ms, and what"), "{}", ran.out);
 }
 
 #[test]

@@ -266,6 +266,9 @@ impl World {
     fn check(&self) -> Result<Vec<&'static str>, String> {
         let rank = self.rank();
         let expected = ["normal", POSTURES[0], POSTURES[1]][rank];
+        if self.engine.flags(self.now()).len() != usize::from(self.flag) {
+            return Err("a flag is set that should not be, or none".to_owned());
+        }
         let found = self.engine.posture(None).map(|name| name.to_string());
         if found.as_deref() != Some(expected) {
             return Err(format!("the posture is {found:?}, and should be {expected}"));

@@ -22,7 +22,7 @@ pub enum AuditCommand {
     /// Read the chains of several engines as one, in the order of time, and show where the engines differ.
     ///
     /// Each chain is verified as it is read. Engines differ where one allows what another one denies, where they decide by
-    /// other bundles for long, or where two of them are active. Times are those of each engine's own clock.
+    /// other revisions for a long time, or where two of them are active. Times are those of each engine's own clock.
     Merge(AuditMerge),
     /// Open a value that a record commits to: check that it is the one, and print what others need to check it.
     Reveal(AuditReveal),
@@ -120,14 +120,14 @@ pub struct AuditShow {
 #[derive(Args, Debug)]
 pub struct AuditMerge {
     /// The chain of each engine, as `NAME=PLACE`: how it is called here, and a file, a folder or a database. A place alone is
-    /// its own name.
+    /// its own name, where it has no `=`.
     #[arg(required = true, num_args = 2.., value_name = "NAME=PLACE", value_parser = named)]
     pub chains: Vec<(String, PathBuf)>,
-    /// Which of their records. The engines are compared by all.
+    /// Which of their records. The engines are compared by all of them; only the time limits the differences that are told.
     #[command(flatten)]
     pub wanted: Wanted,
-    /// How far apart two answers to one question are compared, and how long engines may decide by other bundles. A moment
-    /// more than it takes to tell all engines of a change.
+    /// Answers are compared that lie no farther apart than this, and engines may decide by other revisions for so long: a
+    /// little longer than it takes to tell all of them of a change.
     #[arg(long, value_name = "SPAN", default_value = "1m", value_parser = span)]
     pub within: Ttl,
     /// Only where the engines differ, and no records.

@@ -1,22 +1,28 @@
 //! Where engines that should decide alike do not, as their records tell it in the order of time.
 //!
-//! Engines are compared by what they said last. What differs is told once, until they agree again.
+//! Engines are compared by what they said lately. What differs is told once, while it goes on.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use fallgate::audit::record::RecordKind;
 use fallgate::audit::verify::Record;
 use fallgate::time::Ttl;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 /// How many questions are remembered: more than engines answer alike in a minute, and bounded.
 const QUESTIONS_MAX: usize = 100_000;
 
+/// How many bundles, revisions and epochs.
+const NAMES_MAX: usize = 10_000;
+
+/// Bytes of a text that is kept: more than a name or a reason has, since nothing says that an engine wrote the chain.
+const TEXT_BYTES_MAX: usize = 128;
+
 /// What engines differ in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One allows what another one denies.
+    /// One allows what another one denies: it said so before and after the other one said otherwise.
     Answers,
     /// They decide by other revisions of a bundle, for longer than it may take to tell them.
     Revisions,
@@ -60,45 +66,31 @@ pub struct Difference {
 #[derive(Clone, Debug)]
 struct Answer {
     at: i128,
+    /// Since when the engine has said so, without a word to the contrary.
+    since: i128,
     allows: bool,
     says: String,
 }
 
-/// The revision that an engine decides by, and since when.
-#[derive(Clone, Copy, Debug)]
-struct Standing {
-    revision: u64,
-    since: i128,
-}
-
-/// What each chain says of one thing, and of which two was told that they differ.
-#[derive(Debug)]
-struct Compared<T> {
-    said: BTreeMap<usize, T>,
+/// What each chain says of a question, and of which two was told that they differ.
+#[derive(Debug, Default)]
+struct Asked {
+    answers: BTreeMap<usize, Answer>,
     told: BTreeSet<[usize; 2]>,
 }
 
-impl<T> Default for Compared<T> {
-    fn default() -> Self {
-        Self { said: BTreeMap::new(), told: BTreeSet::new() }
-    }
+/// When an engine was first and last seen to decide by a revision, without a pause.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    first: i128,
+    last: i128,
 }
 
-impl<T> Compared<T> {
-    /// Holds what one chain says against what the others do; gives those that differ, once.
-    fn with(&mut self, chain: usize, agrees: impl Fn(&T) -> bool, counts: impl Fn(&T) -> bool) -> Vec<(usize, &T)> {
-        let Self { said, told } = self;
-        let mut found = Vec::new();
-        for (other, says) in said.iter().filter(|(other, _)| **other != chain) {
-            let pair = [chain.min(*other), chain.max(*other)];
-            if agrees(says) {
-                told.remove(&pair);
-            } else if counts(says) && told.insert(pair) {
-                found.push((*other, says));
-            }
-        }
-        found
-    }
+/// By which revisions of a bundle each chain decides, and of which two was told that they differ.
+#[derive(Debug, Default)]
+struct Standing {
+    revisions: BTreeMap<usize, BTreeMap<u64, Seen>>,
+    told: BTreeSet<[usize; 2]>,
 }
 
 /// The digest of what was asked: a question may be long.
@@ -108,30 +100,42 @@ type Question = [u8; 32];
 #[derive(Debug)]
 pub struct Differences {
     within: i128,
-    /// By question: the last answer of each chain.
-    questions: HashMap<Question, Compared<Answer>>,
+    questions: HashMap<Question, Asked>,
     /// The questions in the order of their answers, an entry for each.
     order: VecDeque<(i128, Question)>,
-    /// By bundle: the revision by which each chain decides.
-    revisions: BTreeMap<String, Compared<Standing>>,
+    /// How many answers could not be compared.
+    uncompared: u64,
+    /// By bundle.
+    standings: BTreeMap<String, Standing>,
     /// By bundle and revision: the digest by which each chain knows it.
     bundles: BTreeMap<(String, u64), BTreeMap<usize, String>>,
     /// By epoch: the chain that became active with it.
     active: BTreeMap<u64, usize>,
 }
 
+const fn pair(one: usize, other: usize) -> [usize; 2] {
+    if one < other { [one, other] } else { [other, one] }
+}
+
 impl Differences {
-    /// Engines may answer so far apart, and decide by other revisions for so long.
+    /// Answers are compared that lie no farther apart, and engines may decide by other revisions for so long.
     #[must_use]
     pub fn within(span: Ttl) -> Self {
         Self {
             within: i128::from(span.as_nanos()),
             questions: HashMap::new(),
             order: VecDeque::new(),
-            revisions: BTreeMap::new(),
+            uncompared: 0,
+            standings: BTreeMap::new(),
             bundles: BTreeMap::new(),
             active: BTreeMap::new(),
         }
+    }
+
+    /// How many answers could not be compared, since something of their questions was left out or committed to.
+    #[must_use]
+    pub const fn uncompared(&self) -> u64 {
+        self.uncompared
     }
 
     /// Takes the next record, of the chain of this number, at a time in nanoseconds that is never earlier than the one
@@ -148,89 +152,114 @@ impl Differences {
     fn decision(&mut self, chain: usize, at: i128, body: &Value) -> Vec<Found> {
         let context = body.pointer("/decision/context");
         let said = |name: &str| context.and_then(|context| context.get(name));
+        let bundle = said("bundle").and_then(Value::as_str).filter(|bundle| bundle.len() <= TEXT_BYTES_MAX);
         let mut found = Vec::new();
-        if let (Some(bundle), Some(revision)) =
-            (said("bundle").and_then(Value::as_str), said("revision").and_then(Value::as_u64))
-        {
+        if let (Some(bundle), Some(revision)) = (bundle, said("revision").and_then(Value::as_u64)) {
             found.extend(self.decides_by(chain, at, bundle, revision));
         }
         let allows = body.pointer("/decision/decision").and_then(Value::as_bool);
-        let reason = said("reason").and_then(Value::as_str);
-        if let (Some(allows), Some(reason), Some(question)) = (allows, reason, question(body)) {
-            let says = format!("{} ({reason})", if allows { "allows" } else { "denies" });
-            found.extend(self.answers(&question, chain, Answer { at, allows, says }));
+        let (Some(allows), Some(reason)) = (allows, said("reason").and_then(Value::as_str)) else { return found };
+        let Some(asked) = body.get("request").and_then(Value::as_object) else { return found };
+        if is_concealed(asked) {
+            self.uncompared = self.uncompared.saturating_add(1);
+            return found;
         }
+        let reason = reason.chars().take(TEXT_BYTES_MAX).collect::<String>();
+        let says = format!("{} ({reason})", if allows { "allows" } else { "denies" });
+        found.extend(self.answers(asked, bundle.unwrap_or_default(), chain, Answer { at, since: at, allows, says }));
         found
     }
 
     fn event(&mut self, chain: usize, at: i128, body: &Value) -> Vec<Found> {
-        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| text.len() <= TEXT_BYTES_MAX);
         let number = |name: &str| body.get(name).and_then(Value::as_u64);
-        match text("event") {
-            Some("bundle_activated") => match (text("bundle"), number("revision"), text("digest")) {
+        match (text("event"), number("epoch")) {
+            (Some("bundle_activated"), _) => match (text("bundle"), number("revision"), text("digest")) {
                 (Some(bundle), Some(revision), Some(digest)) => {
-                    let known = self.bundles.entry((bundle.to_owned(), revision)).or_default();
-                    let other = known.iter().find(|(other, known)| **other != chain && *known != digest);
-                    let other = other.map(|(other, known)| (*other, known.clone()));
-                    let is_news = known.insert(chain, digest.to_owned()).is_none_or(|before| before != digest);
-                    self.decides_by(chain, at, bundle, revision);
-                    let says = |(from, known): (usize, String)| {
-                        (Kind::Bundles, Some(from), [digest.to_owned(), known], format!("{bundle} {revision}"))
-                    };
-                    other.filter(|_| is_news).map(says).into_iter().collect()
+                    let mut found = self.knows(chain, bundle, revision, digest);
+                    found.extend(self.decides_by(chain, at, bundle, revision));
+                    found
                 }
                 _ => Vec::new(),
             },
-            Some("took_over") => match number("epoch") {
-                Some(epoch) => match self.active.insert(epoch, chain) {
-                    Some(other) if other != chain => {
-                        let says = ["took over", "took over"].map(str::to_owned);
-                        vec![(Kind::Active, Some(other), says, format!("epoch {epoch}"))]
-                    }
-                    _ => Vec::new(),
-                },
-                None => Vec::new(),
-            },
-            Some("split_brain") => {
-                let epoch = number("epoch").unwrap_or_default();
+            (Some("took_over"), Some(epoch)) => {
+                let before = self.active.insert(epoch, chain).filter(|before| *before != chain);
+                bound(&mut self.active);
+                let says = || ["took over", "took over"].map(str::to_owned);
+                before.map(|other| (Kind::Active, Some(other), says(), format!("epoch {epoch}"))).into_iter().collect()
+            }
+            (Some("split_brain"), epoch) => {
                 let says = ["is active".to_owned(), format!("{} is active", text("instance").unwrap_or_default())];
-                vec![(Kind::Active, None, says, format!("epoch {epoch}"))]
+                vec![(Kind::Active, None, says, format!("epoch {}", epoch.unwrap_or_default()))]
             }
             _ => Vec::new(),
         }
     }
 
-    /// Notes by which revision an engine decides; gives the engines that have decided by another one for too long.
-    fn decides_by(&mut self, chain: usize, at: i128, bundle: &str, revision: u64) -> Vec<Found> {
-        let within = self.within;
-        let engines = self.revisions.entry(bundle.to_owned()).or_default();
-        let standing = engines.said.entry(chain).or_insert(Standing { revision, since: at });
-        if standing.revision != revision {
-            *standing = Standing { revision, since: at };
-        }
-        let since = standing.since;
-        let agrees = |theirs: &Standing| theirs.revision == revision;
-        let is_long = |theirs: &Standing| at.saturating_sub(since.max(theirs.since)) > within;
-        let found = engines.with(chain, agrees, is_long).into_iter().map(|(other, theirs)| {
-            let says = [revision, theirs.revision].map(|revision| format!("decides by revision {revision}"));
-            (Kind::Revisions, Some(other), says, bundle.to_owned())
-        });
-        found.collect()
+    /// Notes which bundle an engine knows by a name and a revision; gives one that knows another by them.
+    fn knows(&mut self, chain: usize, bundle: &str, revision: u64, digest: &str) -> Vec<Found> {
+        let known = self.bundles.entry((bundle.to_owned(), revision)).or_default();
+        let other = known.iter().find(|(other, known)| **other != chain && *known != digest);
+        let other = other.map(|(other, known)| (*other, known.clone()));
+        let is_news = known.insert(chain, digest.to_owned()).is_none_or(|before| before != digest);
+        bound(&mut self.bundles);
+        let says = |(from, known): (usize, String)| {
+            (Kind::Bundles, Some(from), [digest.to_owned(), known], format!("{bundle} {revision}"))
+        };
+        other.filter(|_| is_news).map(says).into_iter().collect()
     }
 
-    /// Notes an answer; gives the engines whose last answer to the same question is another one.
-    fn answers(&mut self, asked: &Value, chain: usize, answer: Answer) -> Vec<Found> {
+    /// Notes by which revision an engine decides; gives the engines that have decided by none of its revisions for too long.
+    /// One that is in a rollout decides by two; one that was not heard of lately is not compared.
+    fn decides_by(&mut self, chain: usize, at: i128, bundle: &str, revision: u64) -> Vec<Found> {
+        let within = self.within;
+        let Standing { revisions, told } = self.standings.entry(bundle.to_owned()).or_default();
+        let seen = revisions.entry(chain).or_default().entry(revision).or_insert(Seen { first: at, last: at });
+        if at.saturating_sub(seen.last) > within {
+            seen.first = at;
+        }
+        seen.last = at;
+        for seen in revisions.values_mut() {
+            seen.retain(|_, seen| at.saturating_sub(seen.last) <= within);
+        }
+        let settled = |seen: &BTreeMap<u64, Seen>| seen.values().all(|seen| at.saturating_sub(seen.first) > within);
+        let says = |seen: &BTreeMap<u64, Seen>| {
+            let revisions: Vec<String> = seen.keys().map(u64::to_string).collect();
+            format!("decides by revision {}", revisions.join(" and "))
+        };
+        let mut found = Vec::new();
+        let Some(ours) = revisions.get(&chain) else { return found };
+        for (other, theirs) in revisions.iter().filter(|(other, theirs)| **other != chain && !theirs.is_empty()) {
+            if theirs.keys().any(|revision| ours.contains_key(revision)) {
+                told.remove(&pair(chain, *other));
+            } else if settled(ours) && settled(theirs) && told.insert(pair(chain, *other)) {
+                found.push((Kind::Revisions, Some(*other), [says(ours), says(theirs)], bundle.to_owned()));
+            }
+        }
+        bound(&mut self.standings);
+        found
+    }
+
+    /// Notes an answer; gives the engines that said otherwise between this answer and one before that was the same. A change
+    /// that reaches all engines, each in its moment, is then no difference.
+    fn answers(&mut self, asked: &Map<String, Value>, bundle: &str, chain: usize, answer: Answer) -> Vec<Found> {
         let (at, within) = (answer.at, self.within);
-        let question: Question = Sha256::digest(asked.to_string()).into();
+        let digest = Sha256::new().chain_update(bundle).chain_update([0]).chain_update(question(asked).to_string());
+        let question: Question = digest.finalize().into();
         self.forget(at);
-        let answers = self.questions.entry(question).or_default();
-        let agrees = |theirs: &Answer| theirs.allows == answer.allows;
-        let is_near = |theirs: &Answer| at.saturating_sub(theirs.at) <= within;
-        let found = answers.with(chain, agrees, is_near).into_iter().map(|(other, theirs)| {
-            (Kind::Answers, Some(other), [answer.says.clone(), theirs.says.clone()], shown(asked))
-        });
-        let found = found.collect();
-        answers.said.insert(chain, answer);
+        let Asked { answers, told } = self.questions.entry(question).or_default();
+        let before = answers.get(&chain).filter(|before| before.allows == answer.allows);
+        let (before, since) = before.map_or((None, at), |before| (Some(before.at), before.since));
+        let mut found = Vec::new();
+        for (other, theirs) in answers.iter().filter(|(other, _)| **other != chain) {
+            let is_between = before.is_some_and(|before| before <= theirs.at && at.saturating_sub(theirs.at) <= within);
+            if theirs.allows == answer.allows {
+                told.remove(&pair(chain, *other));
+            } else if is_between && told.insert(pair(chain, *other)) {
+                found.push((Kind::Answers, Some(*other), [answer.says.clone(), theirs.says.clone()], shown(asked)));
+            }
+        }
+        answers.insert(chain, Answer { since, ..answer });
         self.order.push_back((at, question));
         found
     }
@@ -241,9 +270,9 @@ impl Differences {
         let is_old = |(at, _): &(i128, Question)| now.saturating_sub(*at) > within;
         while self.order.len() >= QUESTIONS_MAX || self.order.front().is_some_and(is_old) {
             let Some((at, question)) = self.order.pop_front() else { return };
-            if let Some(answers) = self.questions.get_mut(&question) {
-                answers.said.retain(|_, answer| answer.at > at);
-                if answers.said.is_empty() {
+            if let Some(asked) = self.questions.get_mut(&question) {
+                asked.answers.retain(|_, answer| answer.at > at);
+                if asked.answers.is_empty() {
                     self.questions.remove(&question);
                 }
             }
@@ -251,38 +280,53 @@ impl Differences {
     }
 }
 
+/// Keeps a map within its bound: the least key goes.
+fn bound<K: Ord, V>(map: &mut BTreeMap<K, V>) {
+    while map.len() > NAMES_MAX {
+        map.pop_first();
+    }
+}
+
 /// In what, from whom, what each says, and what it is about.
 type Found = (Kind, Option<usize>, [String; 2], String);
 
-/// What a decision was asked, so that equal values are equal questions; nothing where that cannot be known.
-fn question(body: &Value) -> Option<Value> {
-    let mut request = body.get("request")?.as_object()?.clone();
+/// What a decision was asked, so that equal values are equal questions.
+fn question(asked: &Map<String, Value>) -> Value {
+    let mut asked = asked.clone();
     // What the host calls it is another name on each engine.
-    request.remove("request_id");
-    request.remove("traceparent");
-    let request = Value::Object(request);
-    (!is_concealed(&request)).then_some(request)
+    asked.remove("request_id");
+    asked.remove("traceparent");
+    Value::Object(asked)
 }
 
-/// Whether something of it is left out, or committed to: then two that are not alike may look alike, or the other way round.
-/// A tag in place of a value is alike where the value is.
-fn is_concealed(value: &Value) -> bool {
+/// Whether an attribute is left out or committed to, or a text conceals another: then two that are not alike may look alike,
+/// or the other way round. A tag in place of a value is alike where the value is.
+fn is_concealed(asked: &Map<String, Value>) -> bool {
+    asked.values().any(|entity| match entity {
+        Value::Object(attributes) => attributes.values().any(conceals),
+        other => conceals(other),
+    })
+}
+
+fn conceals(value: &Value) -> bool {
     match value {
         Value::Object(members) => {
             let is_mark = members.len() == 1
                 && (members.get("redacted") == Some(&Value::Bool(true)) || members.contains_key("committed"));
-            is_mark || members.values().any(is_concealed)
+            is_mark || members.values().any(conceals)
         }
-        Value::Array(items) => items.iter().any(is_concealed),
+        Value::Array(items) => items.iter().any(conceals),
+        Value::String(text) => text.contains("[redacted]"),
         _ => false,
     }
 }
 
 /// A question in a line.
-fn shown(asked: &Value) -> String {
-    let text = |pointer: &str| asked.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let party = |name: &str| format!("{}:{}", text(&format!("/{name}/type")), text(&format!("/{name}/id")));
-    format!("{} {} {}", party("subject"), text("/action/name"), party("resource"))
+fn shown(asked: &Map<String, Value>) -> String {
+    let text =
+        |of: &str, name: &str| asked.get(of).and_then(|of| of.get(name)).and_then(Value::as_str).unwrap_or_default();
+    let party = |of: &str| format!("{}:{}", text(of, "type"), text(of, "id"));
+    format!("{} {} {}", party("subject"), text("action", "name"), party("resource"))
 }
 
 #[cfg(test)]

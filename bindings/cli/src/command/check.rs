@@ -90,7 +90,8 @@ pub(super) fn run(
 /// What is to be said of a pack that names nobody who answers for it.
 fn unowned(compiled: &Compiled) -> Option<Finding> {
     let owners = compiled.document.get("owners").and_then(serde_json::Value::as_array);
-    if owners.is_some_and(|owners| !owners.is_empty()) {
+    let names_one = |owner: &serde_json::Value| owner.as_str().is_some_and(|owner| !owner.trim().is_empty());
+    if owners.is_some_and(|owners| owners.iter().any(names_one)) {
         return None;
     }
     let mut finding = Finding::with_code("owner_missing", "nobody answers for this pack: it names no owners");

@@ -45,27 +45,44 @@ fn answer(differences: &mut Differences, chain: usize, second: i128, allows: boo
 }
 
 #[test]
-fn what_one_allows_and_another_denies_is_told_once_until_they_agree() {
+fn what_one_allows_before_and_after_another_denies_it_is_told_once() {
     let mut all = differences();
     assert!(answer(&mut all, 0, 0, true).is_empty());
-    let found = all.take(1, 60 * SECOND, &decided(&ann(), 3, false));
-    let says = ["denies (signal_unavailable)", "allows (allowed_by_rule)"].map(str::to_owned);
+    assert!(answer(&mut all, 1, 10, false).is_empty(), "the world may have changed");
+    let found = all.take(0, 60 * SECOND, &decided(&ann(), 3, true));
+    let says = ["allows (allowed_by_rule)", "denies (signal_unavailable)"].map(str::to_owned);
     let about = "user:ann read doc:d".to_owned();
-    assert_eq!(found, [Difference { kind: Kind::Answers, chain: 1, seq: 7, from: Some(0), says, about }]);
-    assert!(answer(&mut all, 0, 61, true).is_empty(), "it was told");
-    assert!(answer(&mut all, 1, 62, true).is_empty(), "they agree");
-    assert_eq!(answer(&mut all, 0, 63, false), ["answers_differ"]);
-    // A third differs from the one that denies.
-    assert_eq!(answer(&mut all, 2, 64, true), ["answers_differ"]);
+    assert_eq!(found, [Difference { kind: Kind::Answers, chain: 0, seq: 7, from: Some(1), says, about }]);
+    assert!(answer(&mut all, 1, 61, false).is_empty(), "it was told");
+    assert!(answer(&mut all, 0, 62, false).is_empty(), "they agree");
+    assert!(answer(&mut all, 0, 63, true).is_empty());
+    assert_eq!(answer(&mut all, 1, 64, false), ["answers_differ"], "of the one that changed its mind and back");
+    assert!(answer(&mut all, 0, 65, true).is_empty(), "it was told");
 }
 
 #[test]
-fn answers_that_lie_further_apart_are_not_compared_nor_those_of_one_engine() {
+fn a_change_that_reaches_all_of_them_is_no_difference() {
+    let mut all = differences();
+    for (chain, second, allows) in
+        [(0, 0, true), (1, 5, true), (0, 11, false), (1, 12, false), (1, 20, true), (0, 21, true)]
+    {
+        assert!(answer(&mut all, chain, second, allows).is_empty(), "{chain} at {second}");
+    }
+}
+
+#[test]
+fn answers_that_lie_further_apart_are_not_compared_nor_those_of_one_engine_or_of_two_bundles() {
     let mut all = differences();
     assert!(answer(&mut all, 0, 0, true).is_empty());
     assert!(answer(&mut all, 0, 1, false).is_empty(), "an engine may change its mind");
     assert!(answer(&mut all, 1, 62, true).is_empty(), "a minute and a second later");
     assert_eq!(all.questions.len(), 1, "what is older is forgotten");
+    let mut all = differences();
+    for (chain, second, bundle, allows) in [(0, 0, "shop", true), (1, 1, "bank", false), (0, 2, "shop", true)] {
+        let mut record = decided(&ann(), 3, allows);
+        record.body["decision"]["context"]["bundle"] = bundle.into();
+        assert!(all.take(chain, second * SECOND, &record).is_empty());
+    }
 }
 
 #[test]
@@ -76,50 +93,92 @@ fn a_question_that_is_concealed_is_compared_only_where_likeness_shows() {
         (json!({ "committed": "5f".repeat(32) }), false),
         (json!("ann@example.org"), true),
     ] {
-        let mut all = differences();
         let subject = json!({ "type": "user", "id": "ann", "emails": [email] });
-        assert!(all.take(0, 0, &decided(&subject, 3, true)).is_empty());
-        let found = all.take(1, SECOND, &decided(&subject, 3, false));
-        assert_eq!(codes(&found).len(), usize::from(is_compared), "{subject}");
+        let (found, uncompared) = around(&subject, &subject);
+        assert_eq!((found.len(), uncompared), (usize::from(is_compared), if is_compared { 0 } else { 3 }), "{subject}");
     }
+    // A text in which another one was concealed; and an attribute that has the name of a mark.
+    assert_eq!(around(&json!({ "type": "user", "id": "[redacted]" }), &ann()).1, 2);
+    let named = json!({ "type": "user", "id": "ann", "redacted": true });
+    assert_eq!(around(&named, &named).0, ["answers_differ"]);
     // Another attribute is another question, and no question is none.
-    let mut all = differences();
-    assert!(answer(&mut all, 0, 0, true).is_empty());
     let other = json!({ "type": "user", "id": "ann", "team": "x" });
-    assert!(all.take(1, SECOND, &decided(&other, 3, false)).is_empty());
+    assert!(around(&ann(), &other).0.is_empty());
     let unread =
         json!({ "request": null, "decision": { "decision": false, "context": { "reason": "invalid_request" } } });
-    assert!(all.take(1, SECOND, &record(RecordKind::Decision, unread)).is_empty());
+    assert!(differences().take(1, SECOND, &record(RecordKind::Decision, unread)).is_empty());
+}
+
+/// One engine allows, another denies, and the first allows again: what that shows, and how many could not be compared.
+fn around(one: &Value, other: &Value) -> (Vec<&'static str>, u64) {
+    let mut all = differences();
+    all.take(0, 0, &decided(one, 3, true));
+    all.take(1, SECOND, &decided(other, 3, false));
+    (codes(&all.take(0, 2 * SECOND, &decided(one, 3, true))), all.uncompared())
+}
+
+/// Decisions of chains by revisions at these seconds: the seconds at which a difference is told.
+fn decisions(said: &[(usize, i128, u64)]) -> Vec<i128> {
+    let mut all = differences();
+    let mut told = Vec::new();
+    for (chain, second, revision) in said {
+        let subject = json!({ "type": "user", "id": format!("{chain}-{second}") });
+        let found = all.take(*chain, second * SECOND, &decided(&subject, *revision, true));
+        told.extend(found.iter().map(|found| (found.kind == Kind::Revisions).then_some(*second).unwrap()));
+    }
+    told
 }
 
 #[test]
 fn engines_may_lag_behind_for_as_long_as_they_are_told() {
-    let mut all = differences();
-    let mut decide = |chain: usize, second: i128, revision: u64| {
-        let subject = json!({ "type": "user", "id": format!("{chain}-{second}") });
-        codes(&all.take(chain, second * SECOND, &decided(&subject, revision, true)))
+    let steady = |chain: usize, from: i128, until: i128, revision: u64| {
+        (from..until).step_by(10).map(move |second| (chain, second, revision))
     };
-    assert!(decide(0, 0, 3).is_empty());
-    assert!(decide(1, 0, 3).is_empty());
-    assert!(decide(0, 100, 4).is_empty());
-    assert!(decide(1, 160, 3).is_empty(), "a minute behind");
-    assert_eq!(decide(1, 161, 3), ["revisions_differ"]);
-    assert!(decide(0, 200, 4).is_empty(), "it was told");
-    assert!(decide(1, 300, 4).is_empty(), "it has caught up");
-    // Whoever goes back differs too.
-    assert!(decide(1, 400, 3).is_empty());
-    assert_eq!(decide(0, 461, 4), ["revisions_differ"]);
+    let both = |one: Vec<(usize, i128, u64)>, other: Vec<(usize, i128, u64)>| {
+        let mut all = [one, other].concat();
+        all.sort_by_key(|(_, second, _)| *second);
+        decisions(&all)
+    };
+    let early: Vec<_> = steady(0, 0, 100, 3).chain(steady(0, 100, 400, 4)).collect();
+    // Told a minute after the first change of mind, and not at all.
+    let late: Vec<_> = steady(1, 0, 160, 3).chain(steady(1, 160, 400, 4)).collect();
+    assert_eq!(both(early.clone(), late), [] as [i128; 0]);
+    let never: Vec<_> = steady(1, 0, 400, 3).collect();
+    assert_eq!(both(early.clone(), never), [170], "and once");
+    // One that falls silent is not compared, nor one that begins.
+    let silent: Vec<_> = steady(1, 0, 100, 3).collect();
+    assert_eq!(both(early.clone(), silent), [] as [i128; 0]);
+    let begins: Vec<_> = steady(1, 390, 400, 3).collect();
+    assert_eq!(both(early, begins), [] as [i128; 0]);
 }
 
 #[test]
-fn two_sides_of_a_canary_are_no_lag() {
+fn two_sides_of_a_canary_are_no_lag_and_hide_none() {
+    let sides = |other: u64| -> Vec<(usize, i128, u64)> {
+        let both = |second: i128| [(0, second, 3 + u64::from(second % 7 == 0)), (1, second, other)];
+        (0..500).flat_map(both).collect()
+    };
+    assert_eq!(decisions(&sides(3)), [] as [i128; 0]);
+    assert_eq!(decisions(&sides(4)), [] as [i128; 0]);
+    assert_eq!(decisions(&sides(2)).len(), 1);
+}
+
+/// An engine that begins anew activates the bundle that it had: that hides nothing.
+#[test]
+fn a_restart_shows_a_lag_as_a_decision_does() {
     let mut all = differences();
-    for second in 0..500 {
-        for (chain, revision) in [(0, 3), (1, 3 + u64::from(second % 7 == 0))] {
-            let subject = json!({ "type": "user", "id": format!("{chain}-{second}") });
-            assert!(all.take(chain, second * SECOND, &decided(&subject, revision, true)).is_empty());
-        }
+    let activated = |revision: u64| {
+        event(
+            json!({ "event": "bundle_activated", "bundle": "shop", "revision": revision, "digest": revision.to_string() }),
+        )
+    };
+    let mut told = Vec::new();
+    for second in (0..600).step_by(10) {
+        let found = if second % 120 == 0 { activated(3) } else { decided(&json!({ "id": second }), 3, true) };
+        told.extend(codes(&all.take(0, second * SECOND, &found)));
+        told.extend(codes(&all.take(1, second * SECOND, &decided(&json!({ "id": second + 1 }), 4, true))));
     }
+    assert_eq!(told, ["revisions_differ"]);
 }
 
 #[test]
@@ -159,6 +218,20 @@ fn questions_beyond_the_bound_are_forgotten_the_oldest_first() {
         all.take(0, 0, &decided(&subject(number), 3, true));
     }
     assert_eq!((all.questions.len(), all.order.len()), (QUESTIONS_MAX, QUESTIONS_MAX));
-    assert!(all.take(1, 0, &decided(&subject(0), 3, false)).is_empty());
-    assert_eq!(codes(&all.take(1, 0, &decided(&subject(QUESTIONS_MAX), 3, false))), ["answers_differ"]);
+    for (number, is_known) in [(0, false), (QUESTIONS_MAX, true)] {
+        all.take(1, 0, &decided(&subject(number), 3, false));
+        let again = all.take(0, 0, &decided(&subject(number), 3, true));
+        assert_eq!(again.len(), usize::from(is_known), "{number}");
+    }
+    // Names as well, and texts that no engine writes.
+    for number in 0..NAMES_MAX as u64 + 10 {
+        all.take(0, 0, &event(json!({ "event": "took_over", "epoch": number })));
+        let bundle =
+            json!({ "event": "bundle_activated", "bundle": number.to_string(), "revision": 1, "digest": "aa" });
+        all.take(0, 0, &event(bundle));
+    }
+    assert_eq!([all.active.len(), all.bundles.len(), all.standings.len()], [NAMES_MAX; 3]);
+    let long = json!({ "event": "bundle_activated", "bundle": "x".repeat(1_000), "revision": 1, "digest": "aa" });
+    all.take(0, 0, &event(long));
+    assert!(!all.standings.keys().any(|bundle| bundle.len() > TEXT_BYTES_MAX));
 }

@@ -11,7 +11,7 @@ use fallgate::value::Timestamp;
 use serde_json::{Value, json};
 
 use super::Broken;
-use super::show::{is_wanted, plain, row};
+use super::show::{is_in_time, is_wanted, plain, row};
 use crate::arguments::{AuditMerge, Format};
 use crate::audit_log::differences::{Difference, Differences};
 use crate::audit_log::lines::{Lines, head_before};
@@ -23,6 +23,19 @@ struct Chain {
     lines: Lines,
     verifier: Option<Verifier>,
     next: Option<Next>,
+    /// The number of the first record that was read.
+    first: u64,
+    /// By how many nanoseconds a record says that it is earlier than one before it, at the most.
+    went_back: i128,
+}
+
+/// What a chain came to.
+struct End {
+    first: u64,
+    head: Head,
+    /// Records that its gaps say are missing.
+    missing: u64,
+    went_back: i128,
 }
 
 struct Next {
@@ -35,7 +48,7 @@ struct Next {
 impl Chain {
     fn open((_, place): &(String, PathBuf)) -> Result<Self, Failure> {
         let lines = Lines::of(std::slice::from_ref(place))?;
-        Ok(Self { lines, verifier: None, next: None })
+        Ok(Self { lines, verifier: None, next: None, first: 0, went_back: 0 })
     }
 
     /// Goes on to the next record; there is none behind the last.
@@ -50,18 +63,28 @@ impl Chain {
             Ok(record) => return Ok(Err(Broken::cut_off(record.seq, line))),
             Err(finding) => return Ok(Err(Broken::at(finding, line))),
         };
-        let at: Option<Timestamp> = record.at.parse().ok();
-        let at = at.map_or(before, |at| before.max(at.as_nanosecond()));
+        if self.first == 0 {
+            self.first = record.seq;
+        }
+        let at = written_at(&record).map_or(before, Timestamp::as_nanosecond);
+        self.went_back = self.went_back.max(before.saturating_sub(at));
+        let at = at.max(before);
         self.next = Some(Next { at, record, text: line.text.to_owned() });
         Ok(Ok(()))
     }
 
-    /// How many records were read of it, and where it has come to.
-    fn finish(self) -> Result<(u64, Head), Broken> {
-        let verifier = self.verifier.unwrap_or_else(|| Verifier::behind(Head::default()));
-        let (records, _) = verifier.counts();
-        verifier.finish().map(|head| (records, head)).map_err(Broken::at_the_end)
+    /// Where it has come to.
+    fn finish(self) -> Result<End, Broken> {
+        let Self { verifier, first, went_back, .. } = self;
+        let verifier = verifier.unwrap_or_else(|| Verifier::behind(Head::default()));
+        let (_, missing) = verifier.counts();
+        let end = verifier.finish().map(|head| End { first, head, missing, went_back });
+        end.map_err(Broken::at_the_end)
     }
+}
+
+fn written_at(record: &Record) -> Option<Timestamp> {
+    record.at.parse().ok()
 }
 
 pub(super) fn run(merge: &AuditMerge, console: &mut Console<'_>, colours: Colours) -> Result<Exit, Failure> {
@@ -90,7 +113,9 @@ pub(super) fn run(merge: &AuditMerge, console: &mut Console<'_>, colours: Colour
         if !merge.differences && is_wanted(&merge.wanted, &next.record) {
             telling.record(number, next, console)?;
         }
-        for difference in differences.take(number, next.at, &next.record) {
+        // What lies outside of the time that is asked for is compared too, and not told.
+        let in_time = is_in_time(&merge.wanted, written_at(&next.record));
+        for difference in differences.take(number, next.at, &next.record).into_iter().filter(|_| in_time) {
             found = found.saturating_add(1);
             telling.difference(&difference, &next.record, console)?;
         }
@@ -100,12 +125,19 @@ pub(super) fn run(merge: &AuditMerge, console: &mut Console<'_>, colours: Colour
     }
     for (number, chain) in chains.into_iter().enumerate() {
         match chain.finish() {
-            Ok((records, head)) => telling.head(number, records, head, console)?,
+            Ok(end) => telling.end(number, &end, console)?,
             Err(broken) => return Ok(broken.show(console, colours)?),
         }
     }
-    if merge.format == Format::Text {
-        writeln!(console.out, "{}", counted(found, "difference"))?;
+    let uncompared = differences.uncompared();
+    match merge.format {
+        Format::Json => writeln!(console.out, "{}", json!({ "differences": found, "uncompared": uncompared }))?,
+        Format::Text => {
+            let differences = counted(found, "difference");
+            let answers = counted(usize::try_from(uncompared).unwrap_or(usize::MAX), "answer");
+            let uncompared = format!("; {answers} could not be compared: something of the question is concealed");
+            writeln!(console.out, "{differences}{}", if answers.starts_with("0 ") { "" } else { &uncompared })?;
+        }
     }
     Ok(if found == 0 { Exit::Fine } else { Exit::Denied })
 }
@@ -117,12 +149,14 @@ struct Telling<'m> {
     colours: Colours,
     /// How wide the names are.
     width: usize,
+    /// By how many nanoseconds a clock may go back before that is told.
+    within: i128,
 }
 
 impl<'m> Telling<'m> {
     fn of(merge: &AuditMerge, names: &'m [&'m str], colours: Colours) -> Self {
         let width = names.iter().map(|name| plain(name).chars().count()).max().unwrap_or_default();
-        Self { names, format: merge.format, colours, width }
+        Self { names, format: merge.format, colours, width, within: i128::from(merge.within.as_nanos()) }
     }
 
     fn name(&self, number: usize) -> &'m str {
@@ -172,17 +206,33 @@ impl<'m> Telling<'m> {
         }
     }
 
-    fn head(&self, number: usize, records: u64, head: Head, console: &mut Console<'_>) -> std::io::Result<()> {
+    fn end(&self, number: usize, end: &End, console: &mut Console<'_>) -> std::io::Result<()> {
+        let End { first, head, missing, went_back } = end;
         let (name, hash) = (self.name(number), hexadecimal(&head.hash));
-        match self.format {
-            Format::Json => {
-                let head = json!({ "chain": name, "records": records, "head": { "count": head.count, "head": hash } });
-                writeln!(console.out, "{head}")
-            }
-            Format::Text => {
-                let records = counted(usize::try_from(records).unwrap_or(usize::MAX), "record");
-                writeln!(console.out, "{}: whole, {records}, head {}:{hash}", plain(name), head.count)
-            }
+        let is_back = *went_back > self.within;
+        let back_ms = went_back.checked_div(1_000_000).unwrap_or_default();
+        if self.format == Format::Json {
+            let said = json!({ "count": head.count, "head": hash });
+            let end = json!({
+                "chain": name, "first": first, "missing": missing, "went_back_ms": back_ms, "head": said,
+            });
+            return writeln!(console.out, "{end}");
         }
+        let records = counted(usize::try_from(head.count).unwrap_or(usize::MAX), "record");
+        let whole = match first {
+            1 => format!("whole, {records}"),
+            _ => format!("records {first} to {}; what came before was not read", head.count),
+        };
+        let gaps = match missing {
+            0 => String::new(),
+            missing => format!("; {missing} more were not recorded, as its gaps say"),
+        };
+        let back = match is_back {
+            true => format!(
+                "; its clock went back by {back_ms} ms, and what was written until it had caught up stands behind"
+            ),
+            false => String::new(),
+        };
+        writeln!(console.out, "{}: {whole}{gaps}{back}; head {}:{hash}", plain(name), head.count)
     }
 }

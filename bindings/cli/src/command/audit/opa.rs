@@ -26,11 +26,9 @@ pub(super) fn event(record: &Record) -> Option<Value> {
     }
     event.insert("result".to_owned(), decision.clone());
     if let Some(Value::Object(request)) = record.body.get("request") {
-        let (mut erased, mut masked) = (Vec::new(), Vec::new());
-        let mut input = input(request);
-        conceal(&mut input, "/input", &mut erased, &mut masked);
-        event.insert("input".to_owned(), input);
-        for (name, pointers) in [("erased", erased), ("masked", masked)] {
+        let mut concealed = Concealed::default();
+        event.insert("input".to_owned(), input(request, &mut concealed));
+        for (name, pointers) in [("erased", concealed.erased), ("masked", concealed.masked)] {
             if !pointers.is_empty() {
                 event.insert(name.to_owned(), pointers.into());
             }
@@ -45,8 +43,15 @@ pub(super) fn event(record: &Record) -> Option<Value> {
     Some(Value::Object(event))
 }
 
+/// The pointers of what was left out, and of what stands for a value.
+#[derive(Default)]
+struct Concealed {
+    erased: Vec<String>,
+    masked: Vec<String>,
+}
+
 /// A request in the AuthZEN shape: a record has the attributes of a party beside its type and its id.
-fn input(request: &Map<String, Value>) -> Value {
+fn input(request: &Map<String, Value>, concealed: &mut Concealed) -> Value {
     let own: [(&str, &[&str]); 3] =
         [("subject", &["type", "id"]), ("action", &["name"]), ("resource", &["type", "id"])];
     let mut input = Map::new();
@@ -54,65 +59,72 @@ fn input(request: &Map<String, Value>) -> Value {
         let Some(Value::Object(members)) = request.get(entity) else { continue };
         let (named, properties): (Vec<_>, Vec<_>) =
             members.clone().into_iter().partition(|(name, _)| own.contains(&name.as_str()));
-        let mut party = Map::from_iter(named);
+        let mut party = concealed.members(Map::from_iter(named), &format!("/input/{entity}"));
+        let properties = concealed.members(Map::from_iter(properties), &format!("/input/{entity}/properties"));
         if !properties.is_empty() {
-            party.insert("properties".to_owned(), Value::Object(Map::from_iter(properties)));
+            party.insert("properties".to_owned(), Value::Object(properties));
         }
         input.insert(entity.to_owned(), Value::Object(party));
     }
-    if let Some(context) = request.get("context") {
-        input.insert("context".to_owned(), context.clone());
+    if let Some(Value::Object(context)) = request.get("context") {
+        let context = concealed.members(context.clone(), "/input/context");
+        input.insert("context".to_owned(), Value::Object(context));
     }
     Value::Object(input)
 }
 
-/// Puts what stands for a value in its place, takes out what stands for none, and notes the pointers of both.
-fn conceal(value: &mut Value, pointer: &str, erased: &mut Vec<String>, masked: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            let below = |name: &str| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-            members.retain(|name, value| {
-                let is_left_out = value
-                    .as_object()
-                    .is_some_and(|mark| mark.len() == 1 && mark.get("redacted") == Some(&Value::Bool(true)));
-                if is_left_out {
-                    erased.push(below(name));
-                }
-                !is_left_out
-            });
-            for (name, value) in members {
-                let pointer = below(name);
-                match stands_for(value) {
-                    Some(mark) => {
-                        *value = mark;
-                        masked.push(pointer);
-                    }
-                    None => conceal(value, &pointer, erased, masked),
+impl Concealed {
+    /// Members without what was left out, and with what stands for a value in its place.
+    fn members(&mut self, members: Map<String, Value>, pointer: &str) -> Map<String, Value> {
+        let mut shown = Map::new();
+        for (name, value) in members {
+            let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            match mark(&value) {
+                Some(Mark::LeftOut) => self.erased.push(pointer),
+                _ => {
+                    shown.insert(name, self.value(value, &pointer));
                 }
             }
         }
-        Value::Array(items) => {
-            for (at, item) in items.iter_mut().enumerate() {
-                let pointer = format!("{pointer}/{at}");
-                match stands_for(item) {
-                    Some(mark) => {
-                        *item = mark;
-                        masked.push(pointer);
-                    }
-                    None => conceal(item, &pointer, erased, masked),
-                }
+        shown
+    }
+
+    /// A value as it is shown; in a list `null` keeps the place of one that was left out.
+    fn value(&mut self, value: Value, pointer: &str) -> Value {
+        match mark(&value) {
+            Some(Mark::LeftOut) => {
+                self.masked.push(pointer.to_owned());
+                return Value::Null;
             }
+            Some(Mark::StandsFor(text)) => {
+                self.masked.push(pointer.to_owned());
+                return Value::String(text);
+            }
+            None => {}
         }
-        _ => {}
+        match value {
+            Value::Object(members) => Value::Object(self.members(members, pointer)),
+            Value::Array(items) => {
+                let items = items.into_iter().enumerate();
+                items.map(|(at, item)| self.value(item, &format!("{pointer}/{at}"))).collect()
+            }
+            other => other,
+        }
     }
 }
 
-/// The tag or the commitment that stands for a value; `null` in a list, for what was left out there.
-fn stands_for(value: &Value) -> Option<Value> {
-    let mark = value.as_object().filter(|mark| mark.len() == 1)?;
-    match (mark.get("redacted"), mark.get("committed")) {
-        (Some(Value::String(tag)), _) | (_, Some(Value::String(tag))) => Some(json!(tag)),
-        (Some(Value::Bool(true)), _) => Some(Value::Null),
+/// What a record has in place of a value.
+enum Mark {
+    LeftOut,
+    /// A tag or a commitment.
+    StandsFor(String),
+}
+
+fn mark(value: &Value) -> Option<Mark> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    match (members.get("redacted"), members.get("committed")) {
+        (Some(Value::String(text)), _) | (_, Some(Value::String(text))) => Some(Mark::StandsFor(text.clone())),
+        (Some(Value::Bool(true)), _) => Some(Mark::LeftOut),
         _ => None,
     }
 }
@@ -148,7 +160,7 @@ mod tests {
             "path": "shop",
             "input": {
                 "subject": { "type": "user", "id": "ann", "properties": { "roles": ["buyer"], "email": "5f" } },
-                "action": { "name": "order:read", "properties": {} },
+                "action": { "name": "order:read" },
                 "resource": { "type": "order", "id": "o-1" },
                 "context": { "cards": ["7a", 4, null] },
             },
@@ -167,6 +179,24 @@ mod tests {
             masked.sort_by_key(ToString::to_string);
         }
         event
+    }
+
+    /// An attribute may be called as a mark is. Only what stands below an attribute is one.
+    #[test]
+    fn an_attribute_by_the_name_of_a_mark_is_none() {
+        let request = json!({
+            "subject": { "type": "user", "id": "ann", "redacted": true }, "action": { "name": "a", "committed": "yes" },
+            "resource": { "type": "doc", "id": "d" }, "context": { "redacted": true },
+        });
+        let decision = json!({ "decision": true, "context": { "id": "01K" } });
+        let event = event(&record(RecordKind::Decision, json!({ "request": request, "decision": decision }))).unwrap();
+        let expected = json!({
+            "subject": { "type": "user", "id": "ann", "properties": { "redacted": true } },
+            "action": { "name": "a", "properties": { "committed": "yes" } },
+            "resource": { "type": "doc", "id": "d" }, "context": { "redacted": true },
+        });
+        assert_eq!(event["input"], expected);
+        assert_eq!((event.get("erased"), event.get("masked")), (None, None));
     }
 
     #[test]

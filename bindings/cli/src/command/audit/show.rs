@@ -43,14 +43,17 @@ pub(super) fn run(show: &AuditShow, console: &mut Console<'_>, colours: Colours)
     }
 }
 
-pub(super) fn is_wanted(wanted: &Wanted, record: &Record) -> bool {
-    let at: Option<Timestamp> = record.at.parse().ok();
+/// Whether a record of this time is wanted.
+pub(super) fn is_in_time(wanted: &Wanted, at: Option<Timestamp>) -> bool {
     let since = wanted.from.is_none_or(|from| at.is_some_and(|at| from <= at));
-    let before = wanted.until.is_none_or(|until| at.is_some_and(|at| at < until));
+    since && wanted.until.is_none_or(|until| at.is_some_and(|at| at < until))
+}
+
+pub(super) fn is_wanted(wanted: &Wanted, record: &Record) -> bool {
     let of_kind = wanted.kinds.is_empty() || wanted.kinds.contains(&record.kind);
     let subject = record.body.pointer("/request/subject/id").and_then(Value::as_str);
     let about = wanted.subject.as_deref().is_none_or(|id| subject == Some(id));
-    since && before && of_kind && about
+    is_in_time(wanted, record.at.parse().ok()) && of_kind && about
 }
 
 /// A record in a line: its number, its time, its kind, and what it says.
